@@ -1,0 +1,2 @@
+//! Provisions local volumes on a node.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Reconciles the k8s.tars.io resources.
+fn main() {}

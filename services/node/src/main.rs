@@ -1,0 +1,2 @@
+//! The process beside each Tars server in its pod.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The name service.
+fn main() {}

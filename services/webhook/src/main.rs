@@ -1,0 +1,2 @@
+//! Defaults, refuses and converts the k8s.tars.io resources.
+fn main() {}
