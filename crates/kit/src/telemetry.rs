@@ -1,0 +1,70 @@
+//! Logs to standard output, and traces to an OpenTelemetry collector when one is configured.
+//!
+//! | variable | meaning | default |
+//! | --- | --- | --- |
+//! | `RUST_LOG` | filter, syntax of `tracing_subscriber::EnvFilter` | `info` |
+//! | `LOG_FORMAT` | `json` for one object a line, anything else for people | text |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | gRPC address of a collector; unset means that no spans are exported | – |
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Why telemetry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `RUST_LOG` does not parse.
+    #[error("RUST_LOG is not a valid filter, use for example `info` or `info,kube=debug`")]
+    Filter(#[source] tracing_subscriber::filter::ParseError),
+    /// The exporter refused its configuration.
+    #[error("spans cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT, check that address")]
+    Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
+    /// A subscriber is installed already.
+    #[error("telemetry was started twice in one process")]
+    Twice(#[source] tracing_subscriber::util::TryInitError),
+}
+
+/// Keeps telemetry alive; dropping it sends the spans that are still in the queue.
+#[must_use = "spans are lost when the guard is dropped early"]
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = self.provider.take()
+            && let Err(error) = provider.shutdown()
+        {
+            eprintln!("the last spans were not exported: {error}");
+        }
+    }
+}
+
+/// Starts logs and, if configured, traces, for the service called `service`.
+///
+/// Call it once, inside the tokio runtime (the exporter needs it). Logs go to standard output without buffering of whole lines.
+pub fn init(service: &'static str) -> Result<Telemetry, Error> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
+        _ => EnvFilter::new("info"),
+    };
+    let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let lines = if json {
+        tracing_subscriber::fmt::layer().json().flatten_event(true).boxed()
+    } else {
+        tracing_subscriber::fmt::layer().with_ansi(false).boxed()
+    };
+    let provider = exporter(service)?;
+    let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
+    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().map_err(Error::Twice)?;
+    Ok(Telemetry { provider })
+}
+
+fn exporter(service: &'static str) -> Result<Option<SdkTracerProvider>, Error> {
+    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
+        return Ok(None);
+    }
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(Error::Exporter)?;
+    let resource = Resource::builder().with_service_name(service).build();
+    Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
+}
