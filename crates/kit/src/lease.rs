@@ -28,7 +28,8 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The periods of an election. The defaults are those of the existing controller (controller.md §1).

@@ -1,7 +1,8 @@
 //! May this instance write the Lease? Pure: time is an argument.
 
 use k8s_openapi::api::coordination::v1::Lease;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The record as it was last seen to change.
 #[derive(Clone, Debug)]
