@@ -1,5 +1,7 @@
 //! The election against a mocked API server, under tokio's paused clock.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
+
 use http::{Method, Request, Response, StatusCode};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};

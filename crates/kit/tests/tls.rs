@@ -1,5 +1,7 @@
 //! HTTPS on loopback with a certificate that is replaced while it serves.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
+
 use axum::{Router, routing::get};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
