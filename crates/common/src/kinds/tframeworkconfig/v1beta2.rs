@@ -1,0 +1,48 @@
+//! TFrameworkConfig v1beta2.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ImageRegistry;
+use crate::lenient::int;
+use crate::rules;
+
+super::object!(v1beta2 {
+    /// How images are built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_build: Option<ImageBuild>,
+    /// Where built images go.
+    pub image_registry: ImageRegistry,
+});
+
+/// How images are built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageBuild {
+    /// Seconds after which a running build counts as failed, 180 to 900.
+    #[serde(default = "int::<300>")]
+    #[schemars(range(min = 180, max = 900))]
+    pub max_build_time: i32,
+    /// Format of release ids.
+    #[serde(default)]
+    pub id_format: String,
+}
+
+impl Default for ImageBuild {
+    fn default() -> Self {
+        Self { max_build_time: int::<300>(), id_format: String::new() }
+    }
+}
+
+/// Image of tarsnode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeImage {
+    /// The image.
+    #[schemars(regex(pattern = rules::IMAGE), length(max = 500))]
+    pub image: String,
+    /// Its pull secret, or empty.
+    #[serde(default)]
+    #[schemars(regex(pattern = rules::SECRET0), length(max = 253))]
+    pub secret: String,
+}

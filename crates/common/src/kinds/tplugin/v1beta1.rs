@@ -1,0 +1,4 @@
+//! TPlugin v1beta1.
+
+super::object!(v1beta1);
+super::spec!({});

@@ -1,0 +1,116 @@
+//! What a server serves: the `tars` and the `normal` block.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lenient::{int, null_default, yes};
+use crate::rules;
+
+/// The Tars block: servants, their template and its private additions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TServerTars {
+    /// Private template text, merged over the template by the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The Tars objects served.
+    #[serde(default, deserialize_with = "null_default")]
+    #[schemars(extend("x-tars-required" = true))]
+    pub servants: Vec<TServerServant>,
+    /// Ports besides those of the servants.
+    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<TServerPort>,
+    /// Threads of the client's asynchronous call-backs, 0 to 50.
+    #[serde(default = "int::<3>")]
+    #[schemars(range(min = 0, max = 50))]
+    pub async_thread: i32,
+    /// Name of a TTemplate in the namespace.
+    #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
+    pub template: String,
+}
+
+impl Default for TServerTars {
+    fn default() -> Self {
+        Self { profile: None, servants: Vec::new(), ports: Vec::new(), async_thread: int::<3>(), template: String::new() }
+    }
+}
+
+/// One Tars object with its adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TServerServant {
+    /// Name of the object, e.g. `HelloObj`; in lower case the name of the Service port.
+    #[schemars(regex(pattern = rules::SERVANT))]
+    pub name: String,
+    /// Port it listens on, 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Handler threads of the adapter, 1 to 99.
+    #[serde(default = "int::<3>")]
+    #[schemars(range(min = 1, max = 99))]
+    pub thread: i32,
+    /// Capacity of the adapter's queue, 1 to 3000000.
+    #[serde(default = "int::<10_000>")]
+    #[schemars(range(min = 1, max = 3_000_000))]
+    pub capacity: i32,
+    /// Most connections of the adapter, 1 to 3000000.
+    #[serde(default = "int::<10_000>")]
+    #[schemars(range(min = 1, max = 3_000_000))]
+    pub connection: i32,
+    /// True for the Tars protocol, false for another one.
+    #[serde(default = "yes")]
+    pub is_tars: bool,
+    /// True for TCP, false for UDP.
+    #[serde(default = "yes")]
+    pub is_tcp: bool,
+    /// Time a request may wait in the queue, in milliseconds; -1 to 6000000.
+    #[serde(default = "int::<60_000>")]
+    #[schemars(range(min = -1, max = 6_000_000))]
+    pub timeout: i32,
+}
+
+impl Default for TServerServant {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            port: 0,
+            thread: int::<3>(),
+            capacity: int::<10_000>(),
+            connection: int::<10_000>(),
+            is_tars: true,
+            is_tcp: true,
+            timeout: int::<60_000>(),
+        }
+    }
+}
+
+/// A port that is no servant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TServerPort {
+    /// Name of the port, in lower case.
+    #[schemars(regex(pattern = rules::LOWERNAME), length(max = 15))]
+    pub name: String,
+    /// Port number, 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// True for TCP, false for UDP.
+    #[serde(default = "yes")]
+    pub is_tcp: bool,
+}
+
+impl Default for TServerPort {
+    fn default() -> Self {
+        Self { name: String::new(), port: 0, is_tcp: true }
+    }
+}
+
+/// The block of a server that does not speak Tars.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TServerNormal {
+    /// Exposed ports; may be empty.
+    #[serde(default, deserialize_with = "null_default")]
+    #[schemars(extend("x-tars-required" = true))]
+    pub ports: Vec<TServerPort>,
+}

@@ -1,0 +1,45 @@
+//! TServer v1beta2.
+
+use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy};
+use super::{blocks, mounts};
+use crate::rules;
+
+blocks::object!(v1beta2);
+blocks::spec!({
+    /// What another server exposes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normal: Option<TServerNormal>,
+    /// Which build runs; absent on a server that was never released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<TServerRelease>,
+});
+mounts::mount!(#[schemars(regex(pattern = crate::rules::DASHNAME), length(max = 63))]);
+blocks::k8s!({
+    /// One readiness gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = rules::LABELKEY), length(max = 63))]
+    pub readiness_gate: Option<String>,
+    /// Resources of the main container; only CPU and memory survive.
+    #[serde(default)]
+    pub resources: ComputeResources,
+    /// When the main container's image is pulled.
+    #[serde(default)]
+    pub image_pull_policy: ImagePullPolicy,
+    /// Which process is the first of the container.
+    #[serde(default)]
+    pub launcher_type: LauncherType,
+    /// How pods are replaced when the server changes.
+    #[serde(default)]
+    #[schemars(extend("x-tars-default" = {}))]
+    pub update_strategy: UpdateStrategy,
+});
+blocks::release!({
+    /// Image of tarsnode; the webhook fills it in for Tars servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = rules::IMAGE), length(max = 500))]
+    pub node_image: Option<String>,
+    /// Name of the tarsnode image's pull secret, or empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = rules::SECRET0), length(max = 253))]
+    pub node_secret: Option<String>,
+});
