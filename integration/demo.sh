@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# The main job, shown: a Kubernetes, both charts, two Tars servers (Rust and Go) declared as TServers, and an unmodified TarsGo
+# client that finds them through the registry and calls them, also while one of their pods is killed.
+source "$(dirname "$0")/lib/common.sh"
+
+NAMESPACE=tars
+EXAMPLES=(demo-echorust demo-echogo)
+OBJECTS=(Demo.EchoRust.EchoObj Demo.EchoGo.EchoObj)
+CLIENT_IMAGE=docker.io/tarsrs/tars.client-go:v0.1.0
+
+build() {
+    [ -n "${KUBECONFIG:-}" ] || integration/tools/build.sh
+    integration/images/build.sh
+}
+
+deploy() {
+    integration/deploy.sh
+}
+
+# Restarting an example is only needed when its image changed under the same tag; a release of its own would have its own tag.
+apply_examples() {
+    local example
+    for example in examples/echo-rust examples/echo-go; do
+        kubectl apply -n "$NAMESPACE" -f "$example/manifests.yaml"
+    done
+    kubectl wait -n "$NAMESPACE" --for=condition=Ready --timeout=120s "${EXAMPLES[@]/#/tserver/}"
+    echo
+    kubectl get tservers -n "$NAMESPACE"
+}
+
+# client NAME ARGUMENT…: runs the TarsGo client in a pod that knows nothing but the locator, and shows what it says.
+client() {
+    local name=$1
+    shift
+    start_client "$name" "$@"
+    finish_client "$name"
+}
+
+start_client() {
+    local name=$1
+    shift
+    kubectl delete pod -n "$NAMESPACE" "$name" --ignore-not-found --wait >/dev/null
+    kubectl run "$name" -n "$NAMESPACE" --image "$CLIENT_IMAGE" --image-pull-policy IfNotPresent --restart Never --quiet -- "$@"
+}
+
+finish_client() {
+    local phase=
+    until [ "$phase" = Succeeded ] || [ "$phase" = Failed ]; do
+        phase=$(kubectl get pod -n "$NAMESPACE" "$1" -o 'jsonpath={.status.phase}')
+        sleep 0.2
+    done
+    kubectl logs -n "$NAMESPACE" "$1"
+    kubectl delete pod -n "$NAMESPACE" "$1" --wait=false >/dev/null
+    [ "$phase" = Succeeded ] || fail "the client $1 failed, its words are above"
+}
+
+first_call() {
+    client demo-first-call --object "${OBJECTS[0]}" --calls 1 --wait 20s
+}
+
+thousand_calls() {
+    local object
+    for object in "${OBJECTS[@]}"; do
+        client demo-client --object "$object" --calls 1000 --wait 20s
+        echo
+    done
+}
+
+# Calls go on at 200 a second while a pod is deleted; the StatefulSet makes a new one, the client keeps to the one that is left.
+kill_a_pod() {
+    start_client demo-client --object "${OBJECTS[0]}" --duration 12s --rate 200 --refresh 2s --wait 20s --allow-failed 2400
+    kubectl wait -n "$NAMESPACE" pod/demo-client --for=jsonpath='{.status.phase}'=Running --timeout=30s >/dev/null
+    echo "deleting pod ${EXAMPLES[0]}-0"
+    kubectl delete pod -n "$NAMESPACE" "${EXAMPLES[0]}-0" --wait=false >/dev/null
+    finish_client demo-client
+    kubectl wait -n "$NAMESPACE" --for=condition=Ready --timeout=60s "tserver/${EXAMPLES[0]}"
+}
+
+next_steps() {
+    cat <<TEXT
+
+The cluster keeps running. What to try next:
+  source integration/cluster/env.sh                 # kubectl and helm for this cluster
+  kubectl get tservers,tendpoints -n $NAMESPACE
+  kubectl describe tserver demo-echorust -n $NAMESPACE   # conditions and Events say what goes on
+  kubectl scale tserver demo-echogo -n $NAMESPACE --replicas=3
+  kubectl patch tserver demo-echorust -n $NAMESPACE --type merge -p '{"spec":{"release":{"id":"broken","image":"docker.io/tarsrs/none:v1"}}}'
+  make test                                         # all checks, the end-to-end tests included
+  make cluster-down                                 # stop the cluster and remove all it made
+TEXT
+}
+
+need cargo 'install Rust 1.95 (https://rustup.rs)'
+need go 'install Go (https://go.dev/dl)'
+need_packages gcc libc6-dev ca-certificates openssl
+
+phase 'build tools and images (once)' build
+BUILT=$SECONDS
+phase 'cluster, images, charts' deploy
+# shellcheck source=/dev/null
+source integration/cluster/env.sh
+phase 'two Tars servers' apply_examples
+phase 'first call' first_call
+ANSWERED=$((SECONDS - BUILT))
+phase '1,000 calls of a TarsGo client against each' thousand_calls
+phase 'a pod dies while a client calls' kill_a_pod
+summary
+printf '  %5d s  from built tools to the first answered call\n' "$ANSWERED"
+next_steps

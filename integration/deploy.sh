@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Brings a cluster to the state that the demo and the end-to-end tests need: images, both charts, the examples' node label.
+# Uses the local cluster, which it starts, or the one of KUBECONFIG if that is set. Safe to run again: unchanged images are not
+# loaded twice, and only what runs a changed image is restarted.
+source "$(dirname "$0")/lib/common.sh"
+
+FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}
+
+start_cluster() {
+    if [ -z "${KUBECONFIG:-}" ]; then integration/cluster/up.sh; fi
+}
+
+use_cluster() {
+    # shellcheck source=/dev/null
+    source integration/cluster/env.sh
+    kubectl version >/dev/null || fail "the cluster of KUBECONFIG=$KUBECONFIG does not answer; start it or unset KUBECONFIG"
+}
+
+# Loads the image tars that this cluster has not seen yet, and remembers their digests in the cluster itself.
+load_images() {
+    local tar name digest
+    CHANGED=()
+    kubectl get configmap tars-loaded-images -n kube-system >/dev/null 2>&1 ||
+        kubectl create configmap tars-loaded-images -n kube-system >/dev/null
+    for tar in target/images/*.tar; do
+        name=$(basename "$tar" .tar)
+        digest=$(sha256sum "$tar" | cut -c1-16)
+        [ "$(kubectl get configmap tars-loaded-images -n kube-system -o "jsonpath={.data.$name}")" = "$digest" ] && continue
+        integration/cluster/load-images.sh "$tar"
+        kubectl patch configmap tars-loaded-images -n kube-system --type merge -p "{\"data\":{\"$name\":\"$digest\"}}" >/dev/null
+        CHANGED+=("$name")
+    done
+}
+
+changed() {
+    local name
+    for name in "${CHANGED[@]+"${CHANGED[@]}"}"; do [ "$name" = "$1" ] && return; done
+    return 1
+}
+
+# restart COMPONENT WORKLOAD: replaces its pods when its image changed and it ran before. The tag stays, so nothing else would.
+restart() {
+    changed "$1" && kubectl get -n tars-system "$2" >/dev/null 2>&1 || return 0
+    kubectl rollout restart -n tars-system "$2"
+    kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
+}
+
+install_controller() {
+    restart tarscontroller deployment/tars-controller-manger
+    restart tarswebhook deployment/tars-webhook-manger
+    restart tarsagent daemonset/tars-agent
+    helm upgrade --install tarscontroller helm/tarscontroller --namespace tars-system --create-namespace --wait --timeout 180s >/dev/null
+    kubectl get pods -n tars-system
+}
+
+install_framework() {
+    local node
+    # A node runs servers of a framework when its administrator says so; here every node may, and may hold local volumes.
+    for node in $(kubectl get nodes -o name); do
+        kubectl label --overwrite "$node" "tars.io/node.$FRAMEWORK=" tars.io/SupportLocalVolume= >/dev/null
+    done
+    helm upgrade --install tarsframework helm/tarsframework --namespace "$FRAMEWORK" --create-namespace --timeout 180s >/dev/null
+    if changed tarsregistry || changed tarsnode; then
+        kubectl delete pods -n "$FRAMEWORK" -l tars.io/ServerApp=tars --wait=false >/dev/null
+    fi
+    kubectl wait -n "$FRAMEWORK" tserver/tars-tarsregistry --for=condition=Ready --timeout=120s
+    kubectl get tservers,pods -n "$FRAMEWORK"
+}
+
+remove_leftovers() {
+    kubectl delete namespaces -l tars.io/e2e --wait=false 2>/dev/null | sed 's/^/left over from an earlier run: /'
+}
+
+phase 'cluster' start_cluster
+use_cluster
+phase 'images' integration/images/build.sh
+phase 'load images' load_images
+phase 'chart tarscontroller' install_controller
+phase 'chart tarsframework' install_framework
+remove_leftovers
+summary
