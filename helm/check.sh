@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# Checks both charts: lint, what the schemas refuse, what is rendered, and that the copy of the CRDs is the generated one.
+#
+#   helm/check.sh            offline part
+#   KUBECONFIG=... helm/check.sh   also asks that API server whether it would take each rendered object (nothing is created)
+#
+# Variables: HELM (default: helm), KUBECTL (default: kubectl), CRD_COMMAND (default: cargo run -q -p tarscontroller -- crd;
+# empty skips the comparison).
+set -euo pipefail
+cd "$(dirname "$0")"
+
+helm=${HELM:-helm}
+kubectl=${KUBECTL:-kubectl}
+# Offline, helm has no server to ask for the version that kubeVersion is compared with.
+version=1.34.0
+crd_command=${CRD_COMMAND-cargo run -q -p tarscontroller -- crd}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+  printf 'FAIL  %s\n' "$*" >&2
+  failures=$((failures + 1))
+}
+pass() { printf 'ok    %s\n' "$*"; }
+
+command -v "$helm" >/dev/null || { echo "helm is missing: set HELM to the program" >&2; exit 69; }
+
+# --- lint -------------------------------------------------------------------------------------------------------------------------
+for chart in tarscontroller tarscontroller/charts/crds tarsframework; do
+  if "$helm" lint --strict --quiet --kube-version "$version" "$chart" >"$work/lint" 2>&1; then pass "lint $chart"; else fail "lint $chart"; cat "$work/lint" >&2; fi
+done
+
+# --- rendering --------------------------------------------------------------------------------------------------------------------
+# render NAME CHART NAMESPACE ARGUMENT...: keeps the output in $work/NAME.yaml
+render() {
+  local name=$1 chart=$2 namespace=$3
+  shift 3
+  if "$helm" template "$chart" "$chart" --kube-version "$version" -n "$namespace" "$@" >"$work/$name.yaml" 2>"$work/error"; then
+    pass "render $name"
+  else
+    fail "render $name: $(cat "$work/error")"
+    : >"$work/$name.yaml"
+  fi
+}
+
+# count NAME PATTERN: lines of a rendering that match
+count() { grep -cE -- "$2" "$work/$1.yaml" || true; }
+
+# expect NAME NUMBER PATTERN TEXT
+expect() {
+  local found
+  found=$(count "$1" "$3")
+  if [ "$found" -eq "$2" ]; then pass "$1: $4"; else fail "$1: $4: expected $2 lines with $3, found $found"; fi
+}
+
+render controller tarscontroller tars-system
+render controller-elsewhere tarscontroller default
+render controller-all tarscontroller tars-system -f - <<'VALUES'
+controller: {registry: "registry.example:5000/team", tag: v9, secret: pull, replicas: 3, logLevel: "info,kube=debug", nodeSelector: {disk: ssd},
+  tolerations: [{operator: Exists}], priorityClassName: high, podAnnotations: {a: "b"}, imagePullPolicy: Always,
+  affinity: {podAntiAffinity: {}}, resources: {limits: {cpu: "1"}}}
+webhook: {replicas: 1, podDisruptionBudget: {enabled: false}, timeoutSeconds: 5}
+agent: {tlv_in_host: /data/tars, maxUnavailable: 2}
+crds: {servers: [v1beta1, v1beta2, v1beta3], storage: v1beta2}
+networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}
+telemetry: {logFormat: text, otlpEndpoint: "http://collector:4317"}
+VALUES
+render controller-least tarscontroller tars-system --set networkPolicy.enabled=false,metrics.service.enabled=false,rbac.aggregate=false
+render framework tarsframework tars
+render framework-all tarsframework tars -f - <<'VALUES'
+framework: {registry: "registry.example:5000/team", tag: "20240101", secret: pull}
+upload: {registry: "registry.example:5000/built", secret: push}
+web: tars.example.com
+elk: {nodes: ["es-0:9200", "es-1:9200"]}
+registry: {replicas: 3, minReplicas: 1, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
+frameworkConfig: {maxBuildTime: 300, recordLimit: {texitedPod: 50}, upChain: {default: [{host: 10.0.0.1, port: 17890}]}, expand: {key: value}}
+VALUES
+render framework-own-templates tarsframework tars --set templates.enabled=false
+
+expect controller 11 '^kind: CustomResourceDefinition$' 'all CRDs'
+expect controller 11 'helm.sh/resource-policy: keep' 'each CRD is kept on uninstall, and nothing else'
+expect controller 0 '^kind: Namespace$' 'no namespace of its own where helm makes it'
+expect controller-elsewhere 1 '^kind: Namespace$' 'makes the namespace when the release lives elsewhere'
+expect controller-elsewhere 0 'namespace: "?default"?$' 'every object is in tars-system'
+expect controller 0 'caBundle' 'no certificate in the chart'
+expect controller 0 '^kind: Secret$' 'no secret in the chart'
+expect controller 3 'readOnlyRootFilesystem: true' 'read-only root everywhere'
+expect controller 3 'drop: \[ALL\]' 'no capabilities by default'
+expect controller 2 'runAsUser: 65532' 'controller and webhook are not root'
+expect controller 9 'grpc: \{port: 9444' 'three probes for each component'
+expect controller 3 'failurePolicy: Fail' 'admission fails closed'
+expect controller 2 '^kind: PodDisruptionBudget$' 'budgets for controller and webhook'
+expect controller 3 '^kind: NetworkPolicy$' 'network policies'
+expect controller-all 3 'image: "registry.example:5000/team/tars(controller|webhook|agent):v9"' 'images follow registry and tag'
+expect controller-all 3 'imagePullSecrets:' 'pull secret'
+expect controller-all 1 'path: "/data/tars"' 'volume folder'
+expect controller-all 1 '^kind: PodDisruptionBudget$' 'one budget turned off'
+expect controller-all 1 '^kind: ServiceMonitor$' 'monitor'
+expect controller-least 0 '^kind: NetworkPolicy$' 'policies turned off'
+expect controller-least 1 '^kind: Service$' 'only the webhook service is left'
+# Stored versions: v1beta3 of each kind; with storage v1beta2 every kind has it.
+expect controller 11 '^ +storage: true$' 'one stored version per kind'
+expect controller-all 11 '^ +storage: true$' 'one stored version per kind, v1beta2'
+
+expect framework 7 'kind: TTemplate$' 'templates'
+expect framework 1 'kind: TFrameworkConfig$' 'settings'
+expect framework 1 '^kind: TTree$' 'tree'
+expect framework 1 'helm.sh/hook: ' 'the tree is the only hook'
+expect framework 1 '^kind: TServer$' 'only servers that exist'
+expect framework 2 '^kind: TImage$' 'node and registry image'
+expect framework 1 'registry: "docker.io/tarsrs"' 'uploads go to the registry of the framework by default'
+expect framework-all 2 'id: "20240101"$' 'a numeric tag stays text'
+expect framework-all 1 'es-1:9200$' 'stores in tars.es'
+expect framework-all 0 '^kind: PodDisruptionBudget$' 'budget turned off'
+expect framework-own-templates 0 'kind: TTemplate$' 'templates turned off'
+
+# Rendering twice gives the same bytes: nothing random, no clock.
+"$helm" template tarsframework tarsframework --kube-version "$version" -n tars >"$work/again.yaml"
+cmp -s "$work/framework.yaml" "$work/again.yaml" && pass "rendering is reproducible" || fail "rendering differs from run to run"
+
+# --- refusals ---------------------------------------------------------------------------------------------------------------------
+# refuse CHART WORD ARGUMENT...: rendering fails, and the message names the value
+refuse() {
+  local chart=$1 word=$2
+  shift 2
+  if "$helm" template "$chart" "$chart" --kube-version "$version" -n tars-system "$@" >/dev/null 2>"$work/error"; then
+    fail "$chart takes $*"
+  elif grep -q -- "$word" "$work/error"; then
+    pass "$chart refuses $*"
+  else
+    fail "$chart refuses $* without naming $word: $(cat "$work/error")"
+  fi
+}
+
+refuse tarscontroller 'replica' --set controller.replica=2
+refuse tarscontroller 'replicas' --set controller.replicas=0
+refuse tarscontroller 'registry' --set controller.registry=
+refuse tarscontroller 'tag' --set controller.tag=1
+refuse tarscontroller 'secret' --set controller.secret=Not_A_Name
+refuse tarscontroller 'tlv_in_host' --set agent.tlv_in_host=relative/path
+refuse tarscontroller 'tlv_in_host' --set agent.tlv_in_host=/data/../etc
+refuse tarscontroller 'servers' --set 'crds.servers={v1beta2}'
+refuse tarscontroller 'storage' --set crds.storage=v1
+refuse tarscontroller 'imagePullPolicy' --set webhook.imagePullPolicy=Sometimes
+refuse tarscontroller 'timeoutSeconds' --set webhook.timeoutSeconds=60
+refuse tarscontroller 'logFormat' --set telemetry.logFormat=xml
+refuse tarscontroller 'hooks' --set hooks.enabled=true
+refuse tarsframework 'registry' --set framework.registry=UPPER/case
+refuse tarsframework 'tag' --set framework.tag=V1
+refuse tarsframework 'tag' --set framework.tag=1
+refuse tarsframework 'replicas' --set registry.replicas=0
+refuse tarsframework 'limits' --set registry.resources.limits.gpu=1
+refuse tarsframework 'maxBuildTime' --set frameworkConfig.maxBuildTime=1
+refuse tarsframework 'port' --set 'frameworkConfig.upChain.default[0].host=a'
+refuse tarsframework 'nodes' --set 'elk.nodes={no-port}'
+refuse tarsframework 'replica' --set replica=1
+
+# --- documents --------------------------------------------------------------------------------------------------------------------
+# Every value has a row in the values tables.
+document=../docs/install.md
+keys() { # path of each leaf and of each empty or inline map in a values.yaml of two-space indentation
+  awk '
+    /^ *#/ || /^ *$/ || /^ *- / { next }
+    { match($0, /^ */); depth = RLENGTH / 2; line = substr($0, RLENGTH + 1); split(line, part, ":"); path[depth] = part[1]
+      rest = substr(line, length(part[1]) + 2); sub(/^ +/, "", rest)
+      if (rest != "") { name = path[0]; for (i = 1; i <= depth; i++) name = name "." path[i]; print name } }' "$1"
+}
+for chart in tarscontroller tarsframework; do
+  missing=0
+  while read -r key; do
+    # A row may describe a whole group: `webhook.nodeSelector` or `webhook.*`.
+    grep -qF -- "\`$key\`" "$document" || { fail "$document has no row for $key of $chart"; missing=1; }
+  done < <(keys "$chart/values.yaml" | sed -E 's/\.(requests|limits)$//' | sort -u)
+  [ "$missing" -eq 0 ] && pass "every value of $chart is described"
+done
+
+# --- generated files --------------------------------------------------------------------------------------------------------------
+if [ -n "$crd_command" ]; then
+  if (cd .. && $crd_command) >"$work/crds.yaml"; then
+    if diff -u tarscontroller/charts/crds/files/crds.yaml "$work/crds.yaml" >"$work/diff"; then
+      pass "CRDs are the generated ones"
+    else
+      fail "CRDs are not the generated ones; run: $crd_command > helm/tarscontroller/charts/crds/files/crds.yaml"
+      head -n 40 "$work/diff" >&2
+    fi
+  else
+    fail "$crd_command"
+  fi
+fi
+
+# --- a real API server ------------------------------------------------------------------------------------------------------------
+if [ -n "${KUBECONFIG:-}" ]; then
+  # Only objects whose kinds and namespace exist can be tried; the monitor needs a foreign CRD and stays out.
+  ask() { # NAME NAMESPACE
+    if "$kubectl" apply --server-side --force-conflicts --dry-run=server --validate=strict --field-manager=chart-check \
+        -f "$work/$1.yaml" >"$work/answer" 2>&1; then
+      pass "API server takes $1"
+    else
+      fail "API server refuses $1: $(grep -iE 'error|invalid|refused|denied|unknown' "$work/answer" | head -n 5)"
+    fi
+  }
+  if "$kubectl" get namespace tars-system >/dev/null 2>&1; then
+    ask controller
+    ask controller-elsewhere
+  else
+    echo "skip  API server: namespace tars-system does not exist"
+  fi
+  if "$kubectl" get namespace tars >/dev/null 2>&1 && "$kubectl" get crd tservers.k8s.tars.io >/dev/null 2>&1; then
+    ask framework
+    ask framework-own-templates
+  else
+    echo "skip  API server: namespace tars or the custom resources do not exist"
+  fi
+fi
+
+[ "$failures" -eq 0 ] && echo "charts: all checks passed" || { echo "charts: $failures checks failed" >&2; exit 1; }

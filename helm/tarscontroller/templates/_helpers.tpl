@@ -1,0 +1,99 @@
+{{/* The namespace of all objects of this chart. It is part of the API: the webhook's address, the exempt accounts and the
+     commands in people's runbooks name it. */}}
+{{- define "tars.namespace" -}}tars-system{{- end -}}
+
+{{- define "tars.labels" -}}
+app.kubernetes.io/part-of: tars
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Values.controller.tag | toString | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end -}}
+
+{{/* image: (dict "root" $ "name" "tarswebhook") */}}
+{{- define "tars.image" -}}
+{{ printf "%s/%s:%s" .root.Values.controller.registry .name (toString .root.Values.controller.tag) | quote }}
+{{- end -}}
+
+{{/* What the pods of all components share; values = the component's values */}}
+{{- define "tars.podSpec" -}}
+enableServiceLinks: false
+{{- with .root.Values.controller.secret }}
+imagePullSecrets:
+  - name: {{ . | quote }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Placement of a replicated component; label = the label of its pods */}}
+{{- define "tars.spread" -}}
+{{- with .values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{ .label }}: "true"
+{{- end -}}
+
+{{- define "tars.telemetryEnv" -}}
+- name: RUST_LOG
+  value: {{ .values.logLevel | quote }}
+- name: LOG_FORMAT
+  value: {{ .root.Values.telemetry.logFormat | quote }}
+{{- with .root.Values.telemetry.otlpEndpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* The identity of the pod, by the downward API */}}
+{{- define "tars.podEnv" -}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{- end -}}
+
+{{/* "liveness" answers as long as the process does, "readiness" only while it can do its work: a lost API server makes a pod
+     unready, never restarts it. */}}
+{{- define "tars.probes" -}}
+startupProbe:
+  grpc: {port: 9444, service: liveness}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  grpc: {port: 9444, service: liveness}
+  periodSeconds: 10
+  timeoutSeconds: 3
+readinessProbe:
+  grpc: {port: 9444, service: readiness}
+  periodSeconds: 2
+  timeoutSeconds: 2
+{{- end -}}
+
+{{- define "tars.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "tars.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}

@@ -1,0 +1,45 @@
+{{- define "tars.labels" -}}
+app.kubernetes.io/part-of: tars
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Values.framework.tag | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end -}}
+
+{{- define "tars.apiVersion" -}}
+k8s.tars.io/{{ .Chart.AppVersion }}
+{{- end -}}
+
+{{/* (dict "root" $ "name" "tarsregistry") */}}
+{{- define "tars.image" -}}
+{{ printf "%s/tars.%s:%s" .root.Values.framework.registry .name .root.Values.framework.tag }}
+{{- end -}}
+
+{{/*
+The releases of a TImage: the one of this chart first, then those that the live object has beside it, so that the history which
+people roll back from survives an upgrade. Without a cluster (helm template) only the first is known.
+(dict "root" $ "image" NAME-OF-TIMAGE "id" ID "name" NAME-OF-IMAGE)
+*/}}
+{{- define "tars.releases" -}}
+{{- $release := dict "id" .id "image" (include "tars.image" (dict "root" .root "name" .name)) "createPerson" "helm" }}
+{{- with .root.Values.framework.secret }}
+{{- $_ := set $release "secret" . }}
+{{- end }}
+{{- $live := lookup (include "tars.apiVersion" .root) "TImage" .root.Release.Namespace .image }}
+{{- $releases := list }}
+{{- range (default list $live.releases) }}
+{{- if ne .id $release.id }}
+{{- $releases = append $releases . }}
+{{- else if .createTime }}
+{{- $_ := set $release "createTime" .createTime }}
+{{- end }}
+{{- end }}
+{{- /* The schema ends the list at 120 */ -}}
+{{- toYaml (slice (prepend $releases $release) 0 (min 120 (add1 (len $releases)) | int)) }}
+{{- end -}}
+
+{{/* The number that the values say, else the live one, else the default: (list VALUE LIVE DEFAULT) */}}
+{{- define "tars.kept" -}}
+{{- $value := index . 0 }}{{- $live := index . 1 }}{{- $default := index . 2 }}
+{{- if not (kindIs "invalid" $value) }}{{ int $value }}{{ else if $live }}{{ int $live }}{{ else }}{{ $default }}{{ end }}
+{{- end -}}
