@@ -1,0 +1,133 @@
+//! From Rust types to the structural schemas that the API server demands.
+//!
+//! ```text
+//! struct ─schemars─► JSON schema ─[Shape]─► structural schema ─► JSONSchemaProps
+//! ```
+//!
+//! schemars says more than the API server takes (formats of integers, types that admit `null`, enumerations as `oneOf`) and in
+//! one place other than the specification wants: a field that Rust fills with a default may be required, or have no default in the
+//! schema. Fields say so by markers, which [`Shape`] takes out:
+//!
+//! * `x-tars-required: true` makes the field required although Rust has a default for it,
+//! * `x-tars-default: VALUE` replaces the default, `null` removes it,
+//! * `x-tars-no-defaults: true` on a struct removes the defaults of all of its fields.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value};
+
+const REQUIRED: &str = "x-tars-required";
+const DEFAULT: &str = "x-tars-default";
+const NO_DEFAULTS: &str = "x-tars-no-defaults";
+
+/// Structural schema of a kind: an object whose `apiVersion`, `kind` and `metadata` are the API server's business.
+pub fn structural<T: JsonSchema>() -> JSONSchemaProps {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    settings.transforms.clear();
+    let schema = Schema::to_value(settings.into_generator().into_root_schema_for::<T>());
+    let shaped = shape(schema);
+    // Every schema that `shape` lets through uses only keywords that JSONSchemaProps has; the tests of `crd` convert them all.
+    #[expect(clippy::expect_used, reason = "depends on the types of this crate only; each of them is converted by a test")]
+    serde_json::from_value(shaped).expect("a structural schema")
+}
+
+/// Rewrites one node and all below.
+fn shape(node: Value) -> Value {
+    let Value::Object(mut node) = node else { return node };
+    take_non_null_alternative(&mut node);
+    if let Some(words) = words_of_enumeration(&node) {
+        node.remove("oneOf");
+        node.insert("type".into(), "string".into());
+        node.insert("enum".into(), words.into());
+    }
+    node.retain(|key, value| match key.as_str() {
+        "$schema" | "title" | "nullable" => false,
+        "format" => value == "date-time",
+        "default" => !value.is_null(),
+        _ => true,
+    });
+    if let Some(Value::Array(types)) = node.get("type") {
+        let types: Vec<_> = types.iter().filter(|&name| name != "null").cloned().collect();
+        if let [only] = types.as_slice() {
+            node.insert("type".into(), only.clone());
+        }
+    }
+    if let Some(Value::String(text)) = node.get("description") {
+        node.insert("description".into(), one_line(text).into());
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(child) = node.remove(key) {
+            node.insert(key.into(), shape(child));
+        }
+    }
+    shape_properties(&mut node);
+    Value::Object(node)
+}
+
+/// Rewrites the fields of an object and obeys their markers.
+fn shape_properties(node: &mut Map<String, Value>) {
+    let no_defaults = node.remove(NO_DEFAULTS).is_some();
+    let Some(Value::Object(properties)) = node.remove("properties") else { return };
+    let mut required = match node.remove("required") {
+        Some(Value::Array(names)) => names,
+        _ => Vec::new(),
+    };
+    let mut shaped = Map::new();
+    for (name, child) in properties {
+        let mut child = shape(child);
+        if let Value::Object(child) = &mut child {
+            if child.remove(REQUIRED).is_some() && !required.iter().any(|other| *other == name) {
+                required.push(name.clone().into());
+            }
+            match child.remove(DEFAULT) {
+                Some(Value::Null) => drop(child.remove("default")),
+                Some(value) => drop(child.insert("default".into(), value)),
+                None if no_defaults => drop(child.remove("default")),
+                None => {}
+            }
+        }
+        shaped.insert(name, child);
+    }
+    node.insert("properties".into(), shaped.into());
+    if !required.is_empty() {
+        required.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        node.insert("required".into(), required.into());
+    }
+}
+
+/// `anyOf: [X, null]`, as schemars writes an optional X, becomes X; what was said beside it stays.
+fn take_non_null_alternative(node: &mut Map<String, Value>) {
+    let Some(Value::Array(alternatives)) = node.remove("anyOf") else { return };
+    for alternative in alternatives {
+        if alternative.get("type").is_some_and(|name| name == "null") {
+            continue;
+        }
+        if let Value::Object(alternative) = alternative {
+            for (key, value) in alternative {
+                node.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// The words of an enumeration that schemars wrote as `oneOf` of constants, to give each a description.
+fn words_of_enumeration(node: &Map<String, Value>) -> Option<Vec<Value>> {
+    let alternatives = node.get("oneOf")?.as_array()?;
+    let mut words = Vec::new();
+    for alternative in alternatives {
+        match (alternative.get("const"), alternative.get("enum")) {
+            (Some(word), _) => words.push(word.clone()),
+            (None, Some(Value::Array(more))) => words.extend(more.iter().cloned()),
+            _ => return None,
+        }
+    }
+    Some(words)
+}
+
+/// Descriptions are doc comments: their line breaks, links and code marks are for Rust readers.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace(['`', '[', ']'], "")
+}
