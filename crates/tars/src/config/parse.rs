@@ -1,0 +1,146 @@
+//! Text to document.
+
+use super::{Config, Domain, MAX_DEPTH, MAX_TEXT};
+
+/// Why a text is no configuration, and in which line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct ParseError {
+    /// Line number, from 1; the last line plus one for what is missing at the end.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: ParseProblem,
+}
+
+/// What is wrong in a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseProblem {
+    /// Longer than [`MAX_TEXT`].
+    #[error("the text has {0} bytes, more than the {MAX_TEXT} that are read")]
+    TooLong(usize),
+    /// Deeper than [`MAX_DEPTH`].
+    #[error("domain <{0}> is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep(String),
+    /// A tag without `>`.
+    #[error("tag {0:?} has no closing '>'")]
+    UnfinishedTag(String),
+    /// `</b>` where `</a>` is due.
+    #[error("</{found}> closes no open domain of that name; the innermost open one is <{open}>")]
+    Mismatch {
+        /// Name in the close tag.
+        found: String,
+        /// Name of the domain that is open there.
+        open: String,
+    },
+    /// A close tag with nothing open.
+    #[error("</{0}> closes a domain, but none is open")]
+    NothingOpen(String),
+    /// End of text within a domain.
+    #[error("domain <{0}> is still open at the end; add </{0}>")]
+    Unclosed(String),
+    /// A backslash sequence other than `\\`, `\r`, `\n`, `\t` and `\=`.
+    #[error("{0:?} has a backslash that starts no escape; write a backslash as \\\\")]
+    Escape(String),
+}
+
+const BLANKS: [char; 4] = [' ', '\r', '\n', '\t'];
+
+pub(super) fn parse(text: &str) -> Result<Config, ParseError> {
+    if text.len() > MAX_TEXT {
+        return Err(ParseError { line: 1, problem: ParseProblem::TooLong(text.len()) });
+    }
+    let mut config = Config::default();
+    let mut lines = Lines { rest: text, number: 0 };
+    read_domain(&mut lines, &mut config.root, None, 0)?;
+    Ok(config)
+}
+
+struct Lines<'a> {
+    rest: &'a str,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The next line that says something, trimmed.
+    fn next(&mut self) -> Option<&'a str> {
+        while !self.rest.is_empty() {
+            let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+            self.rest = rest;
+            self.number += 1;
+            let line = line.trim_matches(BLANKS);
+            if !line.is_empty() && !line.starts_with('#') {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    fn fail<T>(&self, problem: ParseProblem) -> Result<T, ParseError> {
+        Err(ParseError { line: self.number, problem })
+    }
+}
+
+/// Reads up to the close tag of `open`, or up to the end for the root. Depth bounds the recursion.
+fn read_domain(lines: &mut Lines<'_>, domain: &mut Domain, open: Option<&str>, depth: usize) -> Result<(), ParseError> {
+    while let Some(line) = lines.next() {
+        if let Some(tag) = line.strip_prefix('<') {
+            // What follows the tag in its line is ignored.
+            let Some((name, _)) = tag.split_once('>') else {
+                return lines.fail(ParseProblem::UnfinishedTag(line.to_owned()));
+            };
+            match (name.strip_prefix('/'), open) {
+                (Some(closed), Some(open)) if closed == open => return Ok(()),
+                (Some(closed), Some(open)) => {
+                    return lines.fail(ParseProblem::Mismatch { found: closed.to_owned(), open: open.to_owned() });
+                }
+                (Some(closed), None) => return lines.fail(ParseProblem::NothingOpen(closed.to_owned())),
+                (None, _) if depth == MAX_DEPTH => return lines.fail(ParseProblem::TooDeep(name.to_owned())),
+                (None, _) => read_domain(lines, domain.domains.entry(name, Domain::default), Some(name), depth + 1)?,
+            }
+        } else {
+            match parameter(line) {
+                Ok((key, value)) => domain.parameters.put_last(key, value),
+                Err(problem) => return lines.fail(problem),
+            }
+        }
+    }
+    match open {
+        None => Ok(()),
+        Some(open) => Err(ParseError { line: lines.number + 1, problem: ParseProblem::Unclosed(open.to_owned()) }),
+    }
+}
+
+fn parameter(line: &str) -> Result<(String, String), ParseProblem> {
+    let (key, value) = split_at_equals(line);
+    Ok((unescape(key.trim_matches(BLANKS))?, unescape(value.trim_matches(BLANKS))?))
+}
+
+/// At the first `=` without a backslash right before it. Whether that backslash is itself escaped is not looked at, so a key that
+/// ends in a backslash needs a blank before its `=`.
+fn split_at_equals(line: &str) -> (&str, &str) {
+    let bytes = line.as_bytes();
+    let at = (0..bytes.len()).find(|&i| bytes[i] == b'=' && (i == 0 || bytes[i - 1] != b'\\'));
+    at.map_or((line, ""), |at| (&line[..at], &line[at + 1..]))
+}
+
+fn unescape(text: &str) -> Result<String, ParseProblem> {
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        plain.push(match character {
+            '\\' => match characters.next() {
+                Some('\\') => '\\',
+                Some('r') => '\r',
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some('=') => '=',
+                _ => return Err(ParseProblem::Escape(text.to_owned())),
+            },
+            other => other,
+        });
+    }
+    Ok(plain)
+}

@@ -1,0 +1,113 @@
+//! Document to text.
+
+use super::{Domain, MAX_PRINTED};
+
+/// Why a document can't be printed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrintError {
+    /// `<` or `>` in a name, key or value: the grammar has no escape for them.
+    #[error("{what} {text:?} in domain <{domain}> contains '<' or '>', which a configuration can't hold; remove it")]
+    Bracket {
+        /// `domain`, `key` or `value`.
+        what: &'static str,
+        /// The text with the bracket.
+        text: String,
+        /// Name of the enclosing domain; empty at the top.
+        domain: String,
+    },
+    /// A name that would be read back as something else: a domain with a line break or a leading `/`, a key with a leading `#`.
+    #[error("{what} {text:?} in domain <{domain}> would not be read back as what it is; rename it")]
+    Name {
+        /// `domain` or `key`.
+        what: &'static str,
+        /// The name.
+        text: String,
+        /// Name of the enclosing domain; empty at the top.
+        domain: String,
+    },
+    /// Longer than [`MAX_PRINTED`].
+    #[error("the printed configuration would be longer than {MAX_PRINTED} bytes")]
+    TooLong,
+}
+
+pub(super) fn print(root: &Domain) -> Result<String, PrintError> {
+    check(root)?;
+    let mut text = String::new();
+    let mut tops: Vec<_> = root.domains().collect();
+    tops.sort_unstable_by_key(|(name, _)| *name);
+    for (name, domain) in tops {
+        print_domain(&mut text, name, domain, 0)?;
+    }
+    Ok(text)
+}
+
+fn print_domain(text: &mut String, name: &str, domain: &Domain, level: usize) -> Result<(), PrintError> {
+    line(text, level, &["<", name, ">"])?;
+    for (key, value) in domain.parameters() {
+        let printed = escape(key);
+        match (value, key) {
+            // An empty line would be lost.
+            ("", "") => line(text, level + 1, &["="])?,
+            ("", _) => line(text, level + 1, &[&printed])?,
+            // A backslash right before the sign would be taken for its escape.
+            (value, key) if key.ends_with('\\') => line(text, level + 1, &[&printed, " =", &escape(value)])?,
+            (value, _) => line(text, level + 1, &[&printed, "=", &escape(value)])?,
+        }
+    }
+    for (name, domain) in domain.domains() {
+        print_domain(text, name, domain, level + 1)?;
+    }
+    line(text, level, &["</", name, ">"])
+}
+
+fn line(text: &mut String, level: usize, parts: &[&str]) -> Result<(), PrintError> {
+    text.extend(std::iter::repeat_n("  ", level));
+    text.extend(parts.iter().copied());
+    text.push('\n');
+    if text.len() > MAX_PRINTED { Err(PrintError::TooLong) } else { Ok(()) }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            '\r' => escaped.push_str("\\r"),
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '=' => escaped.push_str("\\="),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// Whether everything below `root` can be printed. Parameters of the root itself are not printed and not looked at.
+pub(super) fn check(root: &Domain) -> Result<(), PrintError> {
+    check_domains(root, "")
+}
+
+fn check_domains(parent: &Domain, parent_name: &str) -> Result<(), PrintError> {
+    for (name, domain) in parent.domains() {
+        check_text("domain", name, parent_name)?;
+        if name.starts_with('/') || name.contains('\n') {
+            return Err(PrintError::Name { what: "domain", text: name.to_owned(), domain: parent_name.to_owned() });
+        }
+        for (key, value) in domain.parameters() {
+            check_text("key", key, name)?;
+            check_text("value", value, name)?;
+            if key.starts_with('#') {
+                return Err(PrintError::Name { what: "key", text: key.to_owned(), domain: name.to_owned() });
+            }
+        }
+        check_domains(domain, name)?;
+    }
+    Ok(())
+}
+
+fn check_text(what: &'static str, text: &str, domain: &str) -> Result<(), PrintError> {
+    if text.contains(['<', '>']) {
+        return Err(PrintError::Bracket { what, text: text.to_owned(), domain: domain.to_owned() });
+    }
+    Ok(())
+}
