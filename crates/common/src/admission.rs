@@ -26,19 +26,17 @@ mod image;
 mod json;
 mod server;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod workload;
 
+use crate::names;
 pub use denial::{Denial, Denied};
 pub use facts::{ConfigFacts, Facts, NodeImage, Query};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt;
-
-/// The user that the controller acts as; the only one that writes derived objects (spec `webhook.md` §4).
-pub const CONTROLLER_USER: &str = "system:serviceaccount:tars-system:tars-controller";
-/// What the users of Kubernetes' own controllers begin with: garbage collector, namespace controller and so on.
-pub const KUBERNETES_USERS: &str = "system:serviceaccount:kube-system:";
 
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +76,12 @@ impl Kind {
     /// The kind of a group and plural resource name; `None` for what admission does not know.
     pub fn of(group: &str, plural: &str) -> Option<Self> {
         Some(match (group, plural) {
-            ("k8s.tars.io", "tservers") => Self::Server,
-            ("k8s.tars.io", "tconfigs") => Self::Config,
-            ("k8s.tars.io", "ttemplates") => Self::Template,
-            ("k8s.tars.io", "ttrees") => Self::Tree,
-            ("k8s.tars.io", "taccounts") => Self::Account,
-            ("k8s.tars.io", "timages") => Self::Image,
+            (names::GROUP, "tservers") => Self::Server,
+            (names::GROUP, "tconfigs") => Self::Config,
+            (names::GROUP, "ttemplates") => Self::Template,
+            (names::GROUP, "ttrees") => Self::Tree,
+            (names::GROUP, "taccounts") => Self::Account,
+            (names::GROUP, "timages") => Self::Image,
             ("", "services") => Self::Service,
             ("apps", "statefulsets") => Self::StatefulSet,
             ("apps", "daemonsets") => Self::DaemonSet,
@@ -139,12 +137,12 @@ pub struct Request<'a> {
 impl Request<'_> {
     /// Whether the request comes from our controller.
     pub(crate) fn by_controller(&self) -> bool {
-        self.user == CONTROLLER_USER
+        self.user == names::CONTROLLER_USER
     }
 
     /// Whether the request comes from a controller of Kubernetes itself.
     pub(crate) fn by_kubernetes(&self) -> bool {
-        self.user.starts_with(KUBERNETES_USERS)
+        self.user.starts_with(names::KUBE_SYSTEM_USER_PREFIX)
     }
 
     /// Whether this is an update that leaves everything but metadata and status as it was.
@@ -166,6 +164,14 @@ pub struct Effect {
     pub label: &'static str,
     /// Label value.
     pub value: &'static str,
+}
+
+impl Effect {
+    /// The refusal when the effect could not be written.
+    pub fn failed(&self, request: &Request<'_>, error: &str) -> Denied {
+        let reason = names::message::failed("patch", Kind::Config.as_str(), request.namespace, &self.config, error);
+        request.denied(Denial::forbidden(reason, "nothing was stored, try again"))
+    }
 }
 
 /// What has to be known of other objects before [`mutate`] and [`validate`] can decide.

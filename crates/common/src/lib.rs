@@ -1,5 +1,7 @@
 //! Types and pure rules of the `k8s.tars.io` group.
 
+pub mod admission;
+pub mod convert;
 pub mod crd;
 mod kind;
 pub mod kinds;

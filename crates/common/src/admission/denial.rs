@@ -1,6 +1,7 @@
 //! Why a request is refused, as sentences.
 
 use super::Kind;
+use crate::names::message;
 
 /// Why a request is refused. The variant is the category, for metrics; the text is for people.
 ///
@@ -8,7 +9,7 @@ use super::Kind;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The object contradicts a rule.
-    #[error("{kind} resource is invalid : {reason}; {remedy}")]
+    #[error("{}; {remedy}", message::invalid(kind.as_str(), reason))]
     Invalid {
         /// Kind of the object.
         kind: Kind,
@@ -18,7 +19,7 @@ pub enum Denial {
         remedy: String,
     },
     /// A member that never changes was changed.
-    #[error("{kind} resource filed \"{field}\" is immutable; {remedy}")]
+    #[error("{}; {remedy}", message::immutable(kind, field))]
     Immutable {
         /// Kind of the object as messages have it; the existing webhook is not consistent in its case.
         kind: &'static str,
@@ -28,7 +29,7 @@ pub enum Denial {
         remedy: &'static str,
     },
     /// Something that the object refers to does not exist.
-    #[error("{kind} {namespace}/{name} not exists; {remedy}")]
+    #[error("{}; {remedy}", message::missing(kind.as_str(), namespace, name))]
     Missing {
         /// Kind of what is missing.
         kind: Kind,

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// Most characters of a label's value.
+pub(super) const LABEL_LIMIT: usize = 63;
+
 /// The text at `pointer`; empty when it is missing or no text.
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()

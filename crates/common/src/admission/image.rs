@@ -1,0 +1,79 @@
+//! TImage: labels and a clean list of releases (spec `webhook.md` §5.5).
+
+use super::{Request, json};
+use crate::names::label;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
+    let kind = json::text(object, "/imageType").to_owned();
+    if !kind.is_empty() {
+        json::set_label(object, label::IMAGE_TYPE, &kind);
+    }
+    let types = if kind == "base" { json::list(object, "/supportedType") } else { &[] };
+    let types: Vec<String> = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    label_types(object, &types);
+    clean_releases(object, &request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+}
+
+/// A base image says by labels which server types it supports; a label that is there keeps its value.
+fn label_types(object: &mut Value, types: &[String]) {
+    let wanted: BTreeSet<String> = types.iter().map(|name| label::supported(name)).collect();
+    if let Some(labels) = json::members(object, "/metadata/labels") {
+        labels.retain(|key, _| !key.starts_with(label::SUPPORTED_PREFIX) || wanted.contains(key));
+    }
+    for name in types {
+        let key = label::supported(name);
+        if json::label(object, &key).is_none() {
+            json::set_label(object, &key, name);
+        }
+    }
+}
+
+/// The first release of an id stays; each has a time.
+fn clean_releases(object: &mut Value, now: &str) {
+    let Some(releases) = object.get_mut("releases").and_then(Value::as_array_mut) else { return };
+    let mut seen = BTreeSet::new();
+    releases.retain(|release| seen.insert(json::text(release, "/id").to_owned()));
+    for release in releases {
+        if json::text(release, "/createTime").is_empty()
+            && let Some(release) = release.as_object_mut()
+        {
+            release.insert("createTime".to_owned(), Value::from(now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Facts, Kind, mutate, tests::Fixture};
+    use serde_json::{Value, json};
+
+    fn stored(object: &Value) -> Value {
+        let mut full = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "metadata": {"name": "cpp-base"}});
+        full.as_object_mut().unwrap().extend(object.as_object().unwrap().clone());
+        mutate(&Fixture::create(Kind::Image, full).request(), &Facts::default()).unwrap()
+    }
+
+    #[test]
+    fn base_images_carry_their_types_as_labels() {
+        let labels = json!({"tars.io/Supported.go": "kept", "tars.io/Supported.php": "php", "other": "x"});
+        let object = json!({"metadata": {"name": "b", "labels": labels}, "imageType": "base", "supportedType": ["cpp", "go"]});
+        let expected =
+            json!({"tars.io/Supported.go": "kept", "other": "x", "tars.io/ImageType": "base", "tars.io/Supported.cpp": "cpp"});
+        assert_eq!(stored(&object)["metadata"]["labels"], expected);
+        let object = json!({"imageType": "server", "supportedType": ["cpp"]});
+        assert_eq!(stored(&object)["metadata"]["labels"], json!({"tars.io/ImageType": "server"}));
+    }
+
+    #[test]
+    fn releases_are_unique_and_dated() {
+        let releases = json!([{"id": "a", "image": "1"}, {"id": "b", "image": "2", "createTime": "2020-01-01T00:00:00Z"}, {"id": "a", "image": "3"}, {"id": "c", "image": "4"}]);
+        let expected = json!([
+            {"id": "a", "image": "1", "createTime": "2026-03-04T15:06:07Z"},
+            {"id": "b", "image": "2", "createTime": "2020-01-01T00:00:00Z"},
+            {"id": "c", "image": "4", "createTime": "2026-03-04T15:06:07Z"},
+        ]);
+        assert_eq!(stored(&json!({"releases": releases}))["releases"], expected);
+    }
+}

@@ -1,0 +1,186 @@
+//! TServer: labels, defaults, and what is asked of other objects (spec `webhook.md` §5.1).
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub(super) use rules::validate;
+
+use super::{Denial, Facts, Kind, Operation, Query, Request, json};
+use crate::names::{READINESS_GATE, annotation, label};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
+    if request.operation == Operation::Delete || !json::has(request.object, "/spec/tars") {
+        return Vec::new();
+    }
+    let mut queries = vec![Query::Lineage(json::text(request.object, "/spec/tars/template").to_owned())];
+    if needs_node_image(request.object) {
+        queries.push(Query::NodeImage);
+    }
+    queries
+}
+
+/// A released Tars server without node image gets the one of its namespace.
+fn needs_node_image(object: &Value) -> bool {
+    json::has(object, "/spec/release") && json::text(object, "/spec/release/nodeImage").is_empty()
+}
+
+/// Applies §5.1 in its order. Rule 6 (automatic release) is not there: it never worked in the existing webhook, and which image
+/// becomes a release is a decision for the one who writes the TServer.
+pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {
+    set_identity_labels(object)?;
+    if json::has(object, "/spec/tars") {
+        set_gates(object);
+    }
+    if json::has(object, "/spec/normal") {
+        complete_normal(object);
+    }
+    if !json::list(object, "/spec/k8s/hostPorts").is_empty() || is_true(object, "/spec/k8s/hostIPC") {
+        // Two pods of one server cannot share a host port or the host's IPC names.
+        set(object, "/spec/k8s", "notStacked", Value::Bool(true));
+    }
+    let (min, max) = replica_bounds(object)?;
+    if json::has(object, "/spec/release") {
+        let wanted = object.pointer("/spec/k8s/replicas").and_then(Value::as_i64).unwrap_or(0);
+        set(object, "/spec/k8s", "replicas", Value::from(wanted.max(min).min(max)));
+        complete_release(request, facts, object)
+    } else {
+        set(object, "/spec/k8s", "replicas", Value::from(0));
+        // A label of a release that is gone would be copied to pods and endpoints.
+        json::remove_label(object, label::SERVER_ID);
+        Ok(())
+    }
+}
+
+fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
+    for (key, pointer) in [
+        (label::SERVER_APP, "/spec/app"),
+        (label::SERVER_NAME, "/spec/server"),
+        (label::SUB_TYPE, "/spec/subType"),
+        (label::TEMPLATE, "/spec/tars/template"),
+    ] {
+        let value = json::text(object, pointer).to_owned();
+        if value.len() > json::LABEL_LIMIT {
+            return Err(Denial::invalid(
+                Kind::Server,
+                format!("{} has {} characters", pointer.replace('/', "."), value.len()),
+                format!("it becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
+            ));
+        }
+        if !value.is_empty() {
+            json::set_label(object, key, &value);
+        }
+    }
+    Ok(())
+}
+
+/// The gate of the registry comes first; other gates keep their order, once each. In v1beta2 there is room for one gate only.
+fn set_gates(object: &mut Value) {
+    if has_gate_list(object) {
+        let gates = unique(std::iter::once(READINESS_GATE).chain(gates(object)));
+        set(object, "/spec/k8s", "readinessGates", gates);
+    } else {
+        set(object, "/spec/k8s", "readinessGate", Value::from(READINESS_GATE));
+    }
+}
+
+fn complete_normal(object: &mut Value) {
+    if !json::has(object, "/spec/tars") {
+        json::remove_label(object, label::TEMPLATE);
+    }
+    if !object.pointer("/spec/normal/ports").is_some_and(Value::is_array) {
+        set(object, "/spec/normal", "ports", json!([]));
+    }
+    if has_gate_list(object) && !json::list(object, "/spec/k8s/readinessGates").is_empty() {
+        let gates = unique(gates(object));
+        set(object, "/spec/k8s", "readinessGates", gates);
+    }
+}
+
+fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {
+    if json::text(object, "/spec/release/time").is_empty() {
+        set(object, "/spec/release", "time", Value::from(request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+    }
+    let id = json::text(object, "/spec/release/id").to_owned();
+    if !id.is_empty() {
+        json::set_label(object, label::SERVER_ID, &id);
+    }
+    if json::has(object, "/spec/tars") && needs_node_image(object) {
+        let Some(node) = facts.node_image.as_ref().filter(|node| !node.image.trim().is_empty()) else {
+            return Err(Denial::invalid(
+                Kind::Server,
+                "no default node image has been set",
+                format!(
+                    "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {}/tars-framework",
+                    request.namespace
+                ),
+            ));
+        };
+        set(object, "/spec/release", "nodeImage", Value::from(node.image.as_str()));
+        set(object, "/spec/release", "nodeSecret", Value::from(node.secret.as_str()));
+    }
+    if json::has(object, "/spec/normal")
+        && let Some(release) = json::members(object, "/spec/release")
+    {
+        release.shift_remove("nodeImage");
+        release.shift_remove("nodeSecret");
+    }
+    Ok(())
+}
+
+/// The bounds that annotations put on the replicas; 0 and [`i64::MAX`] when there are none.
+fn replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
+    let bound = |key: &str, absent: i64| match json::annotation(object, key) {
+        None => Ok(absent),
+        Some(text) => parse_bound(text).ok_or_else(|| {
+            let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
+            Denial::invalid(Kind::Server, "unexpected annotation format", remedy)
+        }),
+    };
+    let (min, max) = (bound(annotation::MIN_REPLICAS, 0)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
+    if min > max {
+        let remedy = format!(
+            "{} is {min} and {} is {max}, make the minimum the smaller one",
+            annotation::MIN_REPLICAS,
+            annotation::MAX_REPLICAS
+        );
+        return Err(Denial::invalid(Kind::Server, "unexpected annotation value", remedy));
+    }
+    Ok((min, max))
+}
+
+/// `^[1-9]?[0-9]$`
+fn parse_bound(text: &str) -> Option<i64> {
+    match text.as_bytes() {
+        [b'0'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'] => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// v1beta3 has a list of gates where older versions have one.
+fn has_gate_list(object: &Value) -> bool {
+    !matches!(json::text(object, "/apiVersion"), "k8s.tars.io/v1beta1" | "k8s.tars.io/v1beta2")
+}
+
+fn gates(object: &Value) -> impl Iterator<Item = &str> {
+    json::list(object, "/spec/k8s/readinessGates").iter().filter_map(Value::as_str)
+}
+
+/// Each text once, where it first occurs.
+fn unique<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
+    let mut seen = BTreeSet::new();
+    texts.filter(|text| seen.insert(*text)).map(Value::from).collect()
+}
+
+fn is_true(object: &Value, pointer: &str) -> bool {
+    object.pointer(pointer).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Sets a member of the object at `pointer`, if there is one.
+fn set(object: &mut Value, pointer: &str, key: &str, value: Value) {
+    if let Some(members) = json::members(object, pointer) {
+        members.insert(key.to_owned(), value);
+    }
+}

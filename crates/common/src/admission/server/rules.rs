@@ -1,0 +1,286 @@
+//! TServer: what is refused (spec `webhook.md` §6.1).
+
+use super::super::{Denial, Facts, Kind, Operation, Request, json};
+use crate::{lenient::null_default, names};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The port of tarsnode in every Tars server's pod.
+const NODE_PORT: i64 = names::port::NODE as i64;
+/// Volumes and claims that the controller adds to pods.
+const RESERVED_MOUNTS: [&str; 3] = [names::DELAY_BIND, names::TIMEZONE_VOLUME, names::NODE_WORK_VOLUME];
+
+/// What the rules read of a spec; alike in all versions.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    #[serde(default)]
+    app: String,
+    #[serde(default)]
+    server: String,
+    tars: Option<Tars>,
+    normal: Option<Normal>,
+    #[serde(default, deserialize_with = "null_default")]
+    k8s: K8s,
+}
+
+#[derive(Deserialize)]
+struct Tars {
+    #[serde(default)]
+    template: String,
+    #[serde(default, deserialize_with = "null_default")]
+    servants: Vec<Port>,
+    #[serde(default, deserialize_with = "null_default")]
+    ports: Vec<Port>,
+}
+
+#[derive(Deserialize)]
+struct Normal {
+    #[serde(default, deserialize_with = "null_default")]
+    ports: Vec<Port>,
+}
+
+#[derive(Deserialize)]
+struct Port {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    port: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct K8s {
+    #[serde(default)]
+    daemon_set: bool,
+    #[serde(default, deserialize_with = "null_default")]
+    host_ports: Vec<HostPort>,
+    #[serde(default, deserialize_with = "null_default")]
+    mounts: Vec<Mount>,
+    #[serde(default, deserialize_with = "null_default")]
+    node_selector: Vec<Selector>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HostPort {
+    #[serde(default)]
+    name_ref: String,
+    #[serde(default)]
+    port: i64,
+}
+
+#[derive(Deserialize)]
+struct Mount {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    source: Value,
+}
+
+#[derive(Deserialize)]
+struct Selector {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    operator: String,
+    #[serde(default, deserialize_with = "null_default")]
+    values: Vec<String>,
+}
+
+pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    if request.operation == Operation::Delete {
+        return Ok(());
+    }
+    if request.operation == Operation::Update {
+        immutable(request)?;
+    }
+    if request.is_metadata_only() {
+        return Ok(());
+    }
+    let spec = read(request.object)?;
+    name(request, &spec)?;
+    let ports = ports(&spec)?;
+    if let Some(tars) = &spec.tars {
+        template(request, tars, facts)?;
+    }
+    host_ports(&spec.k8s, &ports)?;
+    mounts(&spec.k8s)?;
+    if spec_part(request.object, "nodeSelector") != spec_part(request.old, "nodeSelector") {
+        selectors(&spec.k8s)?;
+    }
+    if spec_part(request.object, "mounts") != spec_part(request.old, "mounts") {
+        reserved_mounts(&spec.k8s)?;
+    }
+    Ok(())
+}
+
+fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
+    Denial::invalid(Kind::Server, reason, remedy)
+}
+
+/// A part of `spec.k8s`. Rules that the existing webhook does not have apply to what is new or changed only, so that objects
+/// which it accepted can go on being updated.
+fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
+    object.pointer("/spec/k8s")?.get(member)
+}
+
+fn read(object: &Value) -> Result<Spec, Denial> {
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    Spec::deserialize(spec).map_err(|error| invalid(format!("spec does not decode: {error}"), "compare it with the schema"))
+}
+
+fn immutable(request: &Request<'_>) -> Result<(), Denial> {
+    let remedy = "delete the tserver and create it anew, or create a second one";
+    for (pointer, field) in [("/spec/app", ".spec.app"), ("/spec/server", ".spec.server"), ("/spec/subType", ".spec.subType")] {
+        if json::text(request.object, pointer) != json::text(request.old, pointer) {
+            return Err(Denial::Immutable { kind: "tserver", field, remedy });
+        }
+    }
+    for (pointer, field) in [("/spec/tars", ".spec.tars"), ("/spec/normal", ".spec.normal")] {
+        if json::has(request.object, pointer) && !json::has(request.old, pointer) {
+            return Err(Denial::Immutable { kind: "tserver", field, remedy });
+        }
+    }
+    Ok(())
+}
+
+fn name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
+    let expected = names::server_object_name(&spec.app, &spec.server);
+    if request.name != expected {
+        let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
+        return Err(invalid("unexpected resource name", remedy));
+    }
+    if expected.len() > names::SERVER_NAME_LIMIT {
+        let remedy = format!("{expected:?} has {}, shorten .spec.app or .spec.server", expected.len());
+        return Err(invalid(format!("length of resource name should less then {}", names::SERVER_NAME_LIMIT + 1), remedy));
+    }
+    if request.operation == Operation::Create && !spec.k8s.daemon_set && expected.len() > names::STATEFUL_SERVER_NAME_LIMIT {
+        let reason =
+            format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
+        let remedy =
+            format!("{expected:?} has {}, shorten .spec.app or .spec.server, or set .spec.k8s.daemonSet", expected.len());
+        return Err(invalid(reason, remedy));
+    }
+    Ok(())
+}
+
+/// Names in lower case and numbers of all ports.
+#[derive(Default)]
+struct Ports {
+    names: BTreeSet<String>,
+    numbers: BTreeSet<i64>,
+}
+
+impl Ports {
+    fn add(&mut self, what: &str, port: &Port) -> Result<(), Denial> {
+        if !self.names.insert(port.name.to_lowercase()) {
+            let remedy = "names are compared without case and must differ from each other, those of servants included";
+            return Err(invalid(format!("duplicate {what} name value {}", port.name), remedy));
+        }
+        if !self.numbers.insert(port.port) {
+            let remedy =
+                format!("{:?} has a number that another servant or port has, TCP or UDP; give it one of its own", port.name);
+            return Err(invalid(format!("duplicate port value {}", port.port), remedy));
+        }
+        Ok(())
+    }
+}
+
+fn ports(spec: &Spec) -> Result<Ports, Denial> {
+    let mut ports = Ports::default();
+    if let Some(tars) = &spec.tars {
+        for (what, list) in [("servant", &tars.servants), ("port", &tars.ports)] {
+            for port in list {
+                if port.port == NODE_PORT {
+                    let field = if what == "servant" { "servants port" } else { "port" };
+                    let remedy = format!("tarsnode listens there in every pod, give {:?} another number", port.name);
+                    return Err(invalid(format!("{field} value should not equal {NODE_PORT}"), remedy));
+                }
+                ports.add(what, port)?;
+            }
+        }
+    } else if let Some(normal) = &spec.normal {
+        for port in &normal.ports {
+            ports.add("port", port)?;
+        }
+    }
+    Ok(ports)
+}
+
+fn template(request: &Request<'_>, tars: &Tars, facts: &Facts) -> Result<(), Denial> {
+    if facts.templates.contains_key(&tars.template) {
+        return Ok(());
+    }
+    Err(Denial::Missing {
+        kind: Kind::Template,
+        namespace: request.namespace.to_owned(),
+        name: tars.template.clone(),
+        remedy: ".spec.tars.template names it, create it first or name one that exists".to_owned(),
+    })
+}
+
+fn host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
+    let mut used = Ports::default();
+    for host in &k8s.host_ports {
+        let name = host.name_ref.to_lowercase();
+        if !ports.names.contains(&name) {
+            let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server is called so";
+            return Err(invalid(format!("port name {} not exist", host.name_ref), remedy));
+        }
+        if !used.names.insert(name) {
+            let remedy = "a servant or port can be published once, remove the second entry of .spec.k8s.hostPorts";
+            return Err(invalid(format!("duplicate nameRef value {}", host.name_ref), remedy));
+        }
+        if !used.numbers.insert(host.port) {
+            let remedy = format!("two entries of .spec.k8s.hostPorts have it, give {:?} another one", host.name_ref);
+            return Err(invalid(format!("duplicate port value {}", host.port), remedy));
+        }
+    }
+    Ok(())
+}
+
+fn mounts(k8s: &K8s) -> Result<(), Denial> {
+    let mut names = BTreeSet::new();
+    for mount in &k8s.mounts {
+        if !names.insert(mount.name.as_str()) {
+            return Err(invalid(format!("duplicate .mounts.name value {}", mount.name), "give each mount a name of its own"));
+        }
+        let bound = ["tLocalVolume", "persistentVolumeClaimTemplate"].iter().any(|source| mount.source.get(source).is_some());
+        if k8s.daemon_set && bound {
+            let reason = "can not use TLocalVolume and PersistentVolumeClaimTemplate when .daemonSet value is true";
+            let remedy = format!("use hostPath for mount {:?}, or a StatefulSet", mount.name);
+            return Err(invalid(reason, remedy));
+        }
+    }
+    Ok(())
+}
+
+fn reserved_mounts(k8s: &K8s) -> Result<(), Denial> {
+    match k8s.mounts.iter().find(|mount| RESERVED_MOUNTS.contains(&mount.name.as_str())) {
+        None => Ok(()),
+        Some(mount) => {
+            let reason = format!(".mounts.name value {} is reserved", mount.name);
+            Err(invalid(reason, "the controller adds a volume of that name to the pods, choose another name"))
+        }
+    }
+}
+
+/// What the API server would say of the pod's node affinity, too late and to nobody: the operator and its values must fit.
+fn selectors(k8s: &K8s) -> Result<(), Denial> {
+    for Selector { key, operator, values } in &k8s.node_selector {
+        let problem = match operator.as_str() {
+            "In" | "NotIn" if values.is_empty() => "needs at least one value",
+            "Exists" | "DoesNotExist" if !values.is_empty() => "takes no values",
+            "Gt" | "Lt" if values.len() != 1 || values.iter().any(|value| value.parse::<i64>().is_err()) => {
+                "needs exactly one value, an integer"
+            }
+            "" => "is missing",
+            _ => continue,
+        };
+        let remedy = "correct that entry of .spec.k8s.nodeSelector";
+        return Err(invalid(format!("operator {operator:?} of node selector {key:?} {problem}"), remedy));
+    }
+    Ok(())
+}

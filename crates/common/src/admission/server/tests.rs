@@ -1,0 +1,303 @@
+//! The rules of TServer, one table for each direction, and properties over generated objects.
+
+use super::super::{Facts, Kind, NodeImage, Operation, mutate, tests::Fixture, validate};
+use proptest::{collection::vec, option, prelude::*};
+use serde_json::{Value, json};
+
+fn tars() -> Value {
+    json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
+        "spec": {
+            "app": "Trade", "server": "Audit", "subType": "tars", "k8s": {"replicas": 3},
+            "tars": {"template": "tars.rust", "servants": [{"name": "AuditObj", "port": 9999}], "ports": [{"name": "extra", "port": 9000}]},
+            "release": {"id": "v1", "image": "repo/audit:1"},
+        },
+    })
+}
+
+fn normal() -> Value {
+    json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-web"},
+        "spec": {
+            "app": "Trade", "server": "Web", "subType": "normal", "normal": {"ports": [{"name": "http", "port": 80}]},
+            "k8s": {"replicas": 1}, "release": {"id": "v1", "image": "repo/web:1"},
+        },
+    })
+}
+
+fn facts() -> Facts {
+    Facts {
+        templates: [("tars.rust".to_owned(), None)].into(),
+        node_image: Some(NodeImage { image: "repo/node:1".to_owned(), secret: "pull".to_owned() }),
+        ..Facts::default()
+    }
+}
+
+/// The object after `change`, as it is stored.
+fn stored(mut object: Value, change: impl FnOnce(&mut Value)) -> Value {
+    change(&mut object);
+    mutate(&Fixture::create(Kind::Server, object).request(), &facts()).unwrap()
+}
+
+fn mutation_refused(mut object: Value, change: impl FnOnce(&mut Value), facts: &Facts) -> String {
+    change(&mut object);
+    mutate(&Fixture::create(Kind::Server, object).request(), facts).unwrap_err().to_string()
+}
+
+/// Why the object after `change` is refused at its creation.
+fn refused(mut object: Value, change: impl FnOnce(&mut Value)) -> Option<String> {
+    change(&mut object);
+    validate(&Fixture::create(Kind::Server, object).request(), &facts()).err().map(|denied| denied.to_string())
+}
+
+/// Why the update from `old` to `old` after `change` is refused.
+fn update_refused(old: &Value, change: impl FnOnce(&mut Value)) -> Option<String> {
+    let mut fixture = Fixture::create(Kind::Server, old.clone());
+    fixture.operation = Operation::Update;
+    fixture.old = old.clone();
+    change(&mut fixture.object);
+    validate(&fixture.request(), &facts()).err().map(|denied| denied.to_string())
+}
+
+#[test]
+fn a_tars_server_is_completed() {
+    let stored = stored(tars(), |_| ());
+    let labels = json!({
+        "tars.io/ServerApp": "Trade", "tars.io/ServerName": "Audit", "tars.io/SubType": "tars", "tars.io/Template": "tars.rust",
+        "tars.io/ServerID": "v1",
+    });
+    assert_eq!(stored["metadata"]["labels"], labels);
+    assert_eq!(stored["spec"]["k8s"], json!({"replicas": 3, "readinessGates": ["tars.io/active"]}));
+    let release = json!({
+        "id": "v1", "image": "repo/audit:1", "time": "2026-03-04T15:06:07Z", "nodeImage": "repo/node:1", "nodeSecret": "pull",
+    });
+    assert_eq!(stored["spec"]["release"], release);
+}
+
+#[test]
+fn gates_are_ours_then_theirs_once_each() {
+    let of = |object: Value, gates: Value| {
+        stored(object, |object| object["spec"]["k8s"]["readinessGates"] = gates)["spec"]["k8s"].clone()
+    };
+    assert_eq!(of(tars(), json!(["a", "tars.io/active", "a"]))["readinessGates"], json!(["tars.io/active", "a"]));
+    assert_eq!(of(normal(), json!(["a", "b", "a"]))["readinessGates"], json!(["a", "b"]));
+    assert_eq!(stored(normal(), |_| ())["spec"]["k8s"].get("readinessGates"), None);
+    let older = stored(tars(), |object| {
+        object["apiVersion"] = json!("k8s.tars.io/v1beta2");
+        object["spec"]["k8s"]["readinessGate"] = json!("other");
+    });
+    assert_eq!(older["spec"]["k8s"], json!({"replicas": 3, "readinessGate": "tars.io/active"}));
+}
+
+#[test]
+fn a_normal_server_has_ports_and_no_node_image() {
+    let stored = stored(normal(), |object| {
+        object["spec"]["normal"] = json!({});
+        object["spec"]["release"]["nodeImage"] = json!("x");
+        object["metadata"]["labels"] = json!({"tars.io/Template": "stale"});
+    });
+    assert_eq!(stored["spec"]["normal"], json!({"ports": []}));
+    assert_eq!(stored["spec"]["release"].get("nodeImage"), None);
+    assert_eq!(stored["metadata"]["labels"].get("tars.io/Template"), None);
+}
+
+#[test]
+fn replicas_wait_for_a_release_and_keep_their_bounds() {
+    let replicas = |change: fn(&mut Value)| stored(tars(), change)["spec"]["k8s"]["replicas"].clone();
+    let unreleased = stored(tars(), |object| {
+        object["spec"]["release"] = json!(null);
+        object["metadata"]["labels"] = json!({"tars.io/ServerID": "gone"});
+    });
+    assert_eq!(unreleased["spec"]["k8s"]["replicas"], 0);
+    assert_eq!(unreleased["metadata"]["labels"].get("tars.io/ServerID"), None);
+    assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "5"})), 5);
+    assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MaxReplicas": "2"})), 2);
+    assert_eq!(replicas(|object| object["spec"]["k8s"] = json!({})), 0);
+}
+
+#[test]
+fn host_bound_servers_are_not_stacked() {
+    for (member, value) in [("hostIPC", json!(true)), ("hostPorts", json!([{"nameRef": "AuditObj", "port": 1}]))] {
+        assert_eq!(stored(tars(), |object| object["spec"]["k8s"][member] = value)["spec"]["k8s"]["notStacked"], true, "{member}");
+    }
+    assert_eq!(
+        stored(tars(), |object| object["spec"]["k8s"]["hostNetwork"] = json!(true))["spec"]["k8s"].get("notStacked"),
+        None
+    );
+}
+
+#[test]
+fn mutation_refuses_with_a_sentence() {
+    let facts = facts();
+    let bounds = |value: Value| mutation_refused(tars(), |object| object["metadata"]["annotations"] = value, &facts);
+    for text in ["07", "100", "-1", "", "a"] {
+        let text = bounds(json!({"tars.io/MinReplicas": text}));
+        assert!(text.starts_with("tserver resource is invalid : unexpected annotation format; tars.io/MinReplicas is"), "{text}");
+    }
+    let text = bounds(json!({"tars.io/MinReplicas": "3", "tars.io/MaxReplicas": "2"}));
+    assert!(text.starts_with("tserver resource is invalid : unexpected annotation value;"), "{text}");
+    let text = mutation_refused(tars(), |_| (), &Facts::default());
+    assert!(text.contains("no default node image has been set; set .spec.release.nodeImage"), "{text}");
+    assert!(text.ends_with("(tserver ledger/trade-audit)"), "{text}");
+    let text = mutation_refused(tars(), |object| object["spec"]["tars"]["template"] = json!("t".repeat(64)), &facts);
+    assert!(text.contains(".spec.tars.template has 64 characters"), "{text}");
+}
+
+#[test]
+fn a_given_node_image_is_kept() {
+    let stored = stored(tars(), |object| object["spec"]["release"]["nodeImage"] = json!("mine"));
+    assert_eq!(stored["spec"]["release"]["nodeImage"], "mine");
+    assert_eq!(stored["spec"]["release"].get("nodeSecret"), None);
+}
+
+#[test]
+fn what_fits_is_accepted() {
+    assert_eq!(refused(tars(), |_| ()), None);
+    assert_eq!(refused(normal(), |object| object["spec"]["normal"]["ports"] = json!([{"name": "nodeobj", "port": 19385}])), None);
+    assert_eq!(refused(tars(), |object| object["spec"]["tars"]["ports"] = json!(null)), None);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_sentence() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 15] = [
+        (|o| o["metadata"]["name"] = json!("Trade-Audit"), "unexpected resource name;"),
+        (|o| o["spec"]["tars"]["template"] = json!("gone"), "ttemplate ledger/gone not exists; .spec.tars.template names it"),
+        (|o| o["spec"]["tars"]["servants"][0]["port"] = json!(19385), "servants port value should not equal 19385;"),
+        (|o| o["spec"]["tars"]["ports"][0]["port"] = json!(19385), " : port value should not equal 19385;"),
+        (|o| o["spec"]["tars"]["ports"][0]["port"] = json!(9999), "duplicate port value 9999;"),
+        (|o| o["spec"]["tars"]["ports"][0]["name"] = json!("auditobj"), "duplicate port name value auditobj;"),
+        (
+            |o| o["spec"]["tars"]["servants"] = json!([{"name": "AObj", "port": 1}, {"name": "aobj", "port": 2}]),
+            "duplicate servant name value aobj;",
+        ),
+        (|o| o["spec"]["k8s"]["hostPorts"] = json!([{"nameRef": "gone", "port": 1}]), "port name gone not exist;"),
+        (
+            |o| o["spec"]["k8s"]["hostPorts"] = json!([{"nameRef": "extra", "port": 1}, {"nameRef": "Extra", "port": 2}]),
+            "duplicate nameRef value Extra;",
+        ),
+        (
+            |o| o["spec"]["k8s"]["hostPorts"] = json!([{"nameRef": "extra", "port": 1}, {"nameRef": "AuditObj", "port": 1}]),
+            "duplicate port value 1;",
+        ),
+        (|o| o["spec"]["k8s"]["mounts"] = json!([{"name": "a"}, {"name": "a"}]), "duplicate .mounts.name value a;"),
+        (|o| o["spec"]["k8s"]["mounts"] = json!([{"name": "delay-bind"}]), ".mounts.name value delay-bind is reserved;"),
+        (
+            |o| o["spec"]["k8s"] = json!({"daemonSet": true, "mounts": [{"name": "a", "source": {"tLocalVolume": {}}}]}),
+            "can not use TLocalVolume and PersistentVolumeClaimTemplate when .daemonSet value is true;",
+        ),
+        (
+            |o| o["spec"]["k8s"]["nodeSelector"] = json!([{"key": "disk", "operator": "In"}]),
+            "operator \"In\" of node selector \"disk\" needs at least one value;",
+        ),
+        (
+            |o| o["spec"]["k8s"]["nodeSelector"] = json!([{"key": "disk", "operator": "Gt", "values": ["big"]}]),
+            "needs exactly one value, an integer;",
+        ),
+    ];
+    for (change, expected) in cases {
+        let text = refused(tars(), change).unwrap_or_else(|| panic!("accepted, but expected {expected:?}"));
+        assert!(text.contains(expected), "{text:?} lacks {expected:?}");
+    }
+}
+
+#[test]
+fn names_end_where_pods_could_no_longer_be_made() {
+    let named = |length: usize| {
+        move |object: &mut Value| {
+            let app = "a".repeat(length - "-audit".len());
+            object["metadata"]["name"] = json!(format!("{app}-audit"));
+            object["spec"]["app"] = json!(app);
+        }
+    };
+    assert_eq!(refused(tars(), named(52)), None);
+    assert!(refused(tars(), named(53)).unwrap().contains("cannot create pods; \"a"));
+    let as_daemon = |object: &mut Value| {
+        named(58)(object);
+        object["spec"]["k8s"]["daemonSet"] = json!(true);
+    };
+    assert_eq!(refused(tars(), as_daemon), None);
+    assert!(refused(tars(), named(59)).unwrap().contains("length of resource name should less then 59;"));
+    // One that exists already can still be changed.
+    let mut old = tars();
+    named(55)(&mut old);
+    assert_eq!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)), None);
+}
+
+#[test]
+fn identity_never_changes() {
+    for (member, value) in [("app", "Other"), ("server", "Other"), ("subType", "normal")] {
+        let text = update_refused(&tars(), |object| object["spec"][member] = json!(value)).unwrap();
+        assert!(text.starts_with(&format!("tserver resource filed \".spec.{member}\" is immutable;")), "{text}");
+    }
+    let text = update_refused(&normal(), |object| object["spec"]["tars"] = json!({})).unwrap();
+    assert!(text.contains("\".spec.tars\" is immutable"), "{text}");
+    let text = update_refused(&tars(), |object| object["spec"]["normal"] = json!({})).unwrap();
+    assert!(text.contains("\".spec.normal\" is immutable"), "{text}");
+}
+
+#[test]
+fn metadata_of_a_server_that_is_no_longer_valid_can_be_changed() {
+    let mut old = tars();
+    old["spec"]["tars"]["template"] = json!("gone");
+    assert_eq!(update_refused(&old, |object| object["metadata"]["finalizers"] = json!([])), None);
+    assert!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)).is_some());
+    // New rules hold for what is new.
+    old["spec"]["tars"]["template"] = json!("tars.rust");
+    old["spec"]["k8s"]["mounts"] = json!([{"name": "delay-bind"}]);
+    assert_eq!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)), None);
+}
+
+#[test]
+fn odd_shapes_are_left_to_the_schema() {
+    for spec in [json!(null), json!(7), json!([]), json!({}), json!({"k8s": 1, "release": "x", "tars": []})] {
+        let object = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "a-b"}, "spec": spec});
+        let fixture = Fixture::create(Kind::Server, object);
+        assert_eq!(mutate(&fixture.request(), &facts()).unwrap()["spec"], spec);
+        assert!(validate(&fixture.request(), &facts()).is_err());
+    }
+}
+
+prop_compose! {
+    fn any_server()(
+        is_tars in any::<bool>(), version in prop_oneof!["v1beta2", "v1beta3"], gates in option::of(vec(prop_oneof!["a", "b", "tars.io/active"], 0..4)),
+        release in option::of((option::of("[a-z]{1,4}"), any::<bool>())), replicas in option::of(0..99), bounds in option::of((0..50_i32, 50..99_i32)),
+        ipc in any::<bool>(), labels in option::of("[a-z]{1,4}"),
+    ) -> Value {
+        let mut object = if is_tars { tars() } else { normal() };
+        object["apiVersion"] = json!(format!("k8s.tars.io/{version}"));
+        object["spec"]["release"] = release.map_or(Value::Null, |(node, timed)| {
+            let mut release = json!({"id": "v2", "image": "i"});
+            if let Some(node) = node { release["nodeImage"] = json!(node); }
+            if timed { release["time"] = json!("2020-01-01T00:00:00Z"); }
+            release
+        });
+        object["spec"]["k8s"] = json!({"hostIPC": ipc});
+        if let Some(gates) = gates { object["spec"]["k8s"]["readinessGates"] = json!(gates); }
+        if let Some(replicas) = replicas { object["spec"]["k8s"]["replicas"] = json!(replicas); }
+        if let Some((min, max)) = bounds {
+            object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": min.to_string(), "tars.io/MaxReplicas": max.to_string()});
+        }
+        if let Some(label) = labels { object["metadata"]["labels"] = json!({"own": label, "tars.io/ServerApp": label}); }
+        object
+    }
+}
+
+proptest! {
+    #[test]
+    fn mutation_of_its_own_output_changes_nothing(object in any_server()) {
+        let once = stored(object, |_| ());
+        prop_assert_eq!(&stored(once.clone(), |_| ()), &once);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_touched(object in any_server(), key in "[a-z]{1,8}", value in any::<u32>()) {
+        let mut object = object;
+        let key = format!("x-{key}");
+        object["spec"][&key] = json!(value);
+        object["spec"]["k8s"][&key] = json!({"deep": [value]});
+        let stored = stored(object.clone(), |_| ());
+        prop_assert_eq!(&stored["spec"][&key], &object["spec"][&key]);
+        prop_assert_eq!(&stored["spec"]["k8s"][&key], &object["spec"]["k8s"][&key]);
+    }
+}

@@ -1,0 +1,178 @@
+//! TTemplate: its label, its parents, and who still needs it (spec `webhook.md` §5.6, §6.4).
+
+use super::{Denial, Facts, Kind, Operation, Query, Request, json};
+use crate::names::label;
+use serde_json::Value;
+
+const PARENT: &str = "/spec/parent";
+
+pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
+    if request.operation == Operation::Delete {
+        if request.by_controller() || request.by_kubernetes() {
+            return Vec::new();
+        }
+        return vec![Query::ChildOf(request.name.to_owned()), Query::ServerWithTemplate(request.name.to_owned())];
+    }
+    match json::text(request.object, PARENT) {
+        parent if parent.is_empty() || parent == request.name => Vec::new(),
+        parent => vec![Query::Lineage(parent.to_owned())],
+    }
+}
+
+pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), Denial> {
+    let parent = json::text(object, PARENT).to_owned();
+    if parent.is_empty() || parent == request.name {
+        json::remove_label(object, label::PARENT);
+        return Ok(());
+    }
+    if parent.len() > json::LABEL_LIMIT {
+        let reason = format!(".spec.parent has {} characters", parent.len());
+        let remedy = format!("it becomes the label {}, use at most {} characters", label::PARENT, json::LABEL_LIMIT);
+        return Err(Denial::invalid(Kind::Template, reason, remedy));
+    }
+    json::set_label(object, label::PARENT, &parent);
+    Ok(())
+}
+
+pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    match request.operation {
+        Operation::Delete => deletable(request, facts),
+        Operation::Create | Operation::Update if request.is_metadata_only() => Ok(()),
+        Operation::Create | Operation::Update => lineage(request, facts),
+    }
+}
+
+fn lineage(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    let parent = json::text(request.object, PARENT);
+    if parent.is_empty() {
+        // The trailing space is part of the existing text.
+        let reason = "value of filed \".spec.parent\" should not empty ";
+        return Err(Denial::invalid(Kind::Template, reason, "name the parent template, or the template itself if it has none"));
+    }
+    if parent == request.name {
+        return Ok(());
+    }
+    if !facts.templates.contains_key(parent) {
+        return Err(Denial::Missing {
+            kind: Kind::Template,
+            namespace: request.namespace.to_owned(),
+            name: parent.to_owned(),
+            remedy: ".spec.parent names it, create it first or name one that exists".to_owned(),
+        });
+    }
+    let mut chain = vec![request.name];
+    let mut next = Some(parent);
+    while let Some(name) = next {
+        let closed = chain.contains(&name);
+        chain.push(name);
+        if closed {
+            let reason = format!("parents form a cycle: {}", chain.join(" -> "));
+            return Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that does not descend from it"));
+        }
+        // An ancestor that does not exist ends the chain; it concerns the child that names it.
+        next = facts.templates.get(name).and_then(Option::as_deref).filter(|parent| *parent != name);
+    }
+    Ok(())
+}
+
+fn deletable(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    if request.by_controller() || request.by_kubernetes() {
+        return Ok(());
+    }
+    let Request { namespace, name, .. } = request;
+    let referenced = |by: Kind, which: &str| {
+        let reason = format!("cannot delete ttemplate {namespace}/{name} because it is reference by some {by}");
+        Denial::forbidden(reason, format!("{by} {which} names it, change that one first"))
+    };
+    if let Some(child) = &facts.child_template {
+        return Err(referenced(Kind::Template, child));
+    }
+    if let Some(server) = &facts.server_with_template {
+        return Err(referenced(Kind::Server, server));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Denied, mutate, tests::Fixture, validate};
+    use super::*;
+    use serde_json::json;
+
+    fn template(name: &str, parent: &str) -> Value {
+        json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": name}, "spec": {"content": "", "parent": parent}})
+    }
+
+    fn facts(templates: &[(&str, Option<&str>)]) -> Facts {
+        let templates = templates.iter().map(|(name, parent)| ((*name).to_owned(), parent.map(str::to_owned))).collect();
+        Facts { templates, ..Facts::default() }
+    }
+
+    fn refusal(name: &str, parent: &str, facts: &Facts) -> Option<String> {
+        let fixture = Fixture::create(Kind::Template, template(name, parent));
+        validate(&fixture.request(), facts).err().map(|denied: Denied| denied.to_string())
+    }
+
+    #[test]
+    fn a_parent_must_exist_and_may_be_the_template_itself() {
+        assert_eq!(refusal("root", "root", &facts(&[])), None);
+        assert_eq!(refusal("leaf", "root", &facts(&[("root", None)])), None);
+        let text = refusal("leaf", "gone", &facts(&[("root", None)])).unwrap();
+        assert!(text.starts_with("ttemplate ledger/gone not exists; .spec.parent names it"), "{text}");
+        let text = refusal("leaf", "", &facts(&[])).unwrap();
+        assert!(text.starts_with("ttemplate resource is invalid : value of filed \".spec.parent\" should not empty ;"), "{text}");
+    }
+
+    #[test]
+    fn cycles_of_any_length_are_refused_and_shown() {
+        let cases: [(&[(&str, Option<&str>)], &str); 3] = [
+            (&[("b", Some("a"))], "a -> b -> a"),
+            (&[("b", Some("c")), ("c", Some("a"))], "a -> b -> c -> a"),
+            // A cycle further up that an older release let in.
+            (&[("b", Some("c")), ("c", Some("b"))], "a -> b -> c -> b"),
+        ];
+        for (known, cycle) in cases {
+            let text = refusal("a", "b", &facts(known)).unwrap();
+            assert!(text.contains(&format!("parents form a cycle: {cycle};")), "{text}");
+        }
+        assert_eq!(refusal("a", "b", &facts(&[("b", Some("b"))])), None, "own parent means none");
+        assert_eq!(refusal("a", "b", &facts(&[("b", Some("gone"))])), None, "a missing grandparent is not this template's fault");
+    }
+
+    #[test]
+    fn the_label_follows_the_parent() {
+        let mut fixture = Fixture::create(Kind::Template, template("leaf", "root"));
+        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
+        assert_eq!(stored["metadata"]["labels"]["tars.io/Parent"], "root");
+        fixture.object = stored;
+        fixture.object["spec"]["parent"] = json!("leaf");
+        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
+        assert_eq!(stored["metadata"]["labels"].get("tars.io/Parent"), None);
+        fixture.object["spec"]["parent"] = json!("p".repeat(64));
+        let text = mutate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
+        assert!(text.contains(".spec.parent has 64 characters"), "{text}");
+    }
+
+    #[test]
+    fn a_template_in_use_stays_except_for_the_system() {
+        let mut fixture = Fixture::delete(Kind::Template, template("root", "root"));
+        let used = Facts { server_with_template: Some("ledger-audit".to_owned()), ..Facts::default() };
+        let text = validate(&fixture.request(), &used).unwrap_err().to_string();
+        assert!(text.starts_with("cannot delete ttemplate ledger/root because it is reference by some tserver;"), "{text}");
+        let used = Facts { child_template: Some("leaf".to_owned()), ..used };
+        let text = validate(&fixture.request(), &used).unwrap_err().to_string();
+        assert!(text.contains("reference by some ttemplate; ttemplate leaf names it"), "{text}");
+        assert!(validate(&fixture.request(), &Facts::default()).is_ok());
+        fixture.user = "system:serviceaccount:kube-system:namespace-controller";
+        assert!(validate(&fixture.request(), &used).is_ok());
+    }
+
+    #[test]
+    fn an_update_of_metadata_alone_is_accepted_though_the_parent_is_gone() {
+        let mut fixture = Fixture::create(Kind::Template, template("leaf", "gone"));
+        fixture.operation = Operation::Update;
+        fixture.old = fixture.object.clone();
+        fixture.object["metadata"]["finalizers"] = json!([]);
+        assert!(validate(&fixture.request(), &Facts::default()).is_ok());
+    }
+}
