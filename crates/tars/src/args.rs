@@ -1,0 +1,85 @@
+//! The arguments of a call and its results, in the form that the version of the packet asks for.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Problem};
+use crate::packet::tup::UniAttribute;
+use crate::packet::version;
+
+/// Arguments of a request: by tag in version 1, by name in versions 2 and 3.
+#[derive(Debug)]
+pub struct Arguments<'a>(Form<'a>);
+
+#[derive(Debug)]
+enum Form<'a> {
+    Tagged(Decoder<'a>),
+    Named(UniAttribute),
+}
+
+impl<'a> Arguments<'a> {
+    /// Opens the `sBuffer` of a request.
+    pub fn read(packet_version: i16, buffer: &'a Bytes) -> Result<Self, DecodeError> {
+        Ok(Self(match packet_version {
+            version::TUP | version::TUP_LEGACY => Form::Named(UniAttribute::read(packet_version, buffer)?),
+            _ => Form::Tagged(Decoder::over(buffer)),
+        }))
+    }
+
+    /// The in-parameter with position `tag` (counted from 1) and `name`. Parameters are read in ascending order.
+    pub fn get<T: Decode>(&mut self, tag: u8, name: &'static str) -> Result<T, DecodeError> {
+        let value = match &mut self.0 {
+            Form::Tagged(input) => input.require(tag),
+            Form::Named(attributes) => {
+                attributes.get(name).and_then(|value| value.ok_or_else(|| DecodeError::new(Problem::Missing { tag }, 0)))
+            }
+        };
+        value.map_err(|error| error.within(format!("argument {name}")))
+    }
+}
+
+/// Results of a call: return value and out-parameters, in the form of the request.
+#[derive(Debug)]
+pub struct Results(ResultForm);
+
+#[derive(Debug)]
+enum ResultForm {
+    Tagged(BytesMut),
+    Named(i16, UniAttribute),
+}
+
+impl Results {
+    /// Results for a request of that version.
+    pub fn new(packet_version: i16) -> Self {
+        Self(match packet_version {
+            version::TUP | version::TUP_LEGACY => ResultForm::Named(packet_version, UniAttribute::default()),
+            _ => ResultForm::Tagged(BytesMut::new()),
+        })
+    }
+
+    /// Writes the return value; before all out-parameters, and not at all for a void function.
+    pub fn ret<T: Encode + ?Sized>(&mut self, value: &T) {
+        match &mut self.0 {
+            ResultForm::Tagged(out) => Encoder::new(out).put(0, value),
+            ResultForm::Named(_, attributes) => {
+                attributes.put("", value);
+                attributes.put("tars_ret", value);
+            }
+        }
+    }
+
+    /// Writes the out-parameter with position `tag` (counted from 1) and `name`, in ascending order.
+    pub fn out<T: Encode + ?Sized>(&mut self, tag: u8, name: &str, value: &T) {
+        match &mut self.0 {
+            ResultForm::Tagged(out) => Encoder::new(out).put(tag, value),
+            ResultForm::Named(_, attributes) => attributes.put(name, value),
+        }
+    }
+
+    /// The `sBuffer` of the response.
+    pub fn finish(self) -> Bytes {
+        match self.0 {
+            ResultForm::Tagged(out) => out.freeze(),
+            ResultForm::Named(packet_version, attributes) => attributes.write(packet_version),
+        }
+    }
+}

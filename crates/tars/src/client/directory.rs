@@ -1,0 +1,268 @@
+//! Which endpoints serve an object, and which of them is next.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::link::Link;
+use super::proxy::PushHandler;
+use super::rotation::round;
+use super::{CallError, CallOptions, ClientOptions, Proxy};
+use crate::endpoint::Endpoint;
+use crate::framework::endpoint::EndpointF;
+use crate::framework::query::QueryFClient;
+use crate::packet::header;
+
+/// An endpoint that failed is not used for this long, unless all of them failed.
+const BLOCK: Duration = Duration::from_secs(10);
+/// Calls in a row that may fail before an endpoint is blocked; a refused connection blocks it at once.
+const FAILURES: u32 = 5;
+/// After a failed or empty answer the name service is asked again this soon.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// One endpoint, its connection and its health.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) endpoint: Endpoint,
+    link: Mutex<Option<Arc<Link>>>,
+    connecting: tokio::sync::Mutex<()>,
+    failures: AtomicU32,
+    blocked_until: Mutex<Option<Instant>>,
+}
+
+impl Slot {
+    fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            link: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+            failures: AtomicU32::new(0),
+            blocked_until: Mutex::default(),
+        }
+    }
+
+    /// The open connection, or a new one; callers who need a new one at the same time share it.
+    pub(super) async fn link(
+        &self,
+        object: &str,
+        options: &Arc<ClientOptions>,
+        pushes: &PushHandler,
+    ) -> std::io::Result<Arc<Link>> {
+        if let Some(link) = self.usable() {
+            return Ok(link);
+        }
+        let _connecting = self.connecting.lock().await;
+        if let Some(link) = self.usable() {
+            return Ok(link);
+        }
+        let link = Arc::new(Link::open(&self.endpoint, object, options, pushes).await?);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    fn usable(&self) -> Option<Arc<Link>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|link| link.is_usable()).cloned()
+    }
+
+    /// A call was answered.
+    pub(super) fn succeeded(&self) {
+        if self.failures.swap(0, Relaxed) > 0 {
+            *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// A call got no answer; `at_once` when the endpoint is certainly not there.
+    pub(super) fn failed(&self, at_once: bool) {
+        let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
+        if at_once || failures >= FAILURES {
+            *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + BLOCK);
+        }
+    }
+
+    fn is_blocked(&self) -> bool {
+        if self.failures.load(Relaxed) == 0 {
+            return false;
+        }
+        let blocked_until = *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked_until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// The endpoints of an object at one time.
+#[derive(Debug)]
+pub(super) struct Group {
+    active: Vec<Arc<Slot>>,
+    /// Not called; kept so that their connections get the answers that are due and are there when they come back.
+    inactive: Vec<Arc<Slot>>,
+    turns: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Group {
+    fn new(active: Vec<Endpoint>, inactive: Vec<Endpoint>, previous: Option<&Self>) -> Self {
+        let known: HashMap<&Endpoint, &Arc<Slot>> = previous
+            .into_iter()
+            .flat_map(|group| group.active.iter().chain(&group.inactive))
+            .map(|slot| (&slot.endpoint, slot))
+            .collect();
+        let slot =
+            |endpoint: Endpoint| known.get(&endpoint).map_or_else(|| Arc::new(Slot::new(endpoint)), |slot| Arc::clone(slot));
+        let weights: Vec<i32> = active.iter().map(|endpoint| endpoint.weight).collect();
+        let weighted = active.iter().all(|endpoint| endpoint.weight_type == 1);
+        let turns = round(active.len(), weighted.then_some(&weights));
+        Self {
+            active: active.into_iter().map(slot).collect(),
+            inactive: inactive.into_iter().map(slot).collect(),
+            turns,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.active.len()
+    }
+
+    /// The next endpoint in turn that did not fail lately and is not in `tried`; one that failed when there is no other.
+    pub(super) fn choose(&self, tried: &[Arc<Slot>]) -> Option<Arc<Slot>> {
+        let turn = self.next.fetch_add(1, Relaxed);
+        let candidates = (0..self.turns.len()).map(|offset| &self.active[self.turns[(turn + offset) % self.turns.len()]]);
+        let mut untried = candidates.filter(|slot| !tried.iter().any(|other| Arc::ptr_eq(slot, other)));
+        let first = untried.next()?;
+        if !first.is_blocked() {
+            return Some(Arc::clone(first));
+        }
+        Some(Arc::clone(untried.find(|slot| !slot.is_blocked()).unwrap_or(first)))
+    }
+}
+
+/// Knows the endpoints of one object.
+#[derive(Debug)]
+pub(super) struct Directory {
+    group: RwLock<Option<Arc<Group>>>,
+    source: Option<Source>,
+}
+
+/// Where endpoints come from when they are not fixed.
+#[derive(Debug)]
+struct Source {
+    locator: Proxy,
+    next_refresh: Mutex<Option<Instant>>,
+    refreshing: AtomicBool,
+    /// Held by the caller who asks for the first time, while the others wait.
+    first: tokio::sync::Mutex<()>,
+}
+
+impl Directory {
+    pub(super) fn fixed(endpoints: Vec<Endpoint>) -> Self {
+        Self { group: RwLock::new(Some(Arc::new(Group::new(endpoints, Vec::new(), None)))), source: None }
+    }
+
+    pub(super) fn named(locator: Proxy) -> Self {
+        let source = Source {
+            locator,
+            next_refresh: Mutex::default(),
+            refreshing: AtomicBool::new(false),
+            first: tokio::sync::Mutex::default(),
+        };
+        Self { group: RwLock::default(), source: Some(source) }
+    }
+
+    fn current(&self) -> Option<Arc<Group>> {
+        self.group.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The endpoints of `object`. They are asked for when there are none; when they are old, this answers the old ones and asks
+    /// in the background.
+    pub(super) fn group<'a>(
+        self: &'a Arc<Self>,
+        object: &'a Arc<str>,
+        options: &'a Arc<ClientOptions>,
+    ) -> BoxFuture<'a, Result<Arc<Group>, CallError>> {
+        Box::pin(async move {
+            let Some(source) = &self.source else {
+                return self.current().ok_or_else(|| CallError::NoEndpoint { object: object.to_string() });
+            };
+            if let Some(group) = self.current() {
+                if source.is_due() && !source.refreshing.swap(true, Relaxed) {
+                    let (this, object, options) = (Arc::clone(self), Arc::clone(object), Arc::clone(options));
+                    tokio::spawn(async move { this.refresh_in_background(&object, &options).await });
+                }
+                return Ok(group);
+            }
+            let _first = source.first.lock().await;
+            if let Some(group) = self.current() {
+                return Ok(group);
+            }
+            self.refresh(source, object, options).await?;
+            self.current().ok_or_else(|| CallError::NoEndpoint { object: object.to_string() })
+        })
+    }
+
+    async fn refresh_in_background(&self, object: &str, options: &ClientOptions) {
+        let Some(source) = &self.source else { return };
+        if let Err(error) = self.refresh(source, object, options).await {
+            tracing::warn!(object, %error, "the endpoints could not be refreshed, the known ones stay in use");
+        }
+        source.refreshing.store(false, Relaxed);
+    }
+
+    /// Asks the name service. An empty list does not replace known endpoints.
+    async fn refresh(&self, source: &Source, object: &str, options: &ClientOptions) -> Result<(), CallError> {
+        source.due_in(RETRY);
+        let (active, inactive) = ask(&source.locator, object, options).await?;
+        if active.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.group.write().unwrap_or_else(PoisonError::into_inner);
+        let next = Group::new(active, inactive, group.as_deref());
+        *group = Some(Arc::new(next));
+        source.due_in(options.refresh_interval);
+        Ok(())
+    }
+}
+
+impl Source {
+    fn is_due(&self) -> bool {
+        let next = *self.next_refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        next.is_none_or(|next| Instant::now() >= next)
+    }
+
+    fn due_in(&self, time: Duration) {
+        *self.next_refresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+}
+
+/// Active and inactive endpoints of `object`, each list without repetitions and without addresses that make no sense.
+async fn ask(locator: &Proxy, object: &str, options: &ClientOptions) -> Result<(Vec<Endpoint>, Vec<Endpoint>), CallError> {
+    let mut call = CallOptions::default();
+    if let Some(node_name) = &options.node_name {
+        call = call.context(header::NODE_NAME, node_name);
+    }
+    let query = QueryFClient::new(locator.clone()).with_options(call);
+    let answer = match &options.set {
+        Some(set) => query.find_object_by_id_in_same_set(object, set).await,
+        None => query.find_object_by_id_in_same_group(object).await,
+    };
+    let failed = |reason: String| CallError::Resolve { object: object.to_owned(), reason };
+    match answer {
+        Ok((0, active, inactive)) => Ok((usable(object, &active), usable(object, &inactive))),
+        Ok((code, ..)) => Err(failed(format!("it answered {code}"))),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn usable(object: &str, endpoints: &[EndpointF]) -> Vec<Endpoint> {
+    let mut usable = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        match Endpoint::try_from(endpoint) {
+            Ok(endpoint) if usable.contains(&endpoint) => {}
+            Ok(endpoint) => usable.push(endpoint),
+            Err(error) => tracing::warn!(object, %error, "an endpoint from the name service is left out"),
+        }
+    }
+    usable
+}

@@ -1,0 +1,339 @@
+//! One connection to one endpoint, shared by all calls to it.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::{ClientOptions, proxy::PushHandler};
+use crate::endpoint::{Endpoint, Protocol};
+use crate::packet::{LENGTH_SIZE, PING, RECONNECT, RequestPacket, ResponsePacket, frame_length};
+
+/// Frames that wait for the connection's task.
+const CHANNEL: usize = 1024;
+/// Bytes to read at a time.
+const READ: usize = 64 * 1024;
+/// While more bytes than this wait for the server, no further frames are taken from the calls.
+const OUT_HIGH: usize = 256 * 1024;
+
+/// What a call gets in the end: the packet, or why the connection was lost.
+type Outcome = Result<ResponsePacket, String>;
+
+/// The callers' end of a connection. When the last one is dropped the connection closes after the answers that are due.
+#[derive(Debug)]
+pub(super) struct Link {
+    frames: mpsc::Sender<Bytes>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// `None` when the connection is over.
+    pending: Mutex<Option<HashMap<i32, oneshot::Sender<Outcome>>>>,
+    /// Later calls have to use another connection.
+    retired: AtomicBool,
+}
+
+impl Shared {
+    fn pending(&self) -> MutexGuard<'_, Option<HashMap<i32, oneshot::Sender<Outcome>>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a call can't wait on this connection.
+pub(super) enum NotAdmitted {
+    /// It is over, use another one.
+    Over,
+    /// So many calls wait already.
+    Busy(usize),
+}
+
+/// A call that waits for its answer; dropping it takes it off the list.
+pub(super) struct Waiting {
+    id: i32,
+    shared: Arc<Shared>,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Waiting {
+    /// The answer, or why the connection was lost.
+    pub(super) async fn outcome(mut self) -> Outcome {
+        (&mut self.outcome).await.unwrap_or_else(|_| Err("the connection's task ended".to_owned()))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(pending) = self.shared.pending().as_mut() {
+            pending.remove(&self.id);
+        }
+    }
+}
+
+/// The next request id: process-wide, positive.
+pub(super) fn next_id() -> i32 {
+    static LAST: AtomicI32 = AtomicI32::new(0);
+    loop {
+        let id = LAST.fetch_add(1, Relaxed).wrapping_add(1) & i32::MAX;
+        if id != 0 {
+            return id;
+        }
+    }
+}
+
+impl Link {
+    /// Connects to `endpoint`; `object` is who keep-alive pings are sent to.
+    pub(super) async fn open(
+        endpoint: &Endpoint,
+        object: &str,
+        options: &Arc<ClientOptions>,
+        pushes: &PushHandler,
+    ) -> io::Result<Self> {
+        let connect = async {
+            let host = (endpoint.host.as_str(), endpoint.port);
+            match endpoint.protocol {
+                Protocol::Tcp => {
+                    let stream = TcpStream::connect(host).await?;
+                    stream.set_nodelay(true)?;
+                    Ok(Socket::Tcp(stream))
+                }
+                Protocol::Udp => {
+                    let addr = tokio::net::lookup_host(host).await?.next();
+                    let addr = addr.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))?;
+                    let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+                    let socket = UdpSocket::bind(any).await?;
+                    socket.connect(addr).await?;
+                    Ok(Socket::Udp(socket))
+                }
+                Protocol::Ssl => Err(io::Error::new(io::ErrorKind::Unsupported, "ssl endpoints can't be called")),
+            }
+        };
+        let socket = tokio::time::timeout(options.connect_timeout, connect).await.map_err(|_| {
+            io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {} ms", options.connect_timeout.as_millis()))
+        })??;
+        let (frames, receiver) = mpsc::channel(CHANNEL);
+        let shared = Arc::new(Shared { pending: Mutex::new(Some(HashMap::new())), retired: AtomicBool::new(false) });
+        let driver = Driver {
+            endpoint: endpoint.clone(),
+            object: object.to_owned(),
+            shared: Arc::clone(&shared),
+            options: Arc::clone(options),
+            pushes: pushes.clone(),
+            frames: receiver,
+            open: true,
+            last_heard: Instant::now(),
+            pinged: false,
+        };
+        tokio::spawn(driver.run(socket));
+        Ok(Self { frames, shared })
+    }
+
+    /// Whether later calls may use it.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.shared.retired.load(Relaxed) && !self.frames.is_closed()
+    }
+
+    /// Puts a call on the list of those that wait for an answer.
+    pub(super) fn admit(&self, id: i32, max: usize) -> Result<Waiting, NotAdmitted> {
+        let mut guard = self.shared.pending();
+        let Some(pending) = guard.as_mut() else { return Err(NotAdmitted::Over) };
+        if pending.len() >= max {
+            return Err(NotAdmitted::Busy(pending.len()));
+        }
+        let (sender, outcome) = oneshot::channel();
+        pending.insert(id, sender);
+        Ok(Waiting { id, shared: Arc::clone(&self.shared), outcome })
+    }
+
+    /// Hands a frame to the connection; `false` when it is over.
+    pub(super) async fn send(&self, frame: Bytes) -> bool {
+        self.frames.send(frame).await.is_ok()
+    }
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+}
+
+/// The connection's task.
+struct Driver {
+    endpoint: Endpoint,
+    object: String,
+    shared: Arc<Shared>,
+    options: Arc<ClientOptions>,
+    pushes: PushHandler,
+    frames: mpsc::Receiver<Bytes>,
+    /// Whether there are callers who could still send.
+    open: bool,
+    last_heard: Instant,
+    /// Whether a keep-alive ping was sent since the last byte came.
+    pinged: bool,
+}
+
+impl Driver {
+    async fn run(mut self, socket: Socket) {
+        let end = match socket {
+            Socket::Tcp(stream) => self.stream(stream).await,
+            Socket::Udp(socket) => self.datagrams(socket).await,
+        };
+        let reason = end.err().unwrap_or_else(|| "it was closed".to_owned());
+        self.shared.retired.store(true, Relaxed);
+        self.frames.close();
+        let pending = self.shared.pending().take().unwrap_or_default();
+        tracing::debug!(endpoint = %self.endpoint, %reason, calls = pending.len(), "connection ended");
+        for (_, waiting) in pending {
+            // A caller that is gone does not need to know.
+            let _ = waiting.send(Err(reason.clone()));
+        }
+    }
+
+    async fn stream(&mut self, mut stream: TcpStream) -> Result<(), String> {
+        let (mut read, write) = stream.split();
+        let (mut input, mut out) = (BytesMut::new(), BytesMut::new());
+        let mut tick = tokio::time::interval(self.tick());
+        loop {
+            while !out.is_empty() {
+                match write.try_write(&out) {
+                    Ok(count) => out.advance(count),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            if out.is_empty() && self.is_done() {
+                return Ok(());
+            }
+            input.reserve(READ);
+            tokio::select! {
+                frame = self.frames.recv(), if self.open && out.len() < OUT_HIGH => self.take(frame, &mut out),
+                writable = write.writable(), if !out.is_empty() => writable.map_err(|error| error.to_string())?,
+                count = read.read_buf(&mut input) => {
+                    if count.map_err(|error| error.to_string())? == 0 {
+                        return Err("the server closed it".to_owned());
+                    }
+                    self.hear();
+                    while let Some(len) = frame_length(&input, self.options.max_frame).map_err(|error| error.to_string())? {
+                        if input.len() < len {
+                            break;
+                        }
+                        self.receive(&input.split_to(len).freeze().slice(LENGTH_SIZE..))?;
+                    }
+                }
+                _ = tick.tick() => self.tend(&mut out)?,
+            }
+        }
+    }
+
+    async fn datagrams(&mut self, socket: UdpSocket) -> Result<(), String> {
+        let mut input = vec![0; READ];
+        let mut out = BytesMut::new();
+        let mut tick = tokio::time::interval(self.tick());
+        loop {
+            if self.is_done() {
+                return Ok(());
+            }
+            tokio::select! {
+                frame = self.frames.recv(), if self.open => match frame {
+                    Some(frame) => drop(socket.send(&frame).await.map_err(|error| error.to_string())?),
+                    None => self.open = false,
+                },
+                count = socket.recv(&mut input) => {
+                    let count = count.map_err(|error| error.to_string())?;
+                    self.hear();
+                    // A datagram that is no frame belongs to nobody.
+                    if frame_length(&input[..count], self.options.max_frame) == Ok(Some(count)) {
+                        let _ = self.receive(&Bytes::copy_from_slice(&input[LENGTH_SIZE..count]));
+                    }
+                }
+                _ = tick.tick() => {
+                    self.tend(&mut out)?;
+                    if !out.is_empty() {
+                        socket.send(&out).await.map_err(|error| error.to_string())?;
+                        out.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what callers want to have sent, all that is there.
+    fn take(&mut self, first: Option<Bytes>, out: &mut BytesMut) {
+        let Some(first) = first else {
+            self.open = false;
+            return;
+        };
+        out.extend_from_slice(&first);
+        while out.len() < OUT_HIGH {
+            let Ok(frame) = self.frames.try_recv() else { break };
+            out.extend_from_slice(&frame);
+        }
+    }
+
+    fn hear(&mut self) {
+        self.last_heard = Instant::now();
+        self.pinged = false;
+    }
+
+    /// Gives a packet to the call that waits for it.
+    fn receive(&mut self, content: &Bytes) -> Result<(), String> {
+        let packet = ResponsePacket::read(content).map_err(|error| format!("undecodable packet: {error}"))?;
+        if packet.request_id != 0 {
+            let waiting = self.shared.pending().as_mut().and_then(|pending| pending.remove(&packet.request_id));
+            if let Some(waiting) = waiting {
+                let _ = waiting.send(Ok(packet));
+            }
+        } else if packet.desc == RECONNECT {
+            tracing::debug!(endpoint = %self.endpoint, "the server asks to reconnect");
+            self.shared.retired.store(true, Relaxed);
+        } else {
+            self.pushes.handle(&self.endpoint, packet);
+        }
+        Ok(())
+    }
+
+    /// Nobody waits, and nobody will ask.
+    fn is_done(&self) -> bool {
+        let over = !self.open || self.shared.retired.load(Relaxed);
+        over && self.frames.is_empty() && self.shared.pending().as_ref().is_none_or(HashMap::is_empty)
+    }
+
+    fn tick(&self) -> Duration {
+        self.options.keep_alive.unwrap_or(self.options.idle_timeout / 4).max(Duration::from_millis(10))
+    }
+
+    /// Looks at the clock: pings, or gives the connection up.
+    fn tend(&mut self, out: &mut BytesMut) -> Result<(), String> {
+        let silent = self.last_heard.elapsed();
+        let idle = self.shared.pending().as_ref().is_none_or(HashMap::is_empty);
+        if idle && silent >= self.options.idle_timeout {
+            self.shared.retired.store(true, Relaxed);
+        }
+        let Some(interval) = self.options.keep_alive else { return Ok(()) };
+        if silent < interval {
+            return Ok(());
+        }
+        if self.pinged && silent >= interval * 2 {
+            return Err(format!("the server was silent for {} ms", silent.as_millis()));
+        }
+        if !self.pinged {
+            let ping = RequestPacket {
+                request_id: next_id(),
+                servant: self.object.clone(),
+                func: PING.to_owned(),
+                timeout: i32::try_from(interval.as_millis()).unwrap_or(i32::MAX),
+                ..RequestPacket::default()
+            };
+            ping.write(out, self.options.max_frame).map_err(|error| error.to_string())?;
+            self.pinged = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! The callers' view of an object.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::directory::{Directory, Slot};
+use super::link::{Link, NotAdmitted, next_id};
+use super::{Answer, CallError, CallOptions, ClientOptions};
+use crate::endpoint::Endpoint;
+use crate::packet::{PING, RequestPacket, ResponsePacket, packet_type, ret};
+
+/// Something a server sent without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// What it sent.
+    pub packet: ResponsePacket,
+}
+
+type Handler = Arc<dyn Fn(Push) + Send + Sync>;
+
+/// Who gets the pushes of an object; nobody at first.
+#[derive(Clone, Default)]
+pub(super) struct PushHandler(Arc<RwLock<Option<Handler>>>);
+
+impl PushHandler {
+    pub(super) fn handle(&self, endpoint: &Endpoint, packet: ResponsePacket) {
+        let handler = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(handler) = handler {
+            handler(Push { endpoint: endpoint.clone(), packet });
+        }
+    }
+}
+
+impl fmt::Debug for PushHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PushHandler")
+    }
+}
+
+/// Calls one object. Cheap to clone; all clones share connections and health.
+#[derive(Debug, Clone)]
+pub struct Proxy(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    object: Arc<str>,
+    directory: Arc<Directory>,
+    options: Arc<ClientOptions>,
+    pushes: PushHandler,
+}
+
+impl Proxy {
+    pub(super) fn new(object: String, directory: Directory, options: Arc<ClientOptions>) -> Self {
+        Self(Arc::new(Inner { object: object.into(), directory: Arc::new(directory), options, pushes: PushHandler::default() }))
+    }
+
+    /// Name of the object.
+    pub fn object(&self) -> &str {
+        &self.0.object
+    }
+
+    /// Calls `func` with encoded arguments.
+    pub async fn call(&self, func: &str, body: Bytes) -> Result<Answer, CallError> {
+        self.call_with(func, body, &CallOptions::default()).await
+    }
+
+    /// Calls `func` with encoded arguments and options. A call whose connection could not be made is tried on other endpoints; one
+    /// that was sent is never sent again.
+    pub async fn call_with(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<Answer, CallError> {
+        let response = self.within(func, options, self.attempt(func, body, packet_type::NORMAL, options)).await?;
+        match response {
+            ResponsePacket { ret: ret::SUCCESS, buffer, context, status, .. } => Ok(Answer { body: buffer, context, status }),
+            ResponsePacket { ret, desc, .. } => {
+                Err(CallError::Refused { object: self.object().to_owned(), func: func.to_owned(), ret, desc })
+            }
+        }
+    }
+
+    /// Sends `func` with encoded arguments; there is never an answer. Success means that a connection took the request.
+    pub async fn one_way(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<(), CallError> {
+        self.within(func, options, self.attempt(func, body, packet_type::ONE_WAY, options)).await.map(drop)
+    }
+
+    /// Asks one server whether it is there.
+    pub async fn ping(&self) -> Result<(), CallError> {
+        self.call(PING, Bytes::new()).await.map(drop)
+    }
+
+    /// Hands pushes of the object's servers to `handler`, in place of an earlier one. It runs on the task of a connection and must
+    /// not block.
+    pub fn on_push(&self, handler: impl Fn(Push) + Send + Sync + 'static) {
+        *self.0.pushes.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(handler));
+    }
+
+    fn timeout(&self, options: &CallOptions) -> Duration {
+        options.timeout.unwrap_or(self.0.options.timeout)
+    }
+
+    async fn within<T>(
+        &self,
+        func: &str,
+        options: &CallOptions,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let after = self.timeout(options);
+        tokio::time::timeout(after, call)
+            .await
+            .unwrap_or_else(|_| Err(CallError::Timeout { object: self.object().to_owned(), func: func.to_owned(), after }))
+    }
+
+    /// Sends the request over the next endpoint that takes it, and waits for the answer unless it is one-way.
+    async fn attempt(&self, func: &str, body: Bytes, kind: i8, options: &CallOptions) -> Result<ResponsePacket, CallError> {
+        let Inner { object, directory, options: shared, pushes } = &*self.0;
+        let request = RequestPacket {
+            packet_type: kind,
+            message_type: options.message_type,
+            request_id: next_id(),
+            servant: object.to_string(),
+            func: func.to_owned(),
+            buffer: body,
+            timeout: i32::try_from(self.timeout(options).as_millis()).unwrap_or(i32::MAX),
+            context: options.context.clone(),
+            status: options.status.clone(),
+            ..RequestPacket::default()
+        };
+        let mut frame = BytesMut::with_capacity(96 + request.buffer.len());
+        request
+            .write(&mut frame, shared.max_frame)
+            .map_err(|source| CallError::TooLarge { object: object.to_string(), source })?;
+        let frame = frame.freeze();
+
+        let group = directory.group(object, shared).await?;
+        let mut tried = Vec::new();
+        let mut last = CallError::NoEndpoint { object: object.to_string() };
+        while tried.len() < group.len() {
+            let Some(slot) = group.choose(&tried) else { break };
+            match slot.link(object, shared, pushes).await {
+                Ok(link) => match self.exchange(&slot, &link, &request, frame.clone()).await {
+                    Exchange::Done(result) => return result,
+                    Exchange::NotSent(error) => last = error,
+                },
+                Err(source) => {
+                    slot.failed(true);
+                    last = CallError::Connect { object: object.to_string(), endpoint: slot.endpoint.to_string(), source };
+                }
+            }
+            tried.push(slot);
+        }
+        Err(last)
+    }
+
+    async fn exchange(&self, slot: &Slot, link: &Link, request: &RequestPacket, frame: Bytes) -> Exchange {
+        // Counts as a failure of the endpoint unless an answer comes: also when the caller stops to wait.
+        struct Failure<'a>(Option<&'a Slot>);
+        impl Drop for Failure<'_> {
+            fn drop(&mut self) {
+                if let Some(slot) = self.0 {
+                    slot.failed(false);
+                }
+            }
+        }
+
+        let object = || self.object().to_owned();
+        let lost = |reason: String| CallError::Lost { object: object(), endpoint: slot.endpoint.to_string(), reason };
+        if request.packet_type == packet_type::ONE_WAY {
+            let sent = link.send(frame).await;
+            return if sent {
+                Exchange::Done(Ok(ResponsePacket::default()))
+            } else {
+                Exchange::NotSent(lost("it is closed".to_owned()))
+            };
+        }
+        let waiting = match link.admit(request.request_id, self.0.options.max_outstanding) {
+            Ok(waiting) => waiting,
+            Err(NotAdmitted::Over) => return Exchange::NotSent(lost("it is closed".to_owned())),
+            Err(NotAdmitted::Busy(outstanding)) => {
+                return Exchange::NotSent(CallError::Busy { object: object(), endpoint: slot.endpoint.to_string(), outstanding });
+            }
+        };
+        let mut failure = Failure(Some(slot));
+        if !link.send(frame).await {
+            return Exchange::NotSent(lost("it is closed".to_owned()));
+        }
+        match waiting.outcome().await {
+            Ok(packet) => {
+                failure.0 = None;
+                slot.succeeded();
+                Exchange::Done(Ok(packet))
+            }
+            Err(reason) => Exchange::Done(Err(lost(reason))),
+        }
+    }
+}
+
+/// How far a request came.
+enum Exchange {
+    /// It was sent; this is its result.
+    Done(Result<ResponsePacket, CallError>),
+    /// It did not leave, another endpoint may have it.
+    NotSent(CallError),
+}

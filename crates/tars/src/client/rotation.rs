@@ -1,0 +1,64 @@
+//! The order in which endpoints take turns.
+
+/// Most turns of one round.
+const MAX_TURNS: u32 = 1000;
+
+/// One round of turns, as indices of endpoints. `weights` has a weight for each endpoint, or is `None` for plain rotation.
+///
+/// With weights an endpoint gets turns in proportion, spread over the round; endpoints with weight 0 or less get none, unless all
+/// are such.
+pub(super) fn round(count: usize, weights: Option<&[i32]>) -> Vec<usize> {
+    let plain = || (0..count).collect();
+    let Some(weights) = weights else { return plain() };
+    let weights: Vec<u32> = weights.iter().map(|weight| u32::try_from(*weight).unwrap_or(0).min(MAX_TURNS)).collect();
+    let total: u32 = weights.iter().sum();
+    if total == 0 {
+        return plain();
+    }
+    let divisor = weights.iter().copied().fold(0, greatest_common_divisor).max(total.div_ceil(MAX_TURNS));
+    let weights: Vec<i64> = weights.iter().map(|weight| i64::from(weight.div_ceil(divisor))).collect();
+    let total: i64 = weights.iter().sum();
+    // Smooth weighted round robin: everybody gains their weight, the richest takes the turn and pays the total.
+    let mut credit = vec![0_i64; count];
+    let mut turns = Vec::new();
+    for _ in 0..total {
+        for (credit, weight) in credit.iter_mut().zip(&weights) {
+            *credit += weight;
+        }
+        let Some(richest) = (0..count).filter(|index| weights[*index] > 0).max_by_key(|index| credit[*index]) else { break };
+        credit[richest] -= total;
+        turns.push(richest);
+    }
+    turns
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_follow_the_weights() {
+        assert_eq!(round(3, None), [0, 1, 2]);
+        assert_eq!(round(2, Some(&[0, -1])), [0, 1]);
+        assert_eq!(round(0, None), [0; 0]);
+        for (weights, expected) in
+            [(vec![100, 100], vec![1, 1]), (vec![80, 20], vec![4, 1]), (vec![1, 0, 2], vec![1, 0, 2]), (vec![7, -5], vec![1, 0])]
+        {
+            let turns = round(weights.len(), Some(&weights));
+            let counts: Vec<usize> =
+                (0..weights.len()).map(|index| turns.iter().filter(|turn| **turn == index).count()).collect();
+            assert_eq!(counts, expected, "{weights:?}");
+        }
+    }
+
+    #[test]
+    fn huge_weights_make_a_round_of_bounded_length() {
+        let weights = vec![i32::MAX; 3000];
+        assert!(round(weights.len(), Some(&weights)).len() <= 3000);
+        assert!(round(2, Some(&[i32::MAX, 1])).len() <= 1001);
+    }
+}

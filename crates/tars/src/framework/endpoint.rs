@@ -1,0 +1,84 @@
+//! `EndpointF` and `ObjectItem`: an address of a servant, as the name service tells it.
+
+use crate::TarsStruct;
+use crate::endpoint::{Endpoint, Protocol};
+
+/// Where a servant listens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]
+pub struct EndpointF {
+    /// Host name or address.
+    #[tars(tag = 0, require)]
+    pub host: String,
+    /// Port.
+    #[tars(tag = 1, require)]
+    pub port: i32,
+    /// Milliseconds.
+    #[tars(tag = 2, require)]
+    pub timeout: i32,
+    /// 0 UDP, 1 TCP, 2 SSL.
+    #[tars(tag = 3, require)]
+    pub istcp: i32,
+    /// Grid.
+    #[tars(tag = 4, require)]
+    pub grid: i32,
+    /// IDC group used for matching, -1 when grouping is off.
+    #[tars(tag = 5, optional)]
+    pub groupworkid: i32,
+    /// IDC group of the address.
+    #[tars(tag = 6, optional)]
+    pub grouprealid: i32,
+    /// Set, `name.area.group`.
+    #[tars(tag = 7, optional)]
+    pub set_id: String,
+    /// Quality of service.
+    #[tars(tag = 8, optional)]
+    pub qos: i32,
+    /// 1 for a backup.
+    #[tars(tag = 9, optional)]
+    pub bak_flag: i32,
+    /// Weight.
+    #[tars(tag = 11, optional)]
+    pub weight: i32,
+    /// 0 round robin, 1 static weight.
+    #[tars(tag = 12, optional)]
+    pub weight_type: i32,
+    /// 0 none, 1 AK/SK.
+    #[tars(tag = 13, optional)]
+    pub auth_type: i32,
+    /// Node of the server; newer definitions only.
+    #[tars(tag = 14, optional)]
+    pub node_name: String,
+}
+
+impl From<&Endpoint> for EndpointF {
+    fn from(endpoint: &Endpoint) -> Self {
+        Self {
+            host: endpoint.host.clone(),
+            port: endpoint.port.into(),
+            timeout: endpoint.timeout,
+            istcp: match endpoint.protocol {
+                Protocol::Udp => 0,
+                Protocol::Tcp => 1,
+                Protocol::Ssl => 2,
+            },
+            grid: endpoint.grid,
+            set_id: endpoint.set.clone(),
+            qos: endpoint.qos,
+            weight: endpoint.weight,
+            weight_type: endpoint.weight_type,
+            auth_type: endpoint.auth_type,
+            ..Self::default()
+        }
+    }
+}
+
+/// All endpoints of one object.
+#[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
+pub struct ObjectItem {
+    /// Endpoints to call.
+    #[tars(tag = 0, optional, name = "vActiveEndpoints")]
+    pub active: Vec<EndpointF>,
+    /// Endpoints that exist but must not be called now.
+    #[tars(tag = 1, optional, name = "vInactiveEndpoints")]
+    pub inactive: Vec<EndpointF>,
+}

@@ -1,0 +1,89 @@
+//! `QueryF`: the name service.
+
+use std::collections::BTreeMap;
+
+use super::endpoint::EndpointF;
+use crate::TarsStruct;
+
+/// Who asks for the lock of a master-slave pair.
+#[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
+pub struct GetMasterSlaveLock {
+    /// Application.
+    #[tars(tag = 0, optional)]
+    pub application: String,
+    /// Server.
+    #[tars(tag = 1, optional, name = "server_name")]
+    pub server_name: String,
+    /// Node.
+    #[tars(tag = 2, optional, name = "node_name")]
+    pub node_name: String,
+    /// Whether the caller is the master.
+    #[tars(tag = 3, optional)]
+    pub is_master: bool,
+    /// Whether the last attempt failed.
+    #[tars(tag = 4, optional)]
+    pub last_err: bool,
+    /// Milliseconds.
+    #[tars(tag = 5, optional)]
+    pub timeout: i32,
+    /// Kind of backup.
+    #[tars(tag = 6, optional)]
+    pub bak_type: i32,
+}
+
+/// Answers which endpoints serve an object. All functions that return `i32` answer 0, the active and the inactive endpoints.
+#[crate::interface]
+pub trait QueryF {
+    /// Active endpoints of `id`.
+    async fn find_object_by_id(&self, id: String) -> Vec<EndpointF>;
+
+    /// All endpoints of `id`.
+    #[tars(name = "findObjectById4Any")]
+    async fn find_object_by_id_4_any(&self, id: String, active_ep: Out<Vec<EndpointF>>, inactive_ep: Out<Vec<EndpointF>>) -> i32;
+
+    /// All endpoints of `id`.
+    #[tars(name = "findObjectById4All")]
+    async fn find_object_by_id_4_all(&self, id: String, active_ep: Out<Vec<EndpointF>>, inactive_ep: Out<Vec<EndpointF>>) -> i32;
+
+    /// Endpoints of `id` in the group of the caller: what clients call by default.
+    async fn find_object_by_id_in_same_group(
+        &self,
+        id: String,
+        active_ep: Out<Vec<EndpointF>>,
+        inactive_ep: Out<Vec<EndpointF>>,
+    ) -> i32;
+
+    /// Endpoints of `id` in a station.
+    async fn find_object_by_id_in_same_station(
+        &self,
+        id: String,
+        s_station: String,
+        active_ep: Out<Vec<EndpointF>>,
+        inactive_ep: Out<Vec<EndpointF>>,
+    ) -> i32;
+
+    /// Endpoints of `id` in a set.
+    async fn find_object_by_id_in_same_set(
+        &self,
+        id: String,
+        set_id: String,
+        active_ep: Out<Vec<EndpointF>>,
+        inactive_ep: Out<Vec<EndpointF>>,
+    ) -> i32;
+
+    /// Names of the nodes that serve `id`; newer definitions only.
+    #[tars(default)]
+    async fn find_object_node_name(&self, id: String, node_name: Out<Vec<String>>) -> i32;
+
+    /// Registers a change; newer definitions only.
+    #[tars(default)]
+    async fn register_change(&self, timestamp: BTreeMap<String, String>, name: String) -> i32;
+
+    /// Registers a query; newer definitions only.
+    #[tars(default)]
+    async fn register_query(&self, id: String, name: String) -> i32;
+
+    /// Asks for the lock of a master-slave pair; newer definitions only.
+    #[tars(default)]
+    async fn get_locker(&self, req: GetMasterSlaveLock) -> i32;
+}

@@ -1,0 +1,116 @@
+//! A request seen in place, for answers that need no copy of it.
+
+use std::borrow::Cow;
+
+use crate::codec::{Decode, DecodeError, Decoder, Kind};
+
+use super::Headers;
+
+/// A request whose names, arguments and headers stay in the frame they arrived in.
+///
+/// Everything is checked when it is made; the headers are read when somebody asks for them.
+#[derive(Debug, Clone)]
+pub struct RequestView<'a> {
+    /// One of [`super::version`].
+    pub version: i16,
+    /// One of [`super::packet_type`].
+    pub packet_type: i8,
+    /// Bits of [`super::message_type`].
+    pub message_type: i32,
+    /// Correlation id of the connection.
+    pub request_id: i32,
+    /// Object name.
+    pub servant: Cow<'a, str>,
+    /// Function name.
+    pub func: Cow<'a, str>,
+    /// Encoded arguments.
+    pub buffer: Cow<'a, [u8]>,
+    /// Milliseconds that the client waits, 0 for no limit.
+    pub timeout: i32,
+    /// Headers of the user.
+    pub context: HeadersView<'a>,
+    /// Headers of the framework.
+    pub status: HeadersView<'a>,
+}
+
+impl<'a> RequestView<'a> {
+    /// Reads a frame's content, without the length.
+    pub fn read(content: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut input = Decoder::new(content);
+        let input = &mut input;
+        Ok(Self {
+            version: field(input, 1, "iVersion", i16::decode)?,
+            packet_type: field(input, 2, "cPacketType", i8::decode)?,
+            message_type: field(input, 3, "iMessageType", i32::decode)?,
+            request_id: field(input, 4, "iRequestId", i32::decode)?,
+            servant: field(input, 5, "sServantName", Decoder::string)?,
+            func: field(input, 6, "sFuncName", Decoder::string)?,
+            buffer: field(input, 7, "sBuffer", Decoder::bytes)?,
+            timeout: field(input, 8, "iTimeout", i32::decode)?,
+            context: field(input, 9, "context", HeadersView::read)?,
+            status: field(input, 10, "status", HeadersView::read)?,
+        })
+    }
+}
+
+fn field<'a, T>(
+    input: &mut Decoder<'a>,
+    tag: u8,
+    name: &'static str,
+    read: impl FnOnce(&mut Decoder<'a>, Kind) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let value = match input.find(tag) {
+        Ok(Some(kind)) => read(input, kind),
+        Ok(None) => Err(input.missing(tag)),
+        Err(error) => Err(error),
+    };
+    value.map_err(|error| error.within(format!("RequestPacket.{name}")))
+}
+
+/// Checks that a value is a string without keeping it.
+struct Text;
+
+impl Decode for Text {
+    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
+        input.string_bytes(kind).map(|_| Self)
+    }
+}
+
+/// Encoded headers, known to be well-formed.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadersView<'a>(&'a [u8]);
+
+impl<'a> HeadersView<'a> {
+    fn read(input: &mut Decoder<'a>, kind: Kind) -> Result<Self, DecodeError> {
+        if kind != Kind::Map {
+            return Err(input.wrong_type("map", kind));
+        }
+        // Most requests have no headers: a count of zero, one byte.
+        let before = input.rest();
+        if before.first() == Some(&(Kind::Zero as u8)) {
+            input.skip(Kind::Map)?;
+            return Ok(Self(&before[..1]));
+        }
+        input.map_of::<Text, Text>(kind, |_, _| ())?;
+        Ok(Self(&before[..before.len() - input.rest().len()]))
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<String> {
+        if self.is_empty() { None } else { self.to_headers().remove(key) }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.first() == Some(&(Kind::Zero as u8))
+    }
+
+    /// All of them.
+    pub fn to_headers(self) -> Headers {
+        let mut headers = Headers::new();
+        // They were read once when the view was made, so that this cannot fail any more.
+        let result = Decoder::new(self.0).map_of(Kind::Map, |key, value| drop(headers.insert(key, value)));
+        debug_assert!(result.is_ok(), "headers were checked when the view was made");
+        headers
+    }
+}

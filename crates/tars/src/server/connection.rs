@@ -1,0 +1,333 @@
+//! One TCP connection: one task that reads, answers and writes.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Draining;
+use super::adapter::{AdapterState, add};
+use super::admit::{self, Sight};
+use super::dispatch::{Outgoing, Peer};
+use crate::codec::DecodeError;
+use crate::endpoint::Protocol;
+use crate::packet::{FrameError, LENGTH_SIZE, RECONNECT, ResponsePacket, frame_length};
+
+/// Bytes of the first read; reads grow to [`MAX_READ`] while they fill.
+const MIN_READ: usize = 8 * 1024;
+const MAX_READ: usize = 64 * 1024;
+/// While more bytes than this wait for a client, nothing further is read from it.
+const OUT_HIGH: usize = 256 * 1024;
+/// Answers and pushes that wait for the connection's task.
+const CHANNEL: usize = 1024;
+/// A request of this size keeps its part of the read buffer instead of being copied into memory of its own.
+const SHARE_FROM: usize = 16 * 1024;
+/// Pause after a failed accept, which mostly means that the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a closing connection waits for the client to close its side, so that the last answers are not lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Accepts connections until `stop`.
+pub(super) async fn accept(
+    listener: TcpListener,
+    adapter: Arc<AdapterState>,
+    draining: Draining,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let Some(open) = Open::new(&adapter) else {
+                    add(&adapter.counters.refused, 1);
+                    adapter.warn(
+                        peer,
+                        "connection refused",
+                        &format_args!("more than {} connections", adapter.limits.connections),
+                    );
+                    continue;
+                };
+                add(&adapter.counters.accepted, 1);
+                tasks.spawn(serve(stream, peer, open, draining, stop.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(adapter = %adapter.name, %error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// A counted connection.
+struct Open(Arc<AdapterState>);
+
+impl Open {
+    fn new(adapter: &Arc<AdapterState>) -> Option<Self> {
+        if adapter.connections.fetch_add(1, Relaxed) < adapter.limits.connections {
+            return Some(Self(Arc::clone(adapter)));
+        }
+        adapter.connections.fetch_sub(1, Relaxed);
+        None
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Why a connection ends before both sides are done with it.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("undecodable packet: {0}")]
+    Packet(#[from] DecodeError),
+    #[error("the client took no byte of its answers for {} s", .0.as_secs())]
+    WriteTimeout(Duration),
+}
+
+async fn serve(mut stream: TcpStream, addr: SocketAddr, open: Open, draining: Draining, stop: CancellationToken) {
+    // Answers are written in as few pieces as possible; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let adapter = &open.0;
+    let (sender, receiver) = mpsc::channel(CHANNEL);
+    let (read, write) = stream.split();
+    let mut connection = Connection {
+        peer: Peer::new(addr, Protocol::Tcp, Some(sender.clone())),
+        adapter,
+        read,
+        write,
+        sender,
+        receiver,
+        input: BytesMut::new(),
+        next_read: MIN_READ,
+        out: BytesMut::new(),
+        in_flight: 0,
+        reading: true,
+        last_read: Instant::now(),
+        last_write: Instant::now(),
+    };
+    let end = connection.run(draining, &stop).await;
+    match end {
+        Ok(()) => close(stream).await,
+        Err(End::Io(error)) => tracing::debug!(adapter = %adapter.name, peer = %addr, %error, "connection lost"),
+        Err(reason) => {
+            if matches!(reason, End::Frame(_) | End::Packet(_)) {
+                add(&adapter.counters.malformed, 1);
+            }
+            adapter.warn(addr, "connection closed", &reason as &dyn fmt::Display);
+        }
+    }
+}
+
+/// Ends the sending side and waits a moment for the client to end its own.
+async fn close(mut stream: TcpStream) {
+    use tokio::io::AsyncWriteExt;
+    if stream.shutdown().await.is_ok() {
+        let mut rest = [0; 1024];
+        let _ = tokio::time::timeout(LINGER, async { while stream.read(&mut rest).await.is_ok_and(|count| count > 0) {} }).await;
+    }
+}
+
+struct Connection<'a> {
+    adapter: &'a Arc<AdapterState>,
+    peer: Peer,
+    read: ReadHalf<'a>,
+    write: WriteHalf<'a>,
+    /// Given to the tasks of requests; this copy keeps the channel open.
+    sender: mpsc::Sender<Outgoing>,
+    receiver: mpsc::Receiver<Outgoing>,
+    input: BytesMut,
+    next_read: usize,
+    out: BytesMut,
+    /// Requests that run in their own tasks.
+    in_flight: usize,
+    reading: bool,
+    last_read: Instant,
+    last_write: Instant,
+}
+
+/// When the phases of an ending connection begin.
+struct Drain {
+    quiet: Duration,
+    stop_reading: Instant,
+    abort: Instant,
+}
+
+impl Connection<'_> {
+    /// Works until the client closed its side or the server stopped, and every answer is out.
+    async fn run(&mut self, draining: Draining, stop: &CancellationToken) -> Result<(), End> {
+        let mut drain: Option<Drain> = None;
+        let check = tokio::time::sleep(self.check_interval(None));
+        tokio::pin!(check);
+        loop {
+            self.handle_frames()?;
+            self.write_now()?;
+            if self.out.is_empty() && self.in_flight == 0 && !self.reading {
+                return Ok(());
+            }
+            let reading = self.reading && self.out.len() < OUT_HIGH;
+            if reading {
+                self.input.reserve(self.next_read);
+            }
+            tokio::select! {
+                biased;
+                // Answers of tasks first: they make room for others.
+                message = self.receiver.recv(), if self.out.len() < OUT_HIGH => self.send(message),
+                writable = self.write.writable(), if !self.out.is_empty() => writable?,
+                count = self.read.read_buf(&mut self.input), if reading => self.has_read(count?),
+                () = stop.cancelled(), if drain.is_none() => {
+                    drain = Some(self.start_draining(draining));
+                    check.as_mut().reset(Instant::now() + self.check_interval(drain.as_ref()));
+                }
+                () = check.as_mut() => {
+                    if self.check(drain.as_ref())? {
+                        return Ok(());
+                    }
+                    check.as_mut().reset(Instant::now() + self.check_interval(drain.as_ref()));
+                }
+            }
+        }
+    }
+
+    fn has_read(&mut self, count: usize) {
+        if count == 0 {
+            self.reading = false;
+            return;
+        }
+        add(&self.adapter.counters.bytes_in, count);
+        self.last_read = Instant::now();
+        self.next_read = if count >= self.next_read { (self.next_read * 2).min(MAX_READ) } else { self.next_read };
+    }
+
+    /// Answers or starts every complete request that was read, as long as its answers find room.
+    fn handle_frames(&mut self) -> Result<(), End> {
+        let max = self.adapter.limits.max_frame;
+        let mut start = 0;
+        while self.out.len() < OUT_HIGH {
+            let Some(len) = frame_length(&self.input[start..], max)? else { break };
+            let Some(content) = self.input.get(start + LENGTH_SIZE..start + len) else { break };
+            match admit::look(self.adapter, content, &self.peer, &mut self.out)? {
+                Sight::Done => start += len,
+                Sight::Later(dispatch) => {
+                    let content = if len < SHARE_FROM {
+                        let copy = Bytes::copy_from_slice(content);
+                        start += len;
+                        copy
+                    } else {
+                        self.input.advance(start);
+                        start = 0;
+                        self.input.split_to(len).freeze().slice(LENGTH_SIZE..)
+                    };
+                    if let Some(job) = admit::enqueue(self.adapter, dispatch, &content, &self.peer, &mut self.out)? {
+                        self.in_flight += 1;
+                        let sender = self.sender.clone();
+                        tokio::spawn(async move {
+                            let frame = job.run().await;
+                            // Without a receiver the connection is gone, and with it whoever waits for the answer.
+                            let _ = sender.send(Outgoing::Answer(frame)).await;
+                        });
+                    }
+                }
+            }
+        }
+        self.input.advance(start);
+        if self.input.is_empty() && self.input.capacity() > 4 * MAX_READ {
+            self.input = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// Takes what tasks want to have sent, all that is there.
+    fn send(&mut self, first: Option<Outgoing>) {
+        let mut next = first;
+        while let Some(message) = next {
+            match message {
+                Outgoing::Push(frame) => self.out.extend_from_slice(&frame),
+                Outgoing::Answer(frame) => {
+                    self.in_flight -= 1;
+                    if let Some(frame) = frame {
+                        self.out.extend_from_slice(&frame);
+                    }
+                }
+            }
+            next = if self.out.len() < OUT_HIGH { self.receiver.try_recv().ok() } else { None };
+        }
+    }
+
+    /// Writes as much as the socket takes now.
+    fn write_now(&mut self) -> Result<(), End> {
+        while !self.out.is_empty() {
+            match self.write.try_write(&self.out) {
+                Ok(count) => {
+                    add(&self.adapter.counters.bytes_out, count);
+                    self.out.advance(count);
+                    self.last_write = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.out.is_empty() {
+            self.last_write = Instant::now();
+            if self.out.capacity() > 2 * OUT_HIGH {
+                self.out = BytesMut::new();
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the client to reconnect elsewhere.
+    fn start_draining(&mut self, draining: Draining) -> Drain {
+        let notice = ResponsePacket { desc: RECONNECT.to_owned(), ..ResponsePacket::default() };
+        // The notice is a few bytes; it only fails where the limit leaves no room for any packet.
+        let _ = notice.write(&mut self.out, self.adapter.limits.max_frame);
+        let now = Instant::now();
+        self.last_read = now;
+        Drain { quiet: draining.quiet, stop_reading: now + draining.stop_reading, abort: now + draining.abort }
+    }
+
+    /// Looks at the clock; `true` when the connection is to be closed although the client did not close it.
+    fn check(&mut self, drain: Option<&Drain>) -> Result<bool, End> {
+        let now = Instant::now();
+        let stalled = self.adapter.limits.write_timeout;
+        if !self.out.is_empty() && now - self.last_write >= stalled {
+            return Err(End::WriteTimeout(stalled));
+        }
+        let at_rest = self.in_flight == 0 && self.out.is_empty();
+        let Some(drain) = drain else {
+            return Ok(at_rest && now - self.last_read >= self.adapter.limits.idle_timeout);
+        };
+        if now >= drain.stop_reading {
+            self.reading = false;
+        }
+        let half_a_packet = !self.input.is_empty();
+        Ok(now >= drain.abort || (at_rest && !half_a_packet && now - self.last_read >= drain.quiet))
+    }
+
+    fn check_interval(&self, drain: Option<&Drain>) -> Duration {
+        match drain {
+            Some(drain) => (drain.quiet / 4).max(Duration::from_millis(10)),
+            None => (self.adapter.limits.idle_timeout.min(self.adapter.limits.write_timeout) / 4).max(Duration::from_millis(10)),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! UDP: one frame per datagram, answered to where it came from.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::adapter::{AdapterState, add};
+use super::admit::{self, Sight};
+use super::dispatch::Peer;
+use crate::endpoint::Protocol;
+use crate::packet::{LENGTH_SIZE, frame_length};
+
+/// Largest datagram.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// Answers datagrams until `stop`.
+pub(super) async fn serve(socket: Arc<UdpSocket>, adapter: Arc<AdapterState>, stop: CancellationToken, tasks: TaskTracker) {
+    let mut input = vec![0; MAX_DATAGRAM];
+    let mut out = BytesMut::new();
+    loop {
+        let received = tokio::select! {
+            received = socket.recv_from(&mut input) => received,
+            () = stop.cancelled() => return,
+        };
+        match received {
+            Ok((count, addr)) => {
+                add(&adapter.counters.bytes_in, count);
+                out.clear();
+                if let Err(reason) = handle(&socket, &adapter, &input[..count], addr, &mut out, &tasks) {
+                    add(&adapter.counters.malformed, 1);
+                    adapter.warn(addr, "datagram dropped", &reason);
+                }
+                send(&socket, &adapter, addr, &out).await;
+            }
+            // Reported for an earlier answer that its client did not take.
+            Err(error) => tracing::debug!(adapter = %adapter.name, %error, "could not receive a datagram"),
+        }
+    }
+}
+
+fn handle(
+    socket: &Arc<UdpSocket>,
+    adapter: &Arc<AdapterState>,
+    datagram: &[u8],
+    addr: SocketAddr,
+    out: &mut BytesMut,
+    tasks: &TaskTracker,
+) -> Result<(), String> {
+    let length = frame_length(datagram, adapter.limits.max_frame).map_err(|error| error.to_string())?;
+    if length != Some(datagram.len()) {
+        return Err(format!("datagram of {} bytes claims a frame of {}", datagram.len(), length.unwrap_or_default()));
+    }
+    let content = &datagram[LENGTH_SIZE..];
+    let peer = Peer::new(addr, Protocol::Udp, None);
+    let undecodable = |error| format!("undecodable packet: {error}");
+    if let Sight::Later(dispatch) = admit::look(adapter, content, &peer, out).map_err(undecodable)? {
+        let content = Bytes::copy_from_slice(content);
+        if let Some(job) = admit::enqueue(adapter, dispatch, &content, &peer, out).map_err(undecodable)? {
+            let (socket, adapter) = (Arc::clone(socket), Arc::clone(adapter));
+            tasks.spawn(async move {
+                if let Some(frame) = job.run().await {
+                    send(&socket, &adapter, addr, &frame).await;
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn send(socket: &UdpSocket, adapter: &AdapterState, addr: SocketAddr, frame: &[u8]) {
+    if frame.is_empty() {
+        return;
+    }
+    match socket.send_to(frame, addr).await {
+        Ok(count) => add(&adapter.counters.bytes_out, count),
+        Err(error) => adapter.warn(addr, "answer not sent", &format_args!("{} bytes: {error}", frame.len())),
+    }
+}

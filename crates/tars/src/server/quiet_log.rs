@@ -1,0 +1,48 @@
+//! Keeps a flood of bad packets from becoming a flood of log lines.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Lets a line through at most every so often and counts the others.
+#[derive(Debug)]
+pub(super) struct QuietLog {
+    interval: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    suppressed: u64,
+}
+
+impl QuietLog {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval, state: Mutex::default() }
+    }
+
+    /// Whether a line may be written at `now`; if so, how many were left out since the last one.
+    pub(super) fn permit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
+            state.suppressed += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_inside_the_interval_are_counted_instead() {
+        let log = QuietLog::new(Duration::from_secs(1));
+        let start = Instant::now();
+        let permits: Vec<_> =
+            [0, 10, 999, 1000, 1500, 2100].map(|after| log.permit(start + Duration::from_millis(after))).to_vec();
+        assert_eq!(permits, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+}
