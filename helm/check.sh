@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Checks both charts: lint, what the schemas refuse, what is rendered, and that the copy of the CRDs is the generated one.
 #
-#   helm/check.sh            offline part
-#   KUBECONFIG=... helm/check.sh   also asks that API server whether it would take each rendered object (nothing is created)
+#   helm/check.sh                  the offline part
+#   KUBECONFIG=... helm/check.sh   also asks that API server whether it would take each object (nothing is created)
 #
-# Variables: HELM (default: helm), KUBECTL (default: kubectl), CRD_COMMAND (default: cargo run -q -p tarscontroller -- crd --chart;
-# empty skips the comparison).
+# Variables: HELM (default helm), KUBECTL (default kubectl), CRD_COMMAND (prints the generated CRDs; empty skips their comparison),
+# VERBOSE (names the checks that pass, too).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,16 +13,20 @@ helm=${HELM:-helm}
 kubectl=${KUBECTL:-kubectl}
 # Offline, helm has no server to ask for the version that kubeVersion is compared with.
 version=1.34.0
-crd_command=${CRD_COMMAND-cargo run -q -p tarscontroller -- crd --chart}
+crd_command=${CRD_COMMAND-cargo run -q --locked -p tarscontroller -- crd --chart}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
+passes=0
 
 fail() {
   printf 'FAIL  %s\n' "$*" >&2
   failures=$((failures + 1))
 }
-pass() { printf 'ok    %s\n' "$*"; }
+pass() {
+  passes=$((passes + 1))
+  if [ -n "${VERBOSE:-}" ]; then printf 'ok    %s\n' "$*"; fi
+}
 
 command -v "$helm" >/dev/null || { echo "helm is missing: set HELM to the program" >&2; exit 69; }
 
@@ -118,7 +122,7 @@ expect framework-own-templates 0 'kind: TTemplate$' 'templates turned off'
 
 # Rendering twice gives the same bytes: nothing random, no clock.
 "$helm" template tarsframework tarsframework --kube-version "$version" -n tars >"$work/again.yaml"
-cmp -s "$work/framework.yaml" "$work/again.yaml" && pass "rendering is reproducible" || fail "rendering differs from run to run"
+if cmp -s "$work/framework.yaml" "$work/again.yaml"; then pass "rendering is reproducible"; else fail "rendering differs from run to run"; fi
 
 # --- refusals ---------------------------------------------------------------------------------------------------------------------
 # refuse CHART WORD ARGUMENT...: rendering fails, and the message names the value
@@ -178,6 +182,7 @@ done
 
 # --- generated files --------------------------------------------------------------------------------------------------------------
 if [ -n "$crd_command" ]; then
+  # shellcheck disable=SC2086 # a command with its arguments
   if (cd .. && $crd_command) >"$work/crds.yaml"; then
     if diff -u tarscontroller/charts/crds/templates/crds.yaml "$work/crds.yaml" >"$work/diff"; then
       pass "CRDs are the generated ones"
@@ -216,4 +221,8 @@ if [ -n "${KUBECONFIG:-}" ]; then
   fi
 fi
 
-[ "$failures" -eq 0 ] && echo "charts: all checks passed" || { echo "charts: $failures checks failed" >&2; exit 1; }
+if [ "$failures" -gt 0 ]; then
+  echo "charts: $failures of $((failures + passes)) checks failed" >&2
+  exit 1
+fi
+echo "charts: $passes checks passed"
