@@ -1,0 +1,299 @@
+//! What one field manager owns of an object, and whether that is what we want.
+//!
+//! ```text
+//! metadata.managedFields (ours) ─┐
+//! live object ───────────────────┴─► project ─► owned ──same?── wanted ─► nothing to write
+//! ```
+//!
+//! After a server-side apply the API server remembers exactly the fields that we sent. So a field that somebody changed, a field
+//! that somebody took over, and a field that we no longer want all show as one inequality; defaults that the server filled in and
+//! fields of others do not show at all.
+
+use serde_json::{Map, Value};
+
+/// The name under which this controller owns fields.
+pub const MANAGER: &str = "tars-controller";
+
+/// Managers of the fields that the previous controller wrote (by full updates). Its binary is `tarscontroller`;
+/// `before-first-apply` is the API server's name for owners from before managed fields existed.
+const PREDECESSORS: &[&str] = &["tarscontroller", MANAGER, "before-first-apply"];
+
+/// The fields that `live` has and that our apply entry names; `None` if we never applied.
+///
+/// `live` is a complete object as the API server sends it. Only the main resource counts, not subresources.
+pub fn owned(live: &Value) -> Option<Value> {
+    let ours = entries(live).find(|entry| is(entry, MANAGER, "Apply"))?;
+    Some(project(live, ours.get("fieldsV1")?.as_object()?))
+}
+
+/// Whether an entry of the previous controller is left: then fields that we no longer want would stay for ever.
+pub fn has_predecessor(live: &Value) -> bool {
+    entries(live).any(is_predecessor)
+}
+
+/// The managed fields of `live` in which the predecessors' entries became our apply entry. `None` if there is nothing to take over.
+pub fn taken_over(live: &Value) -> Option<Value> {
+    if !has_predecessor(live) {
+        return None;
+    }
+    let mut fields = Map::new();
+    let mut version = None;
+    for entry in entries(live).filter(|entry| is_predecessor(entry) || is(entry, MANAGER, "Apply")) {
+        version = version.or_else(|| entry.get("apiVersion").cloned());
+        if let Some(more) = entry.get("fieldsV1").and_then(Value::as_object) {
+            merge(&mut fields, more);
+        }
+    }
+    let mut kept: Vec<Value> =
+        entries(live).filter(|entry| !is_predecessor(entry) && !is(entry, MANAGER, "Apply")).cloned().collect();
+    kept.push(serde_json::json!({
+        "manager": MANAGER, "operation": "Apply", "apiVersion": version?, "fieldsType": "FieldsV1", "fieldsV1": fields,
+    }));
+    Some(Value::Array(kept))
+}
+
+fn entries(live: &Value) -> impl Iterator<Item = &Value> {
+    let all = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    all.into_iter().flatten().filter(|entry| entry.get("subresource").is_none_or(|name| name == ""))
+}
+
+fn is(entry: &Value, manager: &str, operation: &str) -> bool {
+    entry.get("manager").is_some_and(|name| name == manager) && entry.get("operation").is_some_and(|name| name == operation)
+}
+
+fn is_predecessor(entry: &Value) -> bool {
+    PREDECESSORS.iter().any(|manager| is(entry, manager, "Update"))
+}
+
+fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
+    for (key, value) in more {
+        match (into.get_mut(key).and_then(Value::as_object_mut), value.as_object()) {
+            (Some(have), Some(add)) => merge(have, add),
+            _ => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The part of `value` that the field set names, in the order of `value`. A leaf of the set stands for everything below it.
+fn project(value: &Value, fields: &Map<String, Value>) -> Value {
+    if fields.is_empty() {
+        return value.clone();
+    }
+    match value {
+        Value::Object(members) => {
+            let named = fields.iter().filter_map(|(key, below)| Some((key.strip_prefix("f:")?, below.as_object()?)));
+            let kept = named.filter_map(|(name, below)| Some((name.to_owned(), project(members.get(name)?, below))));
+            Value::Object(kept.collect())
+        }
+        Value::Array(items) => {
+            let wanted: Vec<_> =
+                fields.iter().filter_map(|(key, below)| Some((Element::parse(key)?, below.as_object()?))).collect();
+            let kept = items.iter().filter_map(|item| {
+                let (_, below) = wanted.iter().find(|(element, _)| element.is(item))?;
+                Some(project(item, below))
+            });
+            Value::Array(kept.collect())
+        }
+        scalar => scalar.clone(),
+    }
+}
+
+/// How a field set names an element of a list.
+enum Element {
+    /// By some of its fields, `k:{"name":"x"}`.
+    Key(Map<String, Value>),
+    /// By its value, `v:"x"`.
+    Value(Value),
+}
+
+impl Element {
+    fn parse(key: &str) -> Option<Self> {
+        if let Some(text) = key.strip_prefix("k:") {
+            return serde_json::from_str(text).ok().map(Self::Key);
+        }
+        serde_json::from_str(key.strip_prefix("v:")?).ok().map(Self::Value)
+    }
+
+    fn is(&self, item: &Value) -> bool {
+        match self {
+            Self::Key(fields) => fields.iter().all(|(name, value)| item.get(name) == Some(value)),
+            Self::Value(value) => item == value,
+        }
+    }
+}
+
+/// Whether `wanted` and `owned` mean the same: equal but for nulls and for other spellings of a quantity.
+pub fn same(wanted: &Value, owned: &Value) -> bool {
+    compare(wanted, owned, false, false)
+}
+
+/// Whether every field of `wanted` has the same value in `live`, which may have more.
+pub fn contains(live: &Value, wanted: &Value) -> bool {
+    compare(wanted, live, false, true)
+}
+
+fn compare(wanted: &Value, have: &Value, quantity: bool, partly: bool) -> bool {
+    match (wanted, have) {
+        (Value::Object(wanted), Value::Object(have)) => {
+            let all_there = wanted.iter().filter(|(_, value)| !value.is_null()).all(|(name, value)| {
+                have.get(name).is_some_and(|other| compare(value, other, quantity || holds_quantities(name), partly))
+            });
+            let nothing_else =
+                || have.iter().all(|(name, value)| value.is_null() || wanted.get(name).is_some_and(|w| !w.is_null()));
+            all_there && (partly || nothing_else())
+        }
+        (Value::Array(wanted), Value::Array(have)) => {
+            wanted.len() == have.len() && wanted.iter().zip(have).all(|(w, h)| compare(w, h, quantity, partly))
+        }
+        _ if wanted == have => true,
+        _ if quantity => match (text(wanted), text(have)) {
+            (Some(wanted), Some(have)) => nanos(&wanted).is_some_and(|value| Some(value) == nanos(&have)),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn holds_quantities(name: &str) -> bool {
+    matches!(name, "limits" | "requests" | "sizeLimit" | "divisor")
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if it is no quantity or does not fit.
+fn nanos(text: &str) -> Option<i128> {
+    let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let negative = number.starts_with('-');
+    let number = number.trim_start_matches(['+', '-']);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let fraction = fraction.get(..fraction.len().min(9))?;
+    let digits: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
+    let value = match suffix {
+        "n" => digits / 1_000_000_000,
+        "u" => digits / 1_000_000,
+        "m" => digits / 1_000,
+        "" => digits,
+        "k" => digits.checked_mul(1_000)?,
+        "M" => digits.checked_mul(1_000_000)?,
+        "G" => digits.checked_mul(1_000_000_000)?,
+        "T" => digits.checked_mul(1_000_000_000_000)?,
+        "P" => digits.checked_mul(1_000_000_000_000_000)?,
+        "E" => digits.checked_mul(1_000_000_000_000_000_000)?,
+        "Ki" => digits.checked_mul(1 << 10)?,
+        "Mi" => digits.checked_mul(1 << 20)?,
+        "Gi" => digits.checked_mul(1 << 30)?,
+        "Ti" => digits.checked_mul(1 << 40)?,
+        "Pi" => digits.checked_mul(1 << 50)?,
+        "Ei" => digits.checked_mul(1 << 60)?,
+        exponent => {
+            let power: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
+            let scale = 10_i128.checked_pow(power.unsigned_abs())?;
+            if power < 0 { digits / scale } else { digits.checked_mul(scale)? }
+        }
+    };
+    Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn live() -> Value {
+        json!({
+            "metadata": {
+                "labels": {"ours": "1", "theirs": "2"},
+                "managedFields": [
+                    {"manager": "tars-controller", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {
+                        "f:metadata": {"f:labels": {"f:ours": {}}},
+                        "f:spec": {
+                            "f:selector": {},
+                            "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}, "f:name": {}}},
+                            "f:finalizers": {"v:\"keep\"": {}},
+                        },
+                    }},
+                    {"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:metadata": {"f:labels": {"f:theirs": {}}}}},
+                ],
+            },
+            "spec": {
+                "selector": {"a": "b", "c": "d"},
+                "ports": [
+                    {"port": 81, "protocol": "TCP", "name": "other"},
+                    {"port": 80, "protocol": "TCP", "name": "http", "targetPort": 80},
+                ],
+                "finalizers": ["drop", "keep"],
+            },
+        })
+    }
+
+    #[test]
+    fn only_fields_of_our_apply_entry_are_owned() {
+        let expected = json!({
+            "metadata": {"labels": {"ours": "1"}},
+            "spec": {"selector": {"a": "b", "c": "d"}, "ports": [{"port": 80, "name": "http"}], "finalizers": ["keep"]},
+        });
+        assert_eq!(owned(&live()), Some(expected));
+        assert_eq!(owned(&json!({"metadata": {}})), None, "never applied");
+    }
+
+    #[test]
+    fn entries_of_the_previous_controller_become_ours_and_the_others_stay() {
+        let mut object = live();
+        assert!(!has_predecessor(&object));
+        assert_eq!(taken_over(&object), None);
+        let entry = json!({"manager": "tarscontroller", "operation": "Update", "apiVersion": "v1",
+            "fieldsV1": {"f:spec": {"f:type": {}}}});
+        object["metadata"]["managedFields"].as_array_mut().unwrap().push(entry);
+        let status = json!({"manager": "tarscontroller", "operation": "Update", "subresource": "status", "fieldsV1": {}});
+        assert!(has_predecessor(&object));
+        let after = taken_over(&object).unwrap();
+        assert_eq!(after.as_array().unwrap().len(), 2);
+        let ours = &after[1];
+        assert_eq!((&ours["manager"], &ours["operation"]), (&json!("tars-controller"), &json!("Apply")));
+        assert!(ours["fieldsV1"]["f:spec"].get("f:type").is_some() && ours["fieldsV1"]["f:spec"].get("f:selector").is_some());
+        object["metadata"]["managedFields"] = json!([status]);
+        assert!(!has_predecessor(&object), "subresources are not taken over");
+    }
+
+    #[test]
+    fn quantities_are_compared_by_value_and_everything_else_by_text() {
+        let resources = |cpu: &str| json!({"resources": {"limits": {"cpu": cpu, "memory": "1024Mi"}}});
+        let live = json!({"resources": {"limits": {"cpu": "500m", "memory": "1Gi"}}});
+        assert!(same(&resources("0.5"), &live));
+        assert!(!same(&resources("0.6"), &live));
+        assert!(!same(&json!({"value": "0.5"}), &json!({"value": "500m"})));
+    }
+
+    #[test]
+    fn null_is_absent_and_order_of_lists_counts() {
+        assert!(same(&json!({"a": null, "b": 1}), &json!({"b": 1})));
+        assert!(!same(&json!({"b": 1}), &json!({"b": 1, "c": 2})));
+        assert!(contains(&json!({"b": 1, "c": 2}), &json!({"b": 1})));
+        assert!(!same(&json!({"l": [1, 2]}), &json!({"l": [2, 1]})));
+    }
+
+    #[test]
+    fn quantities_of_every_notation_have_a_value() {
+        for (left, right) in
+            [("1", "1000m"), ("1e3", "1k"), ("2.5Gi", "2560Mi"), ("1G", "1000M"), ("-1", "-1000m"), ("100n", "0.0000001")]
+        {
+            assert_eq!(nanos(left), nanos(right), "{left} {right}");
+            assert!(nanos(left).is_some(), "{left}");
+        }
+        for bad in ["", "x", "1x", "1e", ".", "99999999999999999999999999999999999999999"] {
+            assert_eq!(nanos(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The work queue of one reconciler: keys, not events.
+//!
+//! ```text
+//! add ──► ready ──next──► in work ──done──► (added meanwhile? back to ready)
+//! add_after, retry ──► delayed ──due──► ready
+//! ```
+//!
+//! Rules: a key is worked on by one worker at a time; a key that is added while it is worked on is worked on once more; however
+//! often it is added in between, it is worked on once. `retry` waits longer each time, per key, and `forget` starts afresh.
+//! The length is bounded by the number of objects, because keys are never held twice.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// The first pause before a failed key is tried again.
+const FIRST_RETRY: Duration = Duration::from_millis(20);
+/// The longest pause: an object that fails for ever costs two attempts a minute, and is repaired at most this late.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// A de-duplicating queue with delays and per-key exponential backoff. Shared by reference; every method may be called from any task.
+#[derive(Debug)]
+pub struct Queue<K> {
+    state: Mutex<State<K>>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State<K> {
+    ready: VecDeque<K>,
+    /// Keys that are in `ready`, or that must go there when their current run is done.
+    dirty: HashSet<K>,
+    in_work: HashSet<K>,
+    delayed: BinaryHeap<Reverse<(Instant, K)>>,
+    /// The earliest due time of each delayed key; entries of `delayed` that disagree are stale.
+    due: HashMap<K, Instant>,
+    failures: HashMap<K, u32>,
+}
+
+impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                ready: VecDeque::new(),
+                dirty: HashSet::new(),
+                in_work: HashSet::new(),
+                delayed: BinaryHeap::new(),
+                due: HashMap::new(),
+                failures: HashMap::new(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord> Queue<K> {
+    fn lock(&self) -> MutexGuard<'_, State<K>> {
+        // No code that holds the lock can panic half-way through a change, so a poisoned state is still consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for a run of `key` as soon as a worker is free.
+    pub fn add(&self, key: K) {
+        if self.lock().add(key) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Asks for a run of `key` after `delay`; the earliest of several wishes counts.
+    pub fn add_after(&self, key: K, delay: Duration) {
+        if delay.is_zero() {
+            return self.add(key);
+        }
+        let at = Instant::now() + delay;
+        let mut state = self.lock();
+        if state.due.get(&key).is_some_and(|due| *due <= at) {
+            return;
+        }
+        state.due.insert(key.clone(), at);
+        state.delayed.push(Reverse((at, key)));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Asks for another run of a key that failed, later each time. Tells the pause.
+    pub fn retry(&self, key: K) -> Duration {
+        let failures = {
+            let mut state = self.lock();
+            let count = state.failures.entry(key.clone()).or_insert(0);
+            *count = count.saturating_add(1);
+            *count
+        };
+        let pause = FIRST_RETRY.saturating_mul(1 << (failures - 1).min(16)).min(LAST_RETRY);
+        self.add_after(key, pause);
+        pause
+    }
+
+    /// The key did well: its next failure is its first.
+    pub fn forget(&self, key: &K) {
+        self.lock().failures.remove(key);
+    }
+
+    /// Waits for a key to work on. Call [`Queue::done`] with it afterwards, whatever the outcome.
+    pub async fn next(&self) -> K {
+        loop {
+            let changed = self.changed.notified();
+            let wake = {
+                let mut state = self.lock();
+                state.promote(Instant::now());
+                if let Some(key) = state.ready.pop_front() {
+                    state.dirty.remove(&key);
+                    state.in_work.insert(key.clone());
+                    if !state.ready.is_empty() {
+                        // One notification may stand for several keys; pass it on to the next worker.
+                        self.changed.notify_one();
+                    }
+                    return key;
+                }
+                state.delayed.peek().map(|Reverse((at, _))| *at)
+            };
+            match wake {
+                Some(at) => tokio::select! { () = changed => {}, () = tokio::time::sleep_until(at) => {} },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// The run of `key` ended.
+    pub fn done(&self, key: &K) {
+        let mut state = self.lock();
+        state.in_work.remove(key);
+        if state.dirty.contains(key) {
+            state.ready.push_back(key.clone());
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// How many keys wait for a worker.
+    pub fn len(&self) -> usize {
+        self.lock().dirty.len()
+    }
+
+    /// Whether no key waits for a worker. Delayed keys and keys in work do not count.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord> State<K> {
+    /// True if a worker should look.
+    fn add(&mut self, key: K) -> bool {
+        self.due.remove(&key);
+        if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {
+            return false;
+        }
+        self.ready.push_back(key);
+        true
+    }
+
+    fn promote(&mut self, now: Instant) {
+        while let Some(Reverse((at, _))) = self.delayed.peek() {
+            if *at > now {
+                return;
+            }
+            if let Some(Reverse((at, key))) = self.delayed.pop()
+                && self.due.get(&key) == Some(&at)
+            {
+                self.add(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_added_many_times_runs_once() {
+        let queue = Queue::default();
+        for key in ["a", "b", "a", "a"] {
+            queue.add(key);
+        }
+        assert_eq!((queue.next().await, queue.next().await), ("a", "b"));
+        assert!(queue.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_key_added_while_it_is_worked_on_runs_once_more_and_not_at_the_same_time() {
+        let queue = Queue::default();
+        queue.add("a");
+        let key = queue.next().await;
+        queue.add("a");
+        queue.add("b");
+        assert_eq!(queue.next().await, "b", "a is in work");
+        queue.done(&key);
+        assert_eq!(queue.next().await, "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earliest_of_several_delays_counts_and_the_key_runs_once() {
+        let queue = Queue::default();
+        queue.add_after("a", Duration::from_secs(50));
+        queue.add_after("a", Duration::from_secs(5));
+        let began = Instant::now();
+        let key = queue.next().await;
+        assert_eq!(began.elapsed().as_secs(), 5);
+        queue.done(&key);
+        let again = tokio::time::timeout(Duration::from_mins(2), queue.next()).await;
+        assert!(again.is_err(), "the later wish is fulfilled by the earlier run");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_wait_longer_each_time_up_to_the_limit_until_the_key_does_well() {
+        let queue = Queue::default();
+        let pauses: Vec<_> = (0..13).map(|_| queue.retry("a")).collect();
+        assert_eq!(pauses[..3], [20, 40, 80].map(Duration::from_millis));
+        assert_eq!(pauses[12], LAST_RETRY);
+        queue.forget(&"a");
+        assert_eq!(queue.retry("a"), FIRST_RETRY);
+    }
+
+    #[tokio::test]
+    async fn many_workers_share_the_keys() {
+        let queue = std::sync::Arc::new(Queue::default());
+        let workers: Vec<_> = (0..8)
+            .map(|_| {
+                let queue = queue.clone();
+                tokio::spawn(async move {
+                    let key = queue.next().await;
+                    queue.done(&key);
+                    key
+                })
+            })
+            .collect();
+        for key in 0..8 {
+            queue.add(key);
+        }
+        let mut keys = Vec::new();
+        for worker in workers {
+            keys.push(worker.await.unwrap());
+        }
+        keys.sort_unstable();
+        assert_eq!(keys, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+}

@@ -1,0 +1,151 @@
+//! Which queue must look when something changed. The whole wiring of the controller is in this file.
+//!
+//! ```text
+//! TServer ─────────────► itself                      TTemplate (parent) ──► TServers of the namespace
+//! Service … TEndpoint ─► the TServer of that name    tars-framework ──────► TServers of the namespace
+//! Pod, claim ──────────► the TServer of its labels   Node (labels) ───────► Node; TServers without a place
+//! TTree ───────────────► itself
+//! ```
+
+use crate::{
+    cache::{Cache, Change, Key, View, feed},
+    context::Context,
+    node,
+    tserver::{self, reason::Reason},
+    ttree,
+    view::{ClaimView, FrameworkView, Kind, Live, NodeView, PodView, ServerView, TemplateView, TreeView},
+};
+use kube::{Client, api::ApiResource};
+use std::{sync::Arc, time::Duration};
+use tars_common::names::{self, label};
+use tokio::task::JoinSet;
+
+/// Events about derived objects and pods come in bursts (a pod alone makes half a dozen while it starts), and most of them are
+/// echoes of our own writes. Waiting this long makes one run of many; it is well below what anybody notices.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// Starts every watch. A task ends only if its watch can never deliver again, which is a reason to end the process.
+pub fn start(context: &Arc<Context>, client: &Client) -> JoinSet<()> {
+    let mut watches = Watches { tasks: JoinSet::new(), context: context.clone(), client: client.clone() };
+    let caches = context.caches.clone();
+    let of_servers = Some(format!("{},{}", label::SERVER_APP, label::SERVER_NAME));
+    watches.watch(tserver::resource(), None, &caches.servers, server);
+    for kind in Kind::ALL {
+        let built_in = matches!(kind, Kind::Service | Kind::StatefulSet | Kind::DaemonSet);
+        watches.watch(kind.resource(), of_servers.clone().filter(|_| built_in), caches.live(kind), derived);
+    }
+    watches.watch(core("Pod", "pods"), of_servers.clone(), &caches.pods, pod);
+    watches.watch(core("PersistentVolumeClaim", "persistentvolumeclaims"), of_servers, &caches.claims, claim);
+    watches.watch(node::resource(), None, &caches.nodes, node_changed);
+    watches.watch(tars("TTemplate", "ttemplates"), None, &caches.templates, template);
+    watches.watch(tars("TFrameworkConfig", "tframeworkconfigs"), None, &caches.frameworks, framework);
+    watches.watch(ttree::resource(), None, &caches.trees, tree);
+    watches.tasks
+}
+
+struct Watches {
+    tasks: JoinSet<()>,
+    context: Arc<Context>,
+    client: Client,
+}
+
+impl Watches {
+    fn watch<V: View>(
+        &mut self,
+        resource: ApiResource,
+        selector: Option<String>,
+        cache: &Cache<V>,
+        route: fn(&Context, Change<V>),
+    ) {
+        let context = self.context.clone();
+        self.tasks.spawn(feed(self.client.clone(), resource, selector, cache.clone(), move |change| route(&context, change)));
+    }
+}
+
+fn core(kind: &str, plural: &str) -> ApiResource {
+    ApiResource {
+        group: String::new(),
+        version: "v1".to_owned(),
+        api_version: "v1".to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
+
+fn tars(kind: &str, plural: &str) -> ApiResource {
+    ApiResource { kind: kind.to_owned(), plural: plural.to_owned(), ..tserver::resource() }
+}
+
+fn server(context: &Context, change: Change<ServerView>) {
+    let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
+    if !unchanged {
+        context.queues.servers.add(change.key);
+    }
+}
+
+fn derived(context: &Context, change: Change<Live>) {
+    if change.new.is_none() {
+        // Its successor may be waiting for the name.
+        return context.queues.servers.add(change.key);
+    }
+    context.queues.servers.add_after(change.key, SETTLE);
+}
+
+fn pod(context: &Context, change: Change<PodView>) {
+    let gone = change.new.is_none();
+    let Some(pod) = change.new.or(change.old) else { return };
+    let Some(server) = pod.group() else { return };
+    if gone {
+        context.exits.note(server.clone(), &pod);
+    }
+    context.queues.servers.add_after(server, SETTLE);
+}
+
+fn claim(context: &Context, change: Change<ClaimView>) {
+    if let Some(server) = change.new.or(change.old).and_then(|claim| claim.group()) {
+        context.queues.servers.add_after(server, SETTLE);
+    }
+}
+
+fn node_changed(context: &Context, change: Change<NodeView>) {
+    if change.old == change.new {
+        return;
+    }
+    context.queues.nodes.add(change.key);
+    let waits_for_a_node = |view: &ServerView| {
+        let status = view.object.as_ref().ok().and_then(|server| server.status.as_ref());
+        status.is_some_and(|status| {
+            status.conditions.iter().any(|condition| {
+                condition.type_ == "Scheduled"
+                    && [Reason::NoNodeMatches.as_str(), Reason::Unschedulable.as_str()].contains(&condition.reason.as_str())
+            })
+        })
+    };
+    for key in context.caches.servers.keys(|_, view| waits_for_a_node(view)) {
+        context.queues.servers.add_after(key, SETTLE);
+    }
+}
+
+fn template(context: &Context, change: Change<TemplateView>) {
+    if change.old.as_ref().map(|template| &template.parent) != change.new.as_ref().map(|template| &template.parent) {
+        servers_of_namespace(context, &change.key);
+    }
+}
+
+fn framework(context: &Context, change: Change<FrameworkView>) {
+    if change.key.name == names::FRAMEWORK_CONFIG && change.old != change.new {
+        servers_of_namespace(context, &change.key);
+    }
+}
+
+fn servers_of_namespace(context: &Context, of: &Key) {
+    for key in context.caches.servers.keys(|key, _| key.namespace == of.namespace) {
+        context.queues.servers.add_after(key, SETTLE);
+    }
+}
+
+fn tree(context: &Context, change: Change<TreeView>) {
+    if change.key.name == names::TREE && change.new.is_some() {
+        context.queues.trees.add(change.key);
+    }
+}

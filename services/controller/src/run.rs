@@ -1,0 +1,312 @@
+//! From a configuration to a process that reconciles until it is told to stop.
+//!
+//! ```text
+//! watches ──► caches ──► queues         on every instance, from the start
+//!                          │
+//! Lease held ──────────► workers        on the leader only; the loss of the Lease ends the process
+//! ```
+
+use crate::{
+    api::Writer,
+    cache::Key,
+    context::{Caches, Context, Queues},
+    metrics::Metrics,
+    node,
+    queue::Queue,
+    route, tserver, ttree,
+};
+use kube::{
+    Client, Config,
+    runtime::events::{Recorder, Reporter},
+};
+use prometheus_client::registry::Registry;
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tars_common::names;
+use tars_kit::{
+    grpc,
+    health::Health,
+    lease::{Elector, Timing},
+    metrics as metrics_endpoint, shutdown,
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+/// The health check that holds once every cache has had its first list.
+const CACHES: &str = "caches";
+/// Workers that are under way when the process is told to stop have this long; the kubelet kills after 30 s.
+const GRACE: Duration = Duration::from_secs(15);
+/// An answer that takes longer than this is an error: a worker must not wait for ever on a connection that died silently.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How the controller runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Address of gRPC health.
+    #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
+    pub grpc_listen: SocketAddr,
+    /// Address of the metrics.
+    #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
+    pub metrics_listen: SocketAddr,
+    /// Namespace of the leader's Lease [default: that of the service account, else tars-system].
+    #[arg(long, env = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Name of the leader's Lease. Instances with the same one take turns.
+    #[arg(long, env = "LEASE_NAME", default_value = names::CONTROLLER_LEASE)]
+    pub lease_name: String,
+    /// How many TServers are worked on at the same time.
+    #[arg(long, env = "WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub workers: u16,
+}
+
+/// Why the controller ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is of no use.
+    #[error("configuration: {0}")]
+    Configuration(String),
+    /// The client could not be made.
+    #[error("no client for the API server: {0}")]
+    Client(#[source] Box<kube::Error>),
+    /// The process lacks something.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[source] std::io::Error),
+    /// Health cannot be served.
+    #[error("gRPC: {0}")]
+    Grpc(String),
+    /// Metrics cannot be served.
+    #[error("metrics: {0}")]
+    Metrics(#[source] std::io::Error),
+    /// A task that must not end has ended.
+    #[error("the {0} ended unexpectedly")]
+    Ended(&'static str),
+    /// Another instance may write now.
+    #[error("leadership was lost, another instance takes over")]
+    LeadershipLost,
+}
+
+/// Runs until a signal says stop.
+///
+/// # Errors
+/// Everything that makes going on pointless; the process should end with it, and be started again.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
+    let bind = async |address: SocketAddr| {
+        let listener = TcpListener::bind(address).await;
+        listener.map_err(|error| Error::Configuration(format!("cannot listen on {address}: {error}")))
+    };
+    let (grpc_listener, metrics_listener) = (bind(args.grpc_listen).await?, bind(args.metrics_listen).await?);
+    let stop = shutdown::signal().map_err(Error::Signals)?;
+    let client = client().await?;
+
+    let mut registry = tars_kit::metrics::registry("tars_controller", env!("CARGO_PKG_VERSION"));
+    let metrics = Arc::new(Metrics::register(&mut registry));
+    let context = Arc::new(context(client.clone(), metrics));
+    let health = Health::new(&[CACHES]).await;
+
+    let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
+    serve(&mut tasks, &health, grpc_listener, metrics_listener, registry, &stop)?;
+    let mut watches = route::start(&context, &client);
+    tasks.spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                _ = watches.join_next() => Err(Error::Ended("watch of some kind")),
+            }
+        }
+    });
+    tasks.spawn({
+        let (context, health, stop) = (context.clone(), health, stop.clone());
+        async move {
+            tokio::select! { () = stop.cancelled() => {}, () = context.caches.synced() => health.set(CACHES, true).await }
+            // Nothing left to do, but a task that ends is taken for the end of the process.
+            stop.cancelled().await;
+            Ok(())
+        }
+    });
+    tasks.spawn(lead(context, client, namespace, args, stop.clone()));
+    let result = tasks.join_next().await.unwrap_or(Ok(Ok(())));
+    stop.cancel();
+    let result = result.unwrap_or(Err(Error::Ended("task")));
+    // The others end by themselves now; their own failures would only repeat the first.
+    while tasks.join_next().await.is_some() {}
+    result
+}
+
+async fn client() -> Result<Client, Error> {
+    let mut config = Config::infer().await.map_err(|error| {
+        Error::Configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
+    })?;
+    config.connect_timeout = Some(Duration::from_secs(10));
+    Client::try_from(config).map_err(|error| Error::Client(Box::new(error)))
+}
+
+/// A context with empty caches and queues.
+pub fn context(client: Client, metrics: Arc<Metrics>) -> Context {
+    let reporter = Reporter { controller: crate::fields::MANAGER.to_owned(), instance: Some(tars_kit::instance_name()) };
+    Context {
+        caches: Caches::default(),
+        queues: Queues::default(),
+        writer: Writer::new(client.clone(), metrics.clone(), ANSWER),
+        recorder: Recorder::new(client, reporter),
+        exits: crate::texitedrecord::Exits::default(),
+        settled: tserver::apply::Settled::default(),
+        metrics,
+    }
+}
+
+fn serve(
+    tasks: &mut JoinSet<Result<(), Error>>,
+    health: &Health,
+    grpc_listener: TcpListener,
+    metrics_listener: TcpListener,
+    registry: Registry,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let routes = grpc::routes(health, &[]).map_err(|error| Error::Grpc(error.to_string()))?;
+    let served = grpc::serve(grpc_listener, routes, stop.clone());
+    tasks.spawn(async move { served.await.map_err(|error| Error::Grpc(error.to_string())) });
+    let served = metrics_endpoint::serve(metrics_listener, Arc::new(registry), stop.clone());
+    tasks.spawn(async move { served.await.map_err(Error::Metrics) });
+    Ok(())
+}
+
+/// Waits for the Lease, works while it is held.
+async fn lead(
+    context: Arc<Context>,
+    client: Client,
+    namespace: String,
+    args: Args,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    // Unique among replicas by the pod's name, and among the lives of one by the time of its start.
+    let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
+    let elector = Elector::new(client, &namespace, &args.lease_name, identity, Timing::default());
+    let Some(leadership) = elector.acquire(&stop).await else { return Ok(()) };
+    context.exits.lead();
+    tokio::select! {
+        () = context.caches.synced() => {}
+        () = leadership.lost.cancelled() => return Err(Error::LeadershipLost),
+        () = stop.cancelled() => { leadership.release().await; return Ok(()) }
+    }
+    context.metrics.leading(true);
+    let began = Instant::now();
+    let halt = CancellationToken::new();
+    let mut workers = workers(&context, args.workers, &halt);
+    tracing::info!(workers = workers.len(), servers = context.queues.servers.len(), "reconciling");
+    let result = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = leadership.lost.cancelled() => Err(Error::LeadershipLost),
+        _ = workers.join_next() => Err(Error::Ended("worker")),
+    };
+    context.metrics.leading(false);
+    halt.cancel();
+    if result.is_err() {
+        // Whoever leads now writes; what is under way here is cut off, and repaired there.
+        workers.shutdown().await;
+        return result;
+    }
+    let finished = async { while workers.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finished).await.is_err() {
+        tracing::warn!(grace = ?GRACE, "some work did not end in time");
+        workers.shutdown().await;
+    }
+    leadership.release().await;
+    tracing::info!(led_for = ?began.elapsed(), "stopped");
+    Ok(())
+}
+
+/// The workers of every queue: many for TServers, one each where a key is a whole namespace or rarely changes.
+fn workers(context: &Arc<Context>, servers: u16, halt: &CancellationToken) -> JoinSet<()> {
+    let mut workers = JoinSet::new();
+    for (reconciler, count) in [(Reconciler::TServer, servers), (Reconciler::Node, 1), (Reconciler::TTree, 1)] {
+        for _ in 0..count {
+            workers.spawn(work(context.clone(), reconciler, halt.clone()));
+        }
+    }
+    workers
+}
+
+/// The reconcilers.
+#[derive(Clone, Copy, Debug)]
+enum Reconciler {
+    TServer,
+    Node,
+    TTree,
+}
+
+/// What a worker needs to know of a failure.
+struct Failure {
+    category: &'static str,
+    retry: bool,
+    text: String,
+}
+
+impl From<tserver::Error> for Failure {
+    fn from(error: tserver::Error) -> Self {
+        Self { category: error.category(), retry: error.is_ours_to_retry(), text: error.to_string() }
+    }
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        Self { category: "api", retry: true, text: tserver::apply::reason(&error) }
+    }
+}
+
+impl Reconciler {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::TServer => "tserver",
+            Self::Node => "node",
+            Self::TTree => "ttree",
+        }
+    }
+
+    const fn queue(self, queues: &Queues) -> &Queue<Key> {
+        match self {
+            Self::TServer => &queues.servers,
+            Self::Node => &queues.nodes,
+            Self::TTree => &queues.trees,
+        }
+    }
+
+    async fn reconcile(self, context: &Context, key: &Key) -> Result<(), Failure> {
+        match self {
+            Self::TServer => tserver::reconcile(context, key).await.map_err(Into::into),
+            Self::Node => node::reconcile(context, key).await.map_err(Into::into),
+            Self::TTree => ttree::reconcile(context, key).await.map_err(Into::into),
+        }
+    }
+}
+
+/// One worker: takes a key, runs the reconciler in a span, decides about the next try.
+async fn work(context: Arc<Context>, reconciler: Reconciler, halt: CancellationToken) {
+    let queue = reconciler.queue(&context.queues);
+    loop {
+        let key = tokio::select! {
+            biased;
+            () = halt.cancelled() => return,
+            key = queue.next() => key,
+        };
+        let span = tracing::info_span!("reconcile", reconciler = reconciler.name(), namespace = key.namespace, name = key.name);
+        let began = Instant::now();
+        let outcome = reconciler.reconcile(&context, &key).instrument(span.clone()).await;
+        let category = outcome.as_ref().err().map_or("ok", |failure| failure.category);
+        context.metrics.run(reconciler.name(), category, began.elapsed());
+        match outcome {
+            Ok(()) => queue.forget(&key),
+            Err(failure) if failure.retry => {
+                let pause = queue.retry(key.clone());
+                span.in_scope(|| tracing::warn!(error = failure.text, ?pause, "trying again"));
+            }
+            Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "waiting for a change of the object")),
+        }
+        queue.done(&key);
+    }
+}

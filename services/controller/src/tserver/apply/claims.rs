@@ -1,0 +1,124 @@
+//! Claim templates of a StatefulSet never change; so another set of them means another StatefulSet (controller.md §7.3).
+
+use super::{Error, Task};
+use crate::{fields, view::Live};
+use kube::api::PropagationPolicy;
+use serde_json::Value;
+
+/// What to do about the claim templates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// They are as wanted.
+    Keep,
+    /// Another StatefulSet, which adopts the pods: each still has every volume that the new templates name.
+    ReplaceKeepingPods,
+    /// Another StatefulSet with new pods: a running pod cannot get a volume that it lacks.
+    ReplaceWithPods,
+}
+
+/// Compares templates by name. Metadata must be equal, specs as far as we state them.
+pub(super) fn plan(wanted: &Value, live: &Value) -> Plan {
+    let (wanted, live) = (elements(wanted), elements(live));
+    let find = |list: &[&Value], name: &Value| list.iter().copied().find(|template| name_of(template) == name).cloned();
+    if wanted.iter().any(|template| find(&live, name_of(template)).is_none()) {
+        return Plan::ReplaceWithPods;
+    }
+    let all_same = wanted.iter().all(|template| find(&live, name_of(template)).is_some_and(|other| same(template, &other)));
+    if all_same && wanted.len() == live.len() { Plan::Keep } else { Plan::ReplaceKeepingPods }
+}
+
+fn elements(list: &Value) -> Vec<&Value> {
+    list.as_array().into_iter().flatten().collect()
+}
+
+fn name_of(template: &Value) -> &Value {
+    template.pointer("/metadata/name").unwrap_or(&Value::Null)
+}
+
+fn same(wanted: &Value, live: &Value) -> bool {
+    let part = |template: &Value, pointer: &str| {
+        template.pointer(pointer).cloned().filter(|value| !is_empty(value)).unwrap_or(Value::Null)
+    };
+    let metadata = ["/metadata/labels", "/metadata/annotations", "/metadata/ownerReferences"];
+    metadata.iter().all(|pointer| fields::same(&part(wanted, pointer), &part(live, pointer)))
+        && fields::contains(&part(live, "/spec"), &part(wanted, "/spec"))
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}
+
+impl Task<'_> {
+    /// A StatefulSet that exists, with what of it never changes taken as it is.
+    pub(super) async fn ensure_stateful_set(&self, wanted: &Value, live: &Live) -> Result<(), Error> {
+        let templates = wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default();
+        let propagation = match plan(&templates, &live.claim_templates()) {
+            Plan::Keep => return self.compare_and_send(&with_fixed_fields(wanted, live), live).await,
+            Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
+            Plan::ReplaceWithPods => PropagationPolicy::Background,
+        };
+        tracing::info!(?propagation, "replacing the StatefulSet, its claim templates changed");
+        let deleted = self.context.writer.delete(&self.resource, self.key(), &live.uid, propagation);
+        deleted.await.map_err(self.failed("delete"))?;
+        Err(Error::Replacing { key: self.key().clone() })
+    }
+}
+
+/// `wanted` with the claim templates and the pod management policy of `live`: the API server refuses even another spelling.
+fn with_fixed_fields(wanted: &Value, live: &Live) -> Value {
+    let mut wanted = wanted.clone();
+    if let Some(spec) = wanted.get_mut("spec").and_then(Value::as_object_mut) {
+        let templates = live.claim_templates();
+        if !templates.is_null() {
+            spec.insert("volumeClaimTemplates".to_owned(), templates);
+        }
+        if !live.policy.is_empty() {
+            spec.insert("podManagementPolicy".to_owned(), (*live.policy).into());
+        }
+    }
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn template(name: &str, label: &str, size: &str) -> Value {
+        json!({"metadata": {"name": name, "labels": {"shelf": label}}, "spec": {"resources": {"requests": {"storage": size}}}})
+    }
+
+    #[test]
+    fn templates_as_the_api_server_stores_them_are_kept() {
+        let live = json!([{
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"},
+            "metadata": {"name": "data", "labels": {"shelf": "a"}, "creationTimestamp": null, "annotations": {}},
+            "spec": {"resources": {"requests": {"storage": "1000M"}}, "volumeMode": "Filesystem"},
+        }]);
+        assert_eq!(plan(&json!([template("data", "a", "1G")]), &live), Plan::Keep);
+        assert_eq!(plan(&Value::Null, &Value::Null), Plan::Keep);
+        assert_eq!(plan(&Value::Null, &json!([])), Plan::Keep);
+    }
+
+    #[test]
+    fn pods_are_kept_unless_they_lack_a_volume() {
+        let (a, b) = (template("data", "a", "1G"), template("logs", "a", "1G"));
+        assert_eq!(plan(&json!([a]), &json!([a, b])), Plan::ReplaceKeepingPods, "one was removed");
+        assert_eq!(plan(&Value::Null, &json!([b])), Plan::ReplaceKeepingPods, "the last was removed");
+        assert_eq!(plan(&json!([a, b]), &json!([a])), Plan::ReplaceWithPods, "one was added to others");
+        assert_eq!(plan(&json!([a]), &Value::Null), Plan::ReplaceWithPods, "the first was added");
+    }
+
+    #[test]
+    fn a_change_of_labels_size_or_class_is_seen() {
+        let live = json!([template("data", "a", "1G")]);
+        assert_eq!(plan(&json!([template("data", "b", "1G")]), &live), Plan::ReplaceKeepingPods);
+        assert_eq!(plan(&json!([template("data", "a", "2G")]), &live), Plan::ReplaceKeepingPods);
+    }
+
+    #[test]
+    fn the_order_of_templates_does_not_matter() {
+        let (a, b) = (template("data", "a", "1G"), template("logs", "a", "1G"));
+        assert_eq!(plan(&json!([a, b]), &json!([b, a])), Plan::Keep);
+    }
+}

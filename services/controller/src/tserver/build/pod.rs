@@ -1,0 +1,163 @@
+//! The pod template (controller.md §5).
+
+use super::{selector, unless_empty};
+use crate::tserver::validate::{Port, Validated};
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HostPathVolumeSource,
+        LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectFieldSelector,
+        PodAffinityTerm, PodAntiAffinity, PodDNSConfig, PodDNSConfigOption, PodReadinessGate, PodSpec, PodTemplateSpec,
+        PreferredSchedulingTerm, Volume, VolumeMount,
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+};
+use tars_common::names::{
+    self, NODE_CONTAINER, NODE_WORK_PATH, NODE_WORK_VOLUME, PLACEHOLDER_IMAGE, TIMEZONE_PATH, TIMEZONE_VOLUME, label,
+};
+
+pub(super) fn template(server: &Validated) -> PodTemplateSpec {
+    let mut labels = selector(server);
+    if let Some(release) = &server.release {
+        labels.insert(label::SERVER_ID.to_owned(), release.id.clone());
+    }
+    let secrets = server.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
+    let gates = server.gates.iter().map(|gate| PodReadinessGate { condition_type: gate.clone() }).collect();
+    let placement = &server.placement;
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta { name: Some(server.key.name.clone()), labels: Some(labels), ..ObjectMeta::default() }),
+        spec: Some(PodSpec {
+            restart_policy: Some("Always".to_owned()),
+            dns_policy: Some(if placement.host_network { "ClusterFirstWithHostNet" } else { "ClusterFirst" }.to_owned()),
+            dns_config: Some(PodDNSConfig {
+                options: Some(vec![PodDNSConfigOption { name: Some("ndots".to_owned()), value: Some("2".to_owned()) }]),
+                ..PodDNSConfig::default()
+            }),
+            enable_service_links: Some(false),
+            service_account_name: server.container.service_account.clone(),
+            host_network: placement.host_network.then_some(true),
+            host_ipc: placement.host_ipc.then_some(true),
+            image_pull_secrets: unless_empty(secrets),
+            readiness_gates: unless_empty(gates),
+            affinity: Some(affinity(server)),
+            volumes: unless_empty(volumes(server)),
+            init_containers: server.is_tars.then(|| vec![tarsnode(server)]),
+            containers: vec![main_container(server)],
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn main_container(server: &Validated) -> Container {
+    let container = &server.container;
+    let mut places = server.mounts.places.clone();
+    places.push(place(TIMEZONE_VOLUME, TIMEZONE_PATH));
+    if server.is_tars {
+        places.push(place(NODE_WORK_VOLUME, NODE_WORK_PATH));
+    }
+    Container {
+        name: server.key.name.clone(),
+        image: Some(server.release.as_ref().map_or(PLACEHOLDER_IMAGE, |release| &release.image).to_owned()),
+        image_pull_policy: Some(container.pull_policy.to_owned()),
+        command: unless_empty(container.command.clone()),
+        args: unless_empty(container.args.clone()),
+        env: unless_empty(container.env.clone()),
+        env_from: unless_empty(container.env_from.clone()),
+        resources: container.resources.clone(),
+        ports: unless_empty(ports(server)),
+        volume_mounts: Some(places),
+        ..Container::default()
+    }
+}
+
+/// Ports, then those servants that the node publishes: the others are reached by address and need no entry.
+fn ports(server: &Validated) -> Vec<ContainerPort> {
+    let entry = |port: &Port, name: String| ContainerPort {
+        name: Some(name),
+        container_port: port.number,
+        host_port: port.host_port,
+        protocol: Some(port.protocol.to_owned()),
+        host_ip: None,
+    };
+    let ports = server.ports.iter().map(|port| entry(port, port.name.clone()));
+    let servants = server.servants.iter().filter_map(|servant| Some((servant, servant.host_port?)));
+    ports.chain(servants.map(|(servant, host)| entry(servant, names::host_port_name(host, servant.number)))).collect()
+}
+
+/// Lays out the files of tarsnode in the work directory, from the environment that the specification promises.
+fn tarsnode(server: &Validated) -> Container {
+    let mut env = vec![
+        from_field("Namespace", "metadata.namespace"),
+        from_field("PodName", "metadata.name"),
+        from_field("PodIP", "status.podIP"),
+        value("ServerApp", &server.app),
+        value("ServerName", &server.server),
+    ];
+    env.extend(server.container.launcher.map(|launcher| value("LauncherType", launcher)));
+    Container {
+        name: NODE_CONTAINER.to_owned(),
+        image: Some(server.node_image.clone()),
+        image_pull_policy: Some(server.container.node_pull_policy.to_owned()),
+        env: Some(env),
+        volume_mounts: Some(vec![place(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
+        ..Container::default()
+    }
+}
+
+fn value(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+fn from_field(name: &str, path: &str) -> EnvVar {
+    let field_ref = ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
+    let source = EnvVarSource { field_ref: Some(field_ref), ..EnvVarSource::default() };
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+fn place(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
+}
+
+fn volumes(server: &Validated) -> Vec<Volume> {
+    let mut volumes: Vec<Volume> = server.mounts.volumes.clone();
+    volumes.push(Volume {
+        name: TIMEZONE_VOLUME.to_owned(),
+        host_path: Some(HostPathVolumeSource { path: TIMEZONE_PATH.to_owned(), type_: None }),
+        ..Volume::default()
+    });
+    if server.is_tars {
+        volumes.push(Volume {
+            name: NODE_WORK_VOLUME.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        });
+    }
+    volumes
+}
+
+fn affinity(server: &Validated) -> Affinity {
+    let placement = &server.placement;
+    let term = |requirements| NodeSelectorTerm { match_expressions: Some(requirements), match_fields: None };
+    let preferred = placement.preferred.iter().map(|(weight, key)| PreferredSchedulingTerm {
+        weight: *weight,
+        preference: term(vec![NodeSelectorRequirement { key: key.clone(), operator: "Exists".to_owned(), values: None }]),
+    });
+    let apart = PodAffinityTerm {
+        label_selector: Some(LabelSelector { match_labels: Some(selector(server)), match_expressions: None }),
+        namespaces: Some(vec![server.key.namespace.clone()]),
+        topology_key: "kubernetes.io/hostname".to_owned(),
+        ..PodAffinityTerm::default()
+    };
+    Affinity {
+        node_affinity: Some(NodeAffinity {
+            required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+                node_selector_terms: vec![term(placement.required.clone())],
+            }),
+            preferred_during_scheduling_ignored_during_execution: unless_empty(preferred.collect()),
+        }),
+        pod_anti_affinity: placement.spread.then(|| PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![apart]),
+            preferred_during_scheduling_ignored_during_execution: None,
+        }),
+        pod_affinity: None,
+    }
+}

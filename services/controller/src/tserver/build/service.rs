@@ -1,0 +1,30 @@
+//! The headless Service: a DNS name for each ready pod.
+
+use super::{metadata, selector, unless_empty};
+use crate::tserver::validate::Validated;
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort, ServiceSpec},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+
+/// Servants first, then ports, in the order of their declaration. Host ports do not matter here.
+pub(super) fn service(server: &Validated) -> Service {
+    let ports = server.servants.iter().chain(&server.ports).map(|port| ServicePort {
+        name: Some(port.name.clone()),
+        port: port.number,
+        protocol: Some(port.protocol.to_owned()),
+        target_port: Some(IntOrString::Int(port.number)),
+        ..ServicePort::default()
+    });
+    Service {
+        metadata: metadata(server),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            cluster_ip: Some("None".to_owned()),
+            selector: Some(selector(server)),
+            ports: unless_empty(ports.collect()),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}

@@ -1,0 +1,193 @@
+//! Checks of what became of the pods.
+
+use super::{Input, Verdict};
+use crate::{
+    tserver::{nodes, reason::Reason},
+    view::{ContainerState, PodView},
+};
+use tars_common::names::{READINESS_GATE, STORAGE_CLASS, label};
+
+/// Reasons by which the kubelet says that it cannot get an image.
+const PULL_FAILURES: &[&str] =
+    &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"];
+/// Reasons by which it says that it cannot make a container.
+const CREATE_FAILURES: &[&str] =
+    &["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError"];
+
+/// The pods that are meant to live.
+fn living<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
+    input.found.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
+}
+
+pub(super) fn ready(input: &Input<'_>) -> usize {
+    living(input).filter(|pod| pod.is_ready()).count()
+}
+
+pub(super) fn are_wanted(input: &Input<'_>) -> Option<Verdict> {
+    if input.spec.k8s.daemon_set || input.wanted_pods() > 0 || input.spec.release.is_none() {
+        return None;
+    }
+    Verdict::open(Reason::ScaledToZero, "no pods are wanted; set spec.k8s.replicas above 0 to run the server".to_owned())
+}
+
+/// Asks the labels, not the scheduler: its sentence says how many nodes do not match, ours says why none does.
+pub(super) fn find_a_node(input: &Input<'_>) -> Option<Verdict> {
+    input.spec.release.as_ref()?;
+    let unplaced = living(input).find(|pod| is_false(pod, "PodScheduled"));
+    if unplaced.is_none() && !(input.spec.k8s.daemon_set && input.found.pods.is_empty()) {
+        return None;
+    }
+    let message = nodes::why_none_matches(&input.key.namespace, input.spec, &input.found.nodes)?;
+    Verdict::violated(Reason::NoNodeMatches, message)
+}
+
+pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
+    input.spec.release.as_ref()?;
+    let (have, wanted) = (living(input).count(), input.wanted_pods());
+    if i64::try_from(have).unwrap_or(i64::MAX) >= wanted {
+        return None;
+    }
+    let kind = if input.spec.k8s.daemon_set { "DaemonSet" } else { "StatefulSet" };
+    let message = format!(
+        "{have} of {wanted} pods exist; if that does not change, the Events of {kind} {} say why (kubectl describe)",
+        input.key
+    );
+    Verdict::violated(Reason::PodsMissing, message)
+}
+
+pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, claim) = living(input).filter(|pod| is_false(pod, "PodScheduled")).find_map(|pod| {
+        let unbound = |name: &&String| input.found.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
+        Some((pod, pod.claims.iter().find_map(|name| unbound(&name))?))
+    })?;
+    let advice = if claim.class == STORAGE_CLASS {
+        format!(
+            "it waits for a local volume; check that tars-agent runs on a node with the labels {} and {}",
+            label::SUPPORT_LOCAL_VOLUME,
+            label::node(&input.key.namespace)
+        )
+    } else {
+        format!("check that storage class {:?} can provide it", claim.class)
+    };
+    let message = format!("claim {}/{} of pod {} is not bound to a volume; {advice}", claim.namespace, claim.name, pod.name);
+    Verdict::violated(Reason::ClaimUnbound, message)
+}
+
+pub(super) fn are_scheduled(input: &Input<'_>) -> Option<Verdict> {
+    if let Some(verdict) = are_there(input) {
+        return Some(verdict);
+    }
+    let pod = living(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    match pod.condition("PodScheduled") {
+        Some(condition) => Verdict::violated(
+            Reason::Unschedulable,
+            format!("no node takes pod {}: {}; free resources or add a node", pod.name, sentence(&condition.message)),
+        ),
+        None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
+    }
+}
+
+pub(super) fn are_there(input: &Input<'_>) -> Option<Verdict> {
+    if living(input).next().is_some() {
+        return None;
+    }
+    Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned())
+}
+
+pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = stuck(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
+    let message = format!(
+        "image {:?} of container {} in pod {} cannot be pulled ({}): {}; correct the image, or its pull secret in spec.release",
+        container.image,
+        container.container,
+        pod.name,
+        container.reason,
+        sentence(&container.message)
+    );
+    Verdict::violated(Reason::ImageNotPulled, message)
+}
+
+pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = stuck(input, |container| CREATE_FAILURES.contains(&container.reason.as_str()))?;
+    let message = format!(
+        "container {} of pod {} cannot be made ({}): {}; provide what it asks for, or correct spec.k8s",
+        container.container,
+        pod.name,
+        container.reason,
+        sentence(&container.message)
+    );
+    Verdict::violated(Reason::ContainerNotCreated, message)
+}
+
+pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = stuck(input, |container| container.exit_code.is_some())?;
+    let message = format!(
+        "container {} of pod {} ended with exit code {} and was restarted {} times; see kubectl logs -n {} {} -c {} --previous",
+        container.container,
+        pod.name,
+        container.exit_code.unwrap_or_default(),
+        container.restarts,
+        input.key.namespace,
+        pod.name,
+        container.container
+    );
+    Verdict::violated(Reason::Crashing, message)
+}
+
+pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
+    let pod = living(input).find(|pod| !is_true(pod, "ContainersReady"))?;
+    let state = match stuck(input, |_| true) {
+        Some((_, container)) => format!("container {} waits ({})", container.container, container.reason),
+        None => "its containers are not all ready".to_owned(),
+    };
+    Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name))
+}
+
+/// Only where the gate is asked for; nobody reports the state of other servers.
+pub(super) fn are_reported(input: &Input<'_>) -> Option<Verdict> {
+    if !input.spec.k8s.readiness_gates.iter().any(|gate| gate == READINESS_GATE) {
+        return None;
+    }
+    let pod = living(input).find(|pod| pod.condition(READINESS_GATE).is_none())?;
+    let message = format!(
+        "the registry has set no condition {READINESS_GATE} on pod {} yet; if that does not change, check the log of the pod and that {}/tars-tarsregistry runs",
+        pod.name, input.key.namespace
+    );
+    Verdict::violated(Reason::NotReported, message)
+}
+
+pub(super) fn are_active(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, condition) =
+        living(input).find_map(|pod| Some((pod, pod.condition(READINESS_GATE)?)).filter(|(_, c)| c.status != "True"))?;
+    let mut states = condition.reason.split('/');
+    let (setting, present) = (states.next().unwrap_or_default(), states.next().unwrap_or_default());
+    let message = format!(
+        "the server process of pod {} is {present:?} while {setting:?} is wanted; see its log, or start it if it was stopped on purpose",
+        pod.name
+    );
+    Verdict::violated(Reason::ProcessInactive, message)
+}
+
+pub(super) fn are_ready(input: &Input<'_>) -> Option<Verdict> {
+    let pod = living(input).find(|pod| !pod.is_ready())?;
+    let said = pod.condition("Ready").map(|condition| sentence(&condition.message).to_owned()).unwrap_or_default();
+    Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name))
+}
+
+fn stuck<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
+    living(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
+}
+
+fn is_true(pod: &PodView, condition: &str) -> bool {
+    pod.condition(condition).is_some_and(|condition| condition.status == "True")
+}
+
+fn is_false(pod: &PodView, condition: &str) -> bool {
+    pod.condition(condition).is_some_and(|condition| condition.status == "False")
+}
+
+/// What somebody else says, so that it fits into our sentence.
+fn sentence(text: &str) -> &str {
+    let text = text.trim().trim_end_matches('.');
+    if text.is_empty() { "no more is known" } else { text }
+}

@@ -1,0 +1,143 @@
+//! Which nodes could run a server, judged by labels alone.
+
+use crate::view::NodeView;
+use std::sync::Arc;
+use tars_common::{
+    names::label,
+    v1beta3::{AbilityAffinity, NodeSelectorOperator, NodeSelectorRule, TServerSpec},
+};
+
+/// One demand on the labels of a node.
+enum Demand<'a> {
+    Label(String),
+    Rule(&'a NodeSelectorRule),
+}
+
+/// Why no node satisfies every demand of `spec`; `None` if one does.
+pub fn why_none_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>]) -> Option<String> {
+    if nodes.is_empty() {
+        return Some("the cluster has no node; add one".to_owned());
+    }
+    let demands = demands(namespace, spec);
+    if nodes.iter().any(|node| demands.iter().all(|demand| demand.holds(node))) {
+        return None;
+    }
+    if let Some(demand) = demands.iter().find(|demand| !nodes.iter().any(|node| demand.holds(node))) {
+        return Some(format!("none of {} nodes {}", nodes.len(), demand.explain()));
+    }
+    let all: Vec<String> = demands.iter().map(Demand::describe).collect();
+    Some(format!("none of {} nodes satisfies all of: {}; label one accordingly", nodes.len(), all.join(", ")))
+}
+
+/// In the order in which an administrator would set a node up.
+fn demands<'a>(namespace: &str, spec: &'a TServerSpec) -> Vec<Demand<'a>> {
+    let mut demands = vec![Demand::Label(label::node(namespace))];
+    match spec.k8s.ability_affinity {
+        _ if spec.k8s.daemon_set => {}
+        AbilityAffinity::AppRequired => demands.push(Demand::Label(label::ability_of_app(namespace, &spec.app))),
+        AbilityAffinity::ServerRequired => {
+            demands.push(Demand::Label(label::ability_of_server(namespace, &spec.app, &spec.server)));
+        }
+        AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => {}
+    }
+    demands.extend(spec.k8s.node_selector.iter().map(Demand::Rule));
+    demands
+}
+
+impl Demand<'_> {
+    fn holds(&self, node: &NodeView) -> bool {
+        let rule = match self {
+            Self::Label(key) => return node.labels.contains_key(key),
+            Self::Rule(rule) => rule,
+        };
+        let value = rule.key.as_ref().and_then(|key| node.labels.get(key));
+        let compare = |holds: fn(i64, i64) -> bool| {
+            let (have, limit) =
+                (value.and_then(|value| value.parse().ok()), rule.values.first().and_then(|value| value.parse().ok()));
+            have.zip(limit).is_some_and(|(have, limit)| holds(have, limit))
+        };
+        match rule.operator {
+            Some(NodeSelectorOperator::In) => value.is_some_and(|value| rule.values.contains(value)),
+            Some(NodeSelectorOperator::NotIn) => value.is_none_or(|value| !rule.values.contains(value)),
+            Some(NodeSelectorOperator::Exists) => value.is_some(),
+            Some(NodeSelectorOperator::DoesNotExist) => value.is_none(),
+            Some(NodeSelectorOperator::Gt) => compare(|have, limit| have > limit),
+            Some(NodeSelectorOperator::Lt) => compare(|have, limit| have < limit),
+            None => true,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Label(key) => format!("label {key}"),
+            Self::Rule(rule) => {
+                let operator = rule.operator.map_or("", NodeSelectorOperator::as_str);
+                let text = format!("label {} {operator} {}", rule.key.as_deref().unwrap_or_default(), rule.values.join(","));
+                text.trim_end().to_owned()
+            }
+        }
+    }
+
+    fn explain(&self) -> String {
+        match self {
+            Self::Label(key) => format!("has the label {key}; label one: kubectl label node NODE {key}="),
+            Self::Rule(_) => format!("satisfies spec.k8s.nodeSelector: {}; label one, or correct it", self.describe()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec(k8s: serde_json::Value) -> TServerSpec {
+        serde_json::from_value(json!({"app": "Ledger", "server": "Audit", "subType": "normal", "normal": {}, "k8s": k8s}))
+            .unwrap()
+    }
+
+    fn nodes(labels: &[&[(&str, &str)]]) -> Vec<Arc<NodeView>> {
+        let node = |labels: &&[(&str, &str)]| {
+            let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Arc::new(NodeView { labels, deleting: false })
+        };
+        labels.iter().map(node).collect()
+    }
+
+    #[test]
+    fn the_first_demand_that_no_node_satisfies_is_named_with_the_command_that_helps() {
+        let why = why_none_matches("bank", &spec(json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
+        assert_eq!(why, "none of 1 nodes has the label tars.io/node.bank; label one: kubectl label node NODE tars.io/node.bank=");
+        let pool = spec(json!({"abilityAffinity": "ServerRequired"}));
+        let why = why_none_matches("bank", &pool, &nodes(&[&[("tars.io/node.bank", "")]])).unwrap();
+        assert!(why.contains("tars.io/ability.bank.Ledger-Audit"), "{why}");
+    }
+
+    #[test]
+    fn every_operator_is_judged_as_the_scheduler_does() {
+        let cases = [
+            ("In", json!(["a", "b"]), true),
+            ("In", json!(["c"]), false),
+            ("NotIn", json!(["a"]), false),
+            ("NotIn", json!(["c"]), true),
+            ("Exists", json!([]), true),
+            ("DoesNotExist", json!([]), false),
+        ];
+        let node = nodes(&[&[("tars.io/node.bank", ""), ("zone", "a"), ("cores", "16")]]);
+        for (operator, values, matches) in cases {
+            let spec = spec(json!({"nodeSelector": [{"key": "zone", "operator": operator, "values": values}]}));
+            assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {values}");
+        }
+        for (operator, limit, matches) in [("Gt", "15", true), ("Gt", "16", false), ("Lt", "17", true), ("Lt", "x", false)] {
+            let spec = spec(json!({"nodeSelector": [{"key": "cores", "operator": operator, "values": [limit]}]}));
+            assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {limit}");
+        }
+    }
+
+    #[test]
+    fn demands_that_only_different_nodes_satisfy_are_all_named() {
+        let spec = spec(json!({"nodeSelector": [{"key": "zone", "operator": "In", "values": ["a"]}]}));
+        let why = why_none_matches("bank", &spec, &nodes(&[&[("tars.io/node.bank", "")], &[("zone", "a")]])).unwrap();
+        assert!(why.contains("label tars.io/node.bank, label zone In a"), "{why}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Mounts: what is mounted where, and which claims a StatefulSet must make.
+
+use super::Problem;
+use k8s_openapi::{
+    api::core::v1::{PersistentVolumeClaimSpec, Volume, VolumeMount},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use std::collections::HashSet;
+use tars_common::{
+    names::DELAY_BIND,
+    v1beta3::{Mount, MountSource, TServerSpec},
+};
+
+/// Everything that is mounted, in the order of `spec.k8s.mounts`.
+#[derive(Clone, Debug, Default)]
+pub struct Mounts {
+    /// Places in the main container.
+    pub places: Vec<VolumeMount>,
+    /// Volumes of the pod.
+    pub volumes: Vec<Volume>,
+    /// Claims that the StatefulSet makes for each pod, by name.
+    pub claims: Vec<(String, ClaimSource)>,
+}
+
+/// Where a claim template comes from.
+#[derive(Clone, Debug)]
+pub enum ClaimSource {
+    /// Written out in the TServer; survives the TServer.
+    Stated {
+        /// Labels and annotations of the claims.
+        metadata: Box<ObjectMeta>,
+        /// What is claimed.
+        spec: Box<PersistentVolumeClaimSpec>,
+    },
+    /// A local volume of the node agent; goes with the TServer.
+    Local(LocalVolume),
+}
+
+/// Owner and mode of a local volume's directory, as the agent reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalVolume {
+    /// A directory that is mounted.
+    Directory {
+        /// User id, decimal.
+        uid: String,
+        /// Group id, decimal.
+        gid: String,
+        /// Permissions, octal.
+        mode: String,
+    },
+    /// Only binds the pod to a node.
+    DelayBind,
+}
+
+pub(super) fn mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mounts {
+    let k8s = &spec.k8s;
+    let mut mounts = Mounts::default();
+    let mut names = HashSet::new();
+    for (index, mount) in k8s.mounts.iter().enumerate() {
+        let field = format!("spec.k8s.mounts[{index}]");
+        let Some((name, source)) = complete(&field, mount, problems) else { continue };
+        if !names.insert(name.clone()) {
+            problems.push(Problem::new(field, format!("another mount is called {name:?}, too"), "give each mount its own name"));
+            continue;
+        }
+        let claim = claim(source);
+        if claim.is_some() && k8s.daemon_set {
+            // Admission refuses claims per pod for a DaemonSet; in objects from before, they are skipped.
+            continue;
+        }
+        mounts.places.push(place(name.clone(), mount));
+        match (claim, source.to_volume(&name)) {
+            (Some(claim), _) => mounts.claims.push((name, claim)),
+            (None, Some(volume)) => mounts.volumes.push(volume),
+            (None, None) => {
+                problems.push(Problem::new(
+                    format!("{field}.source"),
+                    "it names nothing that can be mounted",
+                    "say what to mount",
+                ));
+            }
+        }
+    }
+    let on_host = k8s.host_ipc || k8s.host_network || !k8s.host_ports.is_empty();
+    if on_host && !k8s.daemon_set {
+        mounts.claims.push((DELAY_BIND.to_owned(), ClaimSource::Local(LocalVolume::DelayBind)));
+    }
+    mounts
+}
+
+/// Name and source of a mount that can be built. The schema of the group lets all three be absent.
+fn complete<'a>(field: &str, mount: &'a Mount, problems: &mut Vec<Problem>) -> Option<(String, &'a MountSource)> {
+    let name = mount.name.clone().unwrap_or_default();
+    if name.is_empty() {
+        problems.push(Problem::new(format!("{field}.name"), "it is missing", "name the volume"));
+    } else if name.chars().any(|c| c.is_ascii_uppercase()) {
+        let remedy = format!("use {:?}", name.to_lowercase());
+        problems.push(Problem::new(format!("{field}.name"), format!("Kubernetes refuses capitals in {name:?}"), remedy));
+    }
+    if mount.mount_path.as_deref().is_none_or(str::is_empty) {
+        problems.push(Problem::new(format!("{field}.mountPath"), "it is missing", "say where to mount the volume"));
+    }
+    let Some(source) = &mount.source else {
+        problems.push(Problem::new(format!("{field}.source"), "it is missing", "say what to mount"));
+        return None;
+    };
+    Some((name, source))
+}
+
+fn place(name: String, mount: &Mount) -> VolumeMount {
+    let mut place = VolumeMount { name, ..VolumeMount::from(mount) };
+    place.sub_path = place.sub_path.filter(|path| !path.is_empty());
+    place.sub_path_expr = place.sub_path_expr.filter(|path| !path.is_empty());
+    place
+}
+
+fn claim(source: &MountSource) -> Option<ClaimSource> {
+    if let Some(volume) = &source.t_local_volume {
+        let (uid, gid, mode) = (volume.uid.clone(), volume.gid.clone(), volume.mode.clone());
+        return Some(ClaimSource::Local(LocalVolume::Directory { uid, gid, mode }));
+    }
+    let template = source.persistent_volume_claim_template.as_ref()?;
+    let metadata = Box::new(template.metadata.as_ref().map(Into::into).unwrap_or_default());
+    Some(ClaimSource::Stated { metadata, spec: Box::new((&template.spec).into()) })
+}

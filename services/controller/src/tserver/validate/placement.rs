@@ -1,0 +1,87 @@
+//! Where pods may run.
+
+use super::Problem;
+use crate::cache::Key;
+use k8s_openapi::api::core::v1::NodeSelectorRequirement;
+use tars_common::{
+    names::{
+        self,
+        workload::{APP_ABILITY_WEIGHT, SERVER_ABILITY_WEIGHT},
+    },
+    v1beta3::{AbilityAffinity, TServerSpec},
+};
+
+/// Where the pods of a server may run, and what of the node they share.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// What a node must satisfy, in order.
+    pub required: Vec<NodeSelectorRequirement>,
+    /// Label keys that make a node preferable, with their weights, in order.
+    pub preferred: Vec<(i32, String)>,
+    /// At most one pod of the server per node.
+    pub spread: bool,
+    /// Share the network of the node.
+    pub host_network: bool,
+    /// Share the IPC namespace of the node.
+    pub host_ipc: bool,
+}
+
+pub(super) fn placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) -> Placement {
+    let k8s = &spec.k8s;
+    let mut required = Vec::new();
+    for (index, rule) in k8s.node_selector.iter().enumerate() {
+        if rule.key.is_none() || rule.operator.is_none() {
+            let field = format!("spec.k8s.nodeSelector[{index}]");
+            problems.push(Problem::new(field, "key or operator is missing", "state both, or remove the entry"));
+        }
+        required.push(rule.into());
+    }
+    let node = names::label::node(&key.namespace);
+    check_label("metadata.namespace", &node, "use a shorter namespace", problems);
+    required.push(exists(node));
+
+    let app_pool = names::label::ability_of_app(&key.namespace, &spec.app);
+    let server_pool = names::label::ability_of_server(&key.namespace, &spec.app, &spec.server);
+    let mut preferred = Vec::new();
+    match k8s.ability_affinity {
+        _ if k8s.daemon_set => {}
+        AbilityAffinity::None => {}
+        AbilityAffinity::AppRequired => {
+            check_label("spec.k8s.abilityAffinity", &app_pool, "use another mode, or shorter names", problems);
+            required.push(exists(app_pool));
+        }
+        AbilityAffinity::ServerRequired => {
+            check_label("spec.k8s.abilityAffinity", &server_pool, "use another mode, or shorter names", problems);
+            required.push(exists(server_pool));
+        }
+        AbilityAffinity::AppOrServerPreferred => {
+            // No node can carry a label that is too long, so such a preference means nothing; stating it would only make the
+            // API server refuse the workload.
+            preferred.extend(is_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
+            preferred.extend(is_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
+        }
+    }
+    Placement {
+        required,
+        preferred,
+        spread: k8s.not_stacked && !k8s.daemon_set,
+        host_network: k8s.host_network,
+        host_ipc: k8s.host_ipc,
+    }
+}
+
+fn exists(key: String) -> NodeSelectorRequirement {
+    NodeSelectorRequirement { key, operator: "Exists".to_owned(), values: None }
+}
+
+/// Whether the API server accepts `key`: its name, after the slash, has at most 63 characters.
+fn is_label(key: &str) -> bool {
+    key.rsplit('/').next().is_some_and(|name| name.len() <= 63)
+}
+
+fn check_label(field: &str, key: &str, remedy: &str, problems: &mut Vec<Problem>) {
+    if !is_label(key) {
+        let problem = format!("no node can carry the label {key:?}, which has more than 63 characters after the slash");
+        problems.push(Problem::new(field, problem, remedy));
+    }
+}

@@ -1,0 +1,144 @@
+//! Pods, pruned to what the status of a server is made of.
+
+use super::server_key;
+use crate::cache::{Key, View};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::api::DynamicObject;
+use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
+
+/// A pod of some server.
+#[derive(Clone, Debug, Default)]
+pub struct PodView {
+    /// Namespace of pod and server.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Uid.
+    pub uid: String,
+    /// Labels `tars.io/ServerApp` and `tars.io/ServerName`, original case.
+    pub app: String,
+    /// See `app`.
+    pub server: String,
+    /// Label `tars.io/ServerID`, the release that the pod runs; empty without one.
+    pub release: String,
+    /// `status.podIP`, empty while there is none.
+    pub ip: String,
+    /// `status.hostIP`, empty while there is none.
+    pub host_ip: String,
+    /// Creation, RFC 3339 with seconds.
+    pub created: String,
+    /// The planned end, the grace period included, RFC 3339; `None` while the pod is meant to live.
+    pub deleted: Option<String>,
+    /// The conditions in the order of the pod's status.
+    pub conditions: Vec<PodCondition>,
+    /// `status.containerStatuses` with the fields that a TEndpoint has room for.
+    pub statuses: Vec<PodContainerStatus>,
+    /// Containers and init containers that wait or failed.
+    pub stuck: Vec<ContainerState>,
+    /// The claims that the pod's volumes refer to.
+    pub claims: Vec<String>,
+}
+
+/// A condition of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodCondition {
+    /// For example `PodScheduled`.
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Empty if absent.
+    pub reason: String,
+    /// Empty if absent.
+    pub message: String,
+}
+
+/// A container that does not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerState {
+    /// Its name.
+    pub container: String,
+    /// Its image.
+    pub image: String,
+    /// For example `ImagePullBackOff`, `CrashLoopBackOff`, `Error`.
+    pub reason: String,
+    /// What the kubelet says about it; may be empty.
+    pub message: String,
+    /// The exit code of its last end.
+    pub exit_code: Option<i32>,
+    /// How often it was started again.
+    pub restarts: i32,
+}
+
+impl PodView {
+    /// The condition called `kind`.
+    pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// Whether its condition Ready is True.
+    pub fn is_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+}
+
+impl View for PodView {
+    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+        let pod: Pod = serde_json::from_value(serde_json::to_value(object)?)?;
+        let labels = pod.metadata.labels.unwrap_or_default();
+        let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+        let status = pod.status.unwrap_or_default();
+        let containers = status.container_statuses.unwrap_or_default();
+        let stuck = status.init_container_statuses.iter().flatten().chain(&containers).filter_map(stuck).collect();
+        let volumes = pod.spec.and_then(|spec| spec.volumes).unwrap_or_default();
+        Ok(Self {
+            namespace: pod.metadata.namespace.unwrap_or_default(),
+            name: pod.metadata.name.unwrap_or_default(),
+            uid: pod.metadata.uid.unwrap_or_default(),
+            app: label(label::SERVER_APP),
+            server: label(label::SERVER_NAME),
+            release: label(label::SERVER_ID),
+            ip: status.pod_ip.unwrap_or_default(),
+            host_ip: status.host_ip.unwrap_or_default(),
+            created: pod.metadata.creation_timestamp.as_ref().map(format_time).unwrap_or_default(),
+            deleted: pod.metadata.deletion_timestamp.as_ref().map(format_time),
+            conditions: status
+                .conditions
+                .into_iter()
+                .flatten()
+                .map(|condition| PodCondition {
+                    kind: condition.type_,
+                    status: condition.status,
+                    reason: condition.reason.unwrap_or_default(),
+                    message: condition.message.unwrap_or_default(),
+                })
+                .collect(),
+            statuses: containers.iter().map(Into::into).collect(),
+            stuck,
+            claims: volumes.into_iter().filter_map(|volume| Some(volume.persistent_volume_claim?.claim_name)).collect(),
+        })
+    }
+
+    fn group(&self) -> Option<Key> {
+        let labels = [(label::SERVER_APP, &self.app), (label::SERVER_NAME, &self.server)];
+        server_key(&self.namespace, &labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
+    }
+}
+
+fn stuck(status: &ContainerStatus) -> Option<ContainerState> {
+    let state = status.state.as_ref()?;
+    let last_exit = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let (reason, message, exit_code) = if let Some(waiting) = &state.waiting {
+        (waiting.reason.clone(), waiting.message.clone(), last_exit.map(|end| end.exit_code))
+    } else {
+        let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+        (end.reason.clone(), end.message.clone(), Some(end.exit_code))
+    };
+    Some(ContainerState {
+        container: status.name.clone(),
+        image: status.image.clone(),
+        reason: reason.unwrap_or_default(),
+        message: message.unwrap_or_default(),
+        exit_code,
+        restarts: status.restart_count,
+    })
+}
