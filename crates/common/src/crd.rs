@@ -8,8 +8,11 @@
 //!
 //! The chart's copy is [`render_chart`]'s output, checked in; a test fails where the two differ.
 
+pub mod cases;
 mod kinds;
 mod render;
+mod sample;
+pub mod table;
 
 use std::collections::BTreeMap;
 

@@ -23,15 +23,18 @@ const NO_DEFAULTS: &str = "x-tars-no-defaults";
 
 /// Structural schema of a kind: an object whose `apiVersion`, `kind` and `metadata` are the API server's business.
 pub fn structural<T: JsonSchema>() -> JSONSchemaProps {
+    // Every schema that `shape` lets through uses only keywords that JSONSchemaProps has; the tests of `crd` convert them all.
+    #[expect(clippy::expect_used, reason = "depends on the types of this crate only; each of them is converted by a test")]
+    serde_json::from_value(structural_json::<T>()).expect("a structural schema")
+}
+
+fn structural_json<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
     settings.transforms.clear();
     let schema = Schema::to_value(settings.into_generator().into_root_schema_for::<T>());
-    let shaped = shape(schema);
-    // Every schema that `shape` lets through uses only keywords that JSONSchemaProps has; the tests of `crd` convert them all.
-    #[expect(clippy::expect_used, reason = "depends on the types of this crate only; each of them is converted by a test")]
-    serde_json::from_value(shaped).expect("a structural schema")
+    shape(schema)
 }
 
 /// Rewrites one node and all below.
@@ -130,4 +133,51 @@ fn words_of_enumeration(node: &Map<String, Value>) -> Option<Vec<Value>> {
 /// Descriptions are doc comments: their line breaks, links and code marks are for Rust readers.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace(['`', '[', ']'], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    enum Word {
+        /// Documented.
+        One,
+        /// Documented.
+        Two,
+    }
+
+    /// Says
+    /// something.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Sample {
+        word: Option<Word>,
+        #[serde(default)]
+        #[schemars(extend("x-tars-required" = true), range(min = 1))]
+        number: u16,
+        #[serde(default)]
+        #[schemars(extend("x-tars-default" = null))]
+        list: Vec<String>,
+        #[schemars(extend("x-tars-default" = {}))]
+        text: Option<String>,
+    }
+
+    #[test]
+    fn schemas_become_structural() {
+        let wanted = json!({
+            "type": "object",
+            "description": "Says something.",
+            "required": ["number"],
+            "properties": {
+                "word": { "type": "string", "enum": ["One", "Two"] },
+                "number": { "type": "integer", "minimum": 1, "maximum": 65535, "default": 0 },
+                "list": { "type": "array", "items": { "type": "string" } },
+                "text": { "type": "string", "default": {} },
+            },
+        });
+        assert_eq!(structural_json::<Sample>(), wanted);
+    }
 }

@@ -13,8 +13,8 @@ pub use crate::kinds::tendpoint::{
 };
 pub use crate::kinds::texitedrecord::{TExitedPod, v1beta1::TExitedRecord};
 pub use crate::kinds::timage::{
-    TImageBuild, TImageBuildState, TImageServerType, TImageType,
-    v1beta1::{TImage, TImageRelease},
+    TImageBuildState, TImageServerType, TImageType,
+    v1beta1::{TImage, TImageBuild, TImageRelease},
 };
 pub use crate::kinds::tplugin::v1beta1::{TPlugin, TPluginSpec};
 pub use crate::kinds::tserver::v1beta1::TServerNormal;

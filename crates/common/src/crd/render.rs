@@ -36,8 +36,8 @@ pub fn render(definitions: &[CustomResourceDefinition]) -> Result<String, Render
     Ok(text)
 }
 
-/// The chart's template: the definitions with `crds.servers` (list of served versions) and `crds.storage` (one version) of the
-/// chart's values in the place of [`CrdOptions`].
+/// The template of the chart's sub-chart `crds`: the definitions with its values `servers` (list of served versions) and `storage`
+/// (one version) in the place of [`CrdOptions`]. Users of the chart set them as `crds.servers` and `crds.storage`.
 ///
 /// TFrameworkConfig and TFrameworkKey have no v1beta1; where that is to be stored, they are stored in v1beta3.
 pub fn render_chart() -> Result<String, RenderError> {
@@ -45,11 +45,11 @@ pub fn render_chart() -> Result<String, RenderError> {
     for definition in all(&CrdOptions::default()) {
         let has_oldest = definition.spec.versions.iter().any(|version| version.name == Version::V1Beta1.as_str());
         text.push_str(&document(&definition, |name, version| {
-            version["served"] = marker(&format!("has \"{name}\" .Values.crds.servers"));
+            version["served"] = marker(&format!("has \"{name}\" .Values.servers"));
             let storage = if name == Version::V1Beta3.as_str() && !has_oldest {
-                format!("ne .Values.crds.storage \"{}\"", Version::V1Beta2.as_str())
+                format!("ne .Values.storage \"{}\"", Version::V1Beta2.as_str())
             } else {
-                format!("eq .Values.crds.storage \"{name}\"")
+                format!("eq .Values.storage \"{name}\"")
             };
             version["storage"] = marker(&storage);
         })?);

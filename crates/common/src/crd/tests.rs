@@ -1,13 +1,124 @@
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use super::table::{RULES, Table};
 use super::*;
 
 fn served_everywhere() -> CrdOptions {
     CrdOptions { served: Version::ALL.to_vec(), ..CrdOptions::default() }
 }
 
+/// Every rule of the table is in the schema, and the schema has no rule besides.
 #[test]
-fn tmp() {
-    println!("{}", render(&all(&served_everywhere())).unwrap());
-    println!("=====\n{}", render_chart().unwrap());
+fn schemas_say_what_the_table_says() {
+    let table = Table::parse(RULES).unwrap();
+    let mut differences = Vec::new();
+    let mut seen = BTreeSet::new();
+    for kind in KINDS {
+        for of in kind.versions {
+            let key = (kind.kind.to_owned(), of.version);
+            let (wanted, found) = (&table.kinds[&key], table.describe(&(of.schema)()));
+            for path in wanted.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+                if wanted.get(path) != found.get(path) {
+                    differences.push(format!("{key:?} {path}:\n  table  {:?}\n  schema {:?}", wanted.get(path), found.get(path)));
+                }
+            }
+            seen.insert(key);
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(seen, table.kinds.into_keys().collect::<BTreeSet<_>>());
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    let documents: Vec<_> = text.split("---\n").filter(|part| part.contains("kind:")).collect();
+    documents.into_iter().map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+}
+
+/// The text is the definitions, whatever YAML had to quote.
+#[test]
+fn rendered_definitions_read_back() {
+    let definitions = all(&served_everywhere());
+    let read: Vec<CustomResourceDefinition> =
+        documents(&render(&definitions).unwrap()).into_iter().map(|json| serde_json::from_value(json).unwrap()).collect();
+    assert_eq!(read, definitions);
+}
+
+/// With the actions done as Helm would do them, the chart is the definitions; nothing else in it looks like an action.
+#[test]
+fn chart_is_the_definitions_with_options_left_open() {
+    let template = render_chart().unwrap();
+    for (served, storage) in [
+        (vec![Version::V1Beta2, Version::V1Beta3], Version::V1Beta3),
+        (Version::ALL.to_vec(), Version::V1Beta1),
+        (vec![Version::V1Beta2], Version::V1Beta2),
+    ] {
+        let mut text = template.clone();
+        for version in Version::ALL {
+            let name = version.as_str();
+            let set = |text: &str, action: String, value: bool| text.replace(&action, &value.to_string());
+            text = set(&text, format!("{{{{ has \"{name}\" .Values.servers }}}}"), served.contains(&version));
+            text = set(&text, format!("{{{{ eq .Values.storage \"{name}\" }}}}"), version == storage);
+            text = set(&text, format!("{{{{ ne .Values.storage \"{name}\" }}}}"), version != storage);
+        }
+        assert_eq!(text.lines().find(|line| line.contains("{{")), None, "an action was not understood");
+        let wanted = render(&all(&CrdOptions { served, storage, ..CrdOptions::default() })).unwrap();
+        assert_eq!(documents(&text), documents(&wanted));
+    }
+}
+
+/// What the API server demands of any definition, and what ours promise.
+#[test]
+fn definitions_are_complete() {
+    for definition in all(&served_everywhere()) {
+        let name = definition.metadata.name.clone().unwrap();
+        let spec = &definition.spec;
+        assert_eq!(definition.metadata.annotations.as_ref().unwrap()["helm.sh/resource-policy"], "keep");
+        assert_eq!(name, format!("{}.{}", spec.names.plural, spec.group));
+        assert_eq!(spec.versions.iter().filter(|version| version.storage).count(), 1, "{name}");
+        for version in &spec.versions {
+            assert_eq!(version.deprecated.is_some(), version.name != "v1beta3");
+            assert_eq!(version.deprecated.is_some(), version.deprecation_warning.is_some());
+            let columns = version.additional_printer_columns.as_deref().unwrap_or_default();
+            assert!(columns.last().is_none_or(|column| column.name == "Age"), "{name}");
+        }
+        let converted = spec.conversion.as_ref().unwrap().webhook.as_ref();
+        assert_eq!(converted.is_some(), ["TServer", "TFrameworkConfig"].contains(&spec.names.kind.as_str()), "{name}");
+        assert_eq!(converted.and_then(|webhook| webhook.client_config.as_ref()?.ca_bundle.as_ref()), None);
+    }
+}
+
+#[test]
+fn kinds_without_the_wanted_version_are_stored_in_the_newest() {
+    let definitions = all(&CrdOptions { storage: Version::V1Beta1, ..CrdOptions::default() });
+    for definition in definitions {
+        let stored: Vec<_> = definition.spec.versions.iter().filter(|version| version.storage).map(|one| &one.name).collect();
+        let newest = definition.spec.names.kind.starts_with("TFramework");
+        assert_eq!(stored, [if newest { "v1beta3" } else { "v1beta1" }]);
+    }
+}
+
+/// What people see of a kind, in one place; a change here is a change of `kubectl get`.
+#[test]
+fn names_and_columns() {
+    let mut lines = Vec::new();
+    for definition in all(&served_everywhere()) {
+        let spec = definition.spec;
+        lines.push(format!("{} {} {}", spec.names.kind, spec.names.plural, spec.names.short_names.unwrap().join(" ")));
+        for version in spec.versions {
+            let columns = version.additional_printer_columns.unwrap_or_default();
+            let columns: Vec<_> = columns.iter().map(|one| format!("{} {} {}", one.name, one.type_, one.json_path)).collect();
+            let subresources = version.subresources.map(|one| serde_json::to_string(&one).unwrap()).unwrap_or_default();
+            lines.push(format!("  {}: {} {subresources}", version.name, columns.join(", ")));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn chart_has_the_generated_definitions() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../helm/tarscontroller/charts/crds/templates/crds.yaml");
+    let copy = std::fs::read_to_string(path).unwrap();
+    assert!(copy == render_chart().unwrap(), "{path} differs from the types; run integration/gen.sh");
 }

@@ -1,0 +1,119 @@
+use proptest::prelude::*;
+use regex::Regex;
+
+use super::*;
+use crate::crd::sample::Choice;
+use crate::crd::table::RULES;
+
+fn table() -> Table {
+    Table::parse(RULES).unwrap()
+}
+
+/// Whether all of `part` is in `whole`; numbers and their texts are the same, as in quantities.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(name, part)| match whole.get(name) {
+            Some(whole) => contains(whole, part),
+            // What is empty may be left out.
+            None => part.as_array().is_some_and(Vec::is_empty),
+        }),
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
+        }
+        (Value::String(text), Value::Number(number)) => *text == number.to_string(),
+        (whole, part) => whole == part,
+    }
+}
+
+#[test]
+fn examples_of_patterns_are_what_they_are_said_to_be() {
+    let table = table();
+    for (name, regex) in &table.patterns {
+        let regex = Regex::new(regex).unwrap();
+        let (good, bad) = (&table.good[name], &table.bad[name]);
+        assert!(good.len() > 1 && bad.len() > 1, "{name}");
+        assert_eq!(good.iter().find(|text| !regex.is_match(text)), None, "{name}");
+        assert_eq!(bad.iter().find(|text| regex.is_match(text)), None, "{name}");
+    }
+}
+
+#[test]
+fn every_rule_is_tried() {
+    let table = table();
+    assert_eq!(untried(&table, &all(&table)), Vec::<String>::new());
+}
+
+/// What the API server accepts, the types read and write without loss.
+#[test]
+fn accepted_objects_pass_through_the_types() {
+    for case in all(&table()) {
+        let Case { kind, version, path, rule, object, verdict } = case;
+        if matches!(verdict, Verdict::Refused { .. }) {
+            continue;
+        }
+        let context = format!("{kind} {version:?} {path} {rule}");
+        let (encoded, same) =
+            through_types(&kind, version, &object).unwrap().unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert!(same, "{context}: {encoded}");
+        assert!(contains(&encoded, &object), "{context}: {object} became {encoded}");
+        assert_eq!(encoded["apiVersion"], format!("k8s.tars.io/{}", version.as_str()));
+        assert_eq!(encoded["kind"], kind);
+        // Defaults of Rust are those of the schema.
+        if let Verdict::Defaulted { pointer, value } = verdict {
+            // An empty text may be read as an absent one.
+            let found = encoded.pointer(&pointer).unwrap_or(&Value::String(String::new())).clone();
+            assert!(contains(&found, &value), "{context}: {found} is not {value}");
+        }
+    }
+}
+
+/// Lists and maps that Go clients leave unset arrive as `null`.
+#[test]
+fn null_lists_are_empty() {
+    let table = table();
+    for case in all(&table) {
+        if case.rule != "present" {
+            continue;
+        }
+        let rule = &table.kinds[&(case.kind.clone(), case.version)][&case.path];
+        let listed = rule.type_.ends_with("[]") || rule.type_.starts_with("map of ");
+        // What is required without default can't be null: the API server refuses it, so the types may.
+        if listed && !(rule.required && rule.default.is_empty()) {
+            let mut object = case.object.clone();
+            *object.pointer_mut(&pointer(&case.path)).unwrap() = Value::Null;
+            let (_, same) = through_types(&case.kind, case.version, &object).unwrap().unwrap();
+            assert!(same, "{} {}", case.kind, case.path);
+        }
+    }
+}
+
+/// Decides by a list of numbers, over and over.
+struct Dice(Vec<u8>, usize);
+
+impl Choice for Dice {
+    fn optional(&mut self, _: &str) -> bool {
+        self.pick(2) == 0
+    }
+
+    fn pick(&mut self, count: usize) -> usize {
+        self.1 += 1;
+        usize::from(self.0[self.1 % self.0.len()]) % count
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any object that the rules allow survives decoding and encoding.
+    #[test]
+    fn objects_survive_the_types(numbers in proptest::collection::vec(any::<u8>(), 1..200)) {
+        let table = table();
+        for ((kind, version), rules) in &table.kinds {
+            let choice = Dice(numbers.clone(), 0);
+            let object = Sample { table: &table, rules, choice, target: "", special: Special::Present }.object();
+            let (encoded, same) = through_types(kind, *version, &object).unwrap().unwrap();
+            prop_assert!(same, "{} {}", kind, encoded);
+            prop_assert!(contains(&encoded, &object), "{} became {}", object, encoded);
+        }
+    }
+}
