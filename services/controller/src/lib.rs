@@ -32,6 +32,8 @@ pub mod api;
 pub mod cache;
 pub mod context;
 pub mod fields;
+#[cfg(test)]
+mod fixtures;
 pub mod metrics;
 pub mod node;
 pub mod queue;

@@ -3,13 +3,17 @@
 use clap::{Parser, Subcommand};
 use controller::run;
 use std::process::ExitCode;
+use tars_common::crd::{self, Conversion, CrdOptions};
 
 /// Reconciles the k8s.tars.io resources.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    // Without a subcommand it runs: that is what the image's entry point does.
+    #[command(flatten)]
+    run: run::Args,
 }
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +25,9 @@ enum Command {
         /// With the expressions of the chart, which choose versions.
         #[arg(long)]
         chart: bool,
+        /// Without the webhook that converts between versions, for a cluster that does not have one.
+        #[arg(long, conflicts_with = "chart")]
+        without_conversion: bool,
     },
 }
 
@@ -30,28 +37,30 @@ const USAGE: u8 = 64;
 #[tokio::main]
 async fn main() -> ExitCode {
     tars_kit::crypto::install();
-    match Cli::parse().command {
-        Command::Crd { chart } => print_crds(chart),
-        Command::Run(args) => {
-            let _telemetry = match tars_kit::telemetry::init("tarscontroller") {
-                Ok(guard) => guard,
-                Err(error) => return fail(USAGE, &error),
-            };
-            match run::run(args).await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error @ run::Error::Configuration(_)) => fail(USAGE, &error),
-                Err(error) => fail(1, &error),
-            }
-        }
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Crd { chart, without_conversion }) => print_crds(chart, without_conversion),
+        Some(Command::Run(args)) => reconcile(args).await,
+        None => reconcile(cli.run).await,
     }
 }
 
-fn print_crds(chart: bool) -> ExitCode {
-    let text = if chart {
-        tars_common::crd::render_chart()
-    } else {
-        tars_common::crd::render(&tars_common::crd::all(&tars_common::crd::CrdOptions::default()))
+async fn reconcile(args: run::Args) -> ExitCode {
+    let _telemetry = match tars_kit::telemetry::init("tarscontroller") {
+        Ok(guard) => guard,
+        Err(error) => return fail(USAGE, &error),
     };
+    match run::run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ run::Error::Configuration(_)) => fail(USAGE, &error),
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn print_crds(chart: bool, without_conversion: bool) -> ExitCode {
+    let conversion = if without_conversion { Conversion::None } else { Conversion::default() };
+    let text =
+        if chart { crd::render_chart() } else { crd::render(&crd::all(&CrdOptions { conversion, ..CrdOptions::default() })) };
     match text {
         Ok(text) => {
             print!("{text}");

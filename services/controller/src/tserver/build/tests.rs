@@ -1,1 +1,211 @@
+//! Whole objects as snapshots, single rules as asserts.
 
+use crate::fixtures::{built, validated};
+use serde_json::{Value, json};
+
+/// A Tars server that uses everything a template can hold.
+const RICH: &str = r#"
+tars:
+  template: demo.cpp
+  profile: "<tars></tars>"
+  servants:
+    - { name: AuditObj, port: 10001 }
+    - { name: PingObj, port: 10002, isTcp: false }
+  ports: [ { name: metrics, port: 9100 } ]
+release: { id: v7, image: "registry/audit:7", secret: audit-pull, nodeImage: "registry/node:7", time: "2030-01-02T03:04:05Z" }
+k8s:
+  replicas: 3
+  serviceAccount: auditor
+  readinessGates: [ tars.io/active, example.com/warm ]
+  launcherType: foreground
+  imagePullPolicy: IfNotPresent
+  abilityAffinity: AppRequired
+  notStacked: true
+  nodeSelector: [ { key: zone, operator: In, values: [ a, b ] } ]
+  hostPorts: [ { nameRef: auditobj, port: 8080 }, { nameRef: METRICS, port: 8081 } ]
+  command: [ /bin/audit ]
+  args: [ --slow ]
+  resources: { limits: { cpu: "0.5", memory: 1024Mi } }
+  env:
+    - { name: Namespace, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
+    - { name: EMPTY, value: "" }
+    - { name: TWICE, value: first }
+    - { name: TWICE, value: last }
+  envFrom: [ { configMapRef: { name: audit-env } } ]
+  mounts:
+    - { name: conf, mountPath: /conf, readOnly: true, source: { configMap: { name: audit-conf } } }
+    - { name: scratch, mountPath: /tmp, source: { emptyDir: {} } }
+    - { name: logs, mountPath: /usr/local/app/tars/app_log, subPathExpr: "$(Namespace)/$(PodName)", source: { hostPath: { path: /logs, type: DirectoryOrCreate } } }
+    - { name: data, mountPath: /data, source: { tLocalVolume: { uid: "7", gid: "8", mode: "750" } } }
+    - name: index
+      mountPath: /index
+      source:
+        persistentVolumeClaimTemplate:
+          metadata: { labels: { shelf: top } }
+          spec: { accessModes: [ ReadWriteOnce ], storageClassName: fast, resources: { requests: { storage: 2Gi } } }
+"#;
+
+/// The least that the schema accepts.
+const PLAIN: &str = "
+subType: normal
+normal: { ports: [ { name: http, port: 80 }, { name: dns, port: 53, isTcp: false } ] }
+release: { id: v1, image: registry/web }
+k8s: { replicas: 2 }
+";
+
+fn yaml(value: &Value) -> String {
+    serde_saphyr::to_string(value).unwrap()
+}
+
+fn pod(workload: Option<Value>) -> Value {
+    workload.unwrap()["spec"]["template"]["spec"].clone()
+}
+
+#[test]
+fn a_rich_tars_server_as_a_stateful_set() {
+    insta::assert_snapshot!(yaml(&built(RICH).stateful_set.unwrap()));
+}
+
+#[test]
+fn a_plain_server_as_a_stateful_set() {
+    insta::assert_snapshot!(yaml(&built(PLAIN).stateful_set.unwrap()));
+}
+
+#[test]
+fn a_rich_tars_server_as_a_daemon_set() {
+    let objects = built(&RICH.replace("  replicas: 3", "  daemonSet: true"));
+    assert!(objects.service.is_none() && objects.stateful_set.is_none());
+    insta::assert_snapshot!(yaml(&objects.daemon_set.unwrap()));
+}
+
+#[test]
+fn service_and_records_of_a_tars_server() {
+    let objects = built(RICH);
+    insta::assert_snapshot!(
+        [objects.service.unwrap(), objects.endpoint, objects.record].map(|object| yaml(&object)).join("---\n")
+    );
+}
+
+#[test]
+fn the_same_server_is_described_in_the_same_words() {
+    let text = || format!("{:?}", built(RICH).stateful_set);
+    assert_eq!(text(), text());
+}
+
+#[test]
+fn container_ports_come_in_the_order_of_declaration_and_only_published_servants_have_one() {
+    let ports = pod(built(RICH).stateful_set)["containers"][0]["ports"].clone();
+    let names: Vec<_> = ports.as_array().unwrap().iter().map(|port| port["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["metrics", "p8080-10001"]);
+    assert_eq!(ports[0]["hostPort"], 8081, "nameRef is compared without regard to case");
+}
+
+#[test]
+fn on_the_hosts_network_no_host_port_is_stated() {
+    let spec = pod(built(&RICH.replace("  replicas: 3", "  replicas: 3\n  hostNetwork: true")).stateful_set);
+    assert_eq!((&spec["hostNetwork"], &spec["dnsPolicy"]), (&json!(true), &json!("ClusterFirstWithHostNet")));
+    assert_eq!(spec["containers"][0]["ports"].as_array().unwrap().len(), 1);
+    assert!(spec["containers"][0]["ports"][0].get("hostPort").is_none());
+}
+
+#[test]
+fn an_unreleased_server_has_placeholder_images_no_secrets_and_no_release_label() {
+    let objects = built("{ tars: { template: demo.cpp }, k8s: { daemonSet: true } }");
+    let template = objects.daemon_set.unwrap()["spec"]["template"].clone();
+    assert_eq!(template["spec"]["containers"][0]["image"], " ");
+    assert_eq!(template["spec"]["initContainers"][0]["image"], "registry/node:default");
+    assert!(template["spec"].get("imagePullSecrets").is_none());
+    assert!(template["metadata"]["labels"].get("tars.io/ServerID").is_none());
+}
+
+#[test]
+fn a_server_that_binds_to_its_node_claims_delay_bind_last() {
+    for binds in ["hostIPC: true", "hostNetwork: true", "hostPorts: [ { nameRef: http, port: 8080 } ]"] {
+        let objects = built(&PLAIN.replace("replicas: 2", &format!("replicas: 2, {binds}")));
+        let claims = objects.stateful_set.unwrap()["spec"]["volumeClaimTemplates"].clone();
+        assert_eq!(claims[0]["metadata"]["name"], "delay-bind", "{binds}");
+        assert_eq!(claims[0]["metadata"]["labels"]["tars.io/LocalVolume"], "delay-bind");
+        assert_eq!(claims[0]["metadata"]["ownerReferences"][0]["uid"], "uid-of-server");
+    }
+}
+
+#[test]
+fn the_update_strategy_is_what_the_workload_understands() {
+    let strategy = |k8s: &str| {
+        let objects = built(&PLAIN.replace("replicas: 2", k8s));
+        objects.stateful_set.or(objects.daemon_set).unwrap()["spec"]["updateStrategy"].clone()
+    };
+    let rolling = "updateStrategy: { type: RollingUpdate, rollingUpdate: { partition: 2 } }";
+    let on_delete = "updateStrategy: { type: OnDelete, rollingUpdate: { partition: 0 } }";
+    assert_eq!(strategy("replicas: 2"), json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}));
+    assert_eq!(strategy(rolling), json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}));
+    assert_eq!(strategy(on_delete), json!({"type": "OnDelete"}), "with rollingUpdate the API server would refuse it");
+    assert_eq!(strategy("daemonSet: true"), json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}));
+    assert_eq!(
+        strategy(&format!("daemonSet: true, {rolling}")),
+        json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}})
+    );
+    assert_eq!(strategy(&format!("daemonSet: true, {on_delete}")), json!({"type": "OnDelete"}));
+}
+
+#[test]
+fn affinity_follows_the_mode() {
+    let affinity = |mode: &str| {
+        let spec = pod(built(&PLAIN.replace("replicas: 2", &format!("replicas: 2, abilityAffinity: {mode}"))).stateful_set);
+        let node = &spec["affinity"]["nodeAffinity"];
+        let required = &node["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0]["matchExpressions"];
+        let keys = required.as_array().unwrap().iter().map(|rule| rule["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (keys, node["preferredDuringSchedulingIgnoredDuringExecution"].clone())
+    };
+    let (required, preferred) = affinity("AppOrServerPreferred");
+    assert_eq!(required, ["tars.io/node.bank"]);
+    assert_eq!((&preferred[0]["weight"], &preferred[1]["weight"]), (&json!(60), &json!(30)));
+    assert_eq!(preferred[0]["preference"]["matchExpressions"][0]["key"], "tars.io/ability.bank.Ledger-Audit");
+    assert_eq!(affinity("None"), (vec!["tars.io/node.bank".to_owned()], Value::Null));
+    assert_eq!(affinity("AppRequired").0[1], "tars.io/ability.bank.Ledger");
+    assert_eq!(affinity("ServerRequired").0[1], "tars.io/ability.bank.Ledger-Audit");
+}
+
+#[test]
+fn sub_type_and_block_decide_separately_when_they_disagree() {
+    let tars_without_block = built("{ subType: tars, normal: { ports: [ { name: http, port: 80 } ] } }");
+    let spec = pod(tars_without_block.stateful_set);
+    assert_eq!(spec["initContainers"][0]["name"], "tarsnode");
+    assert_eq!(spec["containers"][0]["ports"][0]["name"], "http");
+    let normal_with_block = built("{ subType: normal, tars: { template: demo.cpp, servants: [ { name: AuditObj, port: 1 } ] } }");
+    assert!(pod(normal_with_block.stateful_set).get("initContainers").is_none());
+    assert_eq!(normal_with_block.service.unwrap()["spec"]["ports"][0]["name"], "auditobj");
+}
+
+#[test]
+fn nothing_that_is_sent_is_null_or_an_empty_list_but_in_our_own_kinds() {
+    fn look(value: &Value, path: &str) {
+        match value {
+            Value::Null => panic!("{path} is null"),
+            Value::Bool(false) => assert!(path.ends_with("/enableServiceLinks"), "{path} is false, which Go omits"),
+            Value::Array(items) => {
+                assert!(!items.is_empty(), "{path} is empty");
+                items.iter().for_each(|item| look(item, path));
+            }
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| look(value, &format!("{path}/{name}"))),
+            _ => {}
+        }
+    }
+    for spec in [RICH, PLAIN] {
+        let objects = built(spec);
+        look(&objects.service.unwrap(), "Service");
+        look(&objects.stateful_set.unwrap(), "StatefulSet");
+    }
+}
+
+#[test]
+fn pull_secrets_come_in_order_and_once() {
+    let secrets = |release: &str| {
+        validated(&format!("{{ tars: {{ template: t }}, release: {{ id: a, image: b, {release} }} }}")).pull_secrets
+    };
+    assert_eq!(secrets("secret: one"), ["one"], "no node image of its own, no node secret");
+    assert_eq!(secrets("secret: one, nodeImage: c, nodeSecret: two"), ["one", "two"]);
+    assert_eq!(secrets("secret: one, nodeImage: c"), ["one", "node-pull"]);
+    assert_eq!(secrets("secret: one, nodeImage: c, nodeSecret: one"), ["one"]);
+    assert!(secrets("secret: ''").is_empty());
+}

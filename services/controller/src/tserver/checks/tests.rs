@@ -1,1 +1,242 @@
+//! Each check by itself, and the order of all.
 
+use super::{AREAS, Input, READY, Status, Verdict, judge};
+use crate::{
+    cache::Key,
+    fixtures::{found, problems, server},
+    tserver::{
+        apply,
+        dereference::{Found, Template},
+        reason::Reason,
+    },
+    view::{ClaimView, ContainerState, Kind, NodeView, PodCondition, PodView},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+const RELEASED: &str = "
+tars: { template: demo.cpp }
+release: { id: v7, image: registry/audit }
+k8s: { replicas: 1, readinessGates: [ tars.io/active ] }
+";
+
+struct Case {
+    spec: &'static str,
+    found: Found,
+    failures: Vec<apply::Error>,
+}
+
+impl Case {
+    /// A released server, its template, and a node that may run it.
+    fn new() -> Self {
+        let mut found = found();
+        found.template = Template::Complete;
+        found.nodes = vec![node(&["tars.io/node.bank"])];
+        Self { spec: RELEASED, found, failures: Vec::new() }
+    }
+
+    fn with(mut self, pod: PodView) -> Self {
+        self.found.pods.push(Arc::new(pod));
+        self
+    }
+
+    fn verdicts(&self) -> BTreeMap<&'static str, Verdict> {
+        let server = server(self.spec);
+        let key = Key::new("bank", "ledger-audit");
+        judge(&Input::new(&server, &key, &[], &self.found, &self.failures)).into_iter().collect()
+    }
+
+    /// What `Ready` says.
+    fn ready(&self) -> (Status, Reason, String) {
+        let Verdict { status, reason, message } = self.verdicts()[READY].clone();
+        (status, reason, message)
+    }
+}
+
+fn node(labels: &[&str]) -> Arc<NodeView> {
+    let labels = labels.iter().map(|key| ((*key).to_owned(), String::new())).collect();
+    Arc::new(NodeView { labels, deleting: false })
+}
+
+fn pod(conditions: &[(&str, &str, &str, &str)]) -> PodView {
+    let conditions = conditions.iter().map(|(kind, status, reason, message)| PodCondition {
+        kind: (*kind).into(),
+        status: (*status).into(),
+        reason: (*reason).into(),
+        message: (*message).into(),
+    });
+    PodView {
+        namespace: "bank".into(),
+        name: "ledger-audit-0".into(),
+        app: "Ledger".into(),
+        server: "Audit".into(),
+        conditions: conditions.collect(),
+        ..PodView::default()
+    }
+}
+
+fn stuck(reason: &str, message: &str, exit_code: Option<i32>) -> PodView {
+    let container = ContainerState {
+        container: "ledger-audit".into(),
+        image: "registry/audit".into(),
+        reason: reason.into(),
+        message: message.into(),
+        exit_code,
+        restarts: 4,
+    };
+    let conditions = &[("PodScheduled", "True", "", ""), ("ContainersReady", "False", "ContainersNotReady", "")];
+    PodView { stuck: vec![container], ..pod(conditions) }
+}
+
+fn running(gate: Option<(&str, &str)>, ready: &str) -> PodView {
+    let mut all = vec![("PodScheduled", "True", "", ""), ("ContainersReady", "True", "", ""), ("Ready", ready, "", "")];
+    all.extend(gate.map(|(status, reason)| ("tars.io/active", status, reason, "")));
+    pod(&all)
+}
+
+#[test]
+fn a_server_whose_pods_are_active_is_ready_and_every_condition_holds() {
+    let case = Case::new().with(running(Some(("True", "Active/Active/7")), "True"));
+    assert!(case.verdicts().values().all(|verdict| verdict.status == Status::True), "{:?}", case.verdicts());
+    assert_eq!(case.ready(), (Status::True, Reason::Ready, "1 of 1 pods are ready".into()));
+    assert_eq!(case.verdicts().len(), AREAS.len() + 1);
+}
+
+#[test]
+fn a_missing_template_says_which_where_and_what_to_do() {
+    let mut case = Case::new();
+    case.found.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    let (status, reason, message) = case.ready();
+    assert_eq!((status, reason), (Status::False, Reason::TemplateMissing));
+    assert_eq!(
+        message,
+        "template \"demo.cpp\" not found among the TTemplates of namespace bank; create it or correct spec.tars.template"
+    );
+    case.found.template = Template::Missing { name: "base".into(), child: Some("demo.cpp".into()) };
+    assert!(case.ready().2.contains("the parent of \"demo.cpp\""));
+}
+
+#[test]
+fn a_cycle_of_templates_is_spelt_out() {
+    let mut case = Case::new();
+    case.found.template = Template::Cycle(vec!["a".into(), "b".into(), "a".into()]);
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::TemplateCycle);
+    assert!(message.contains("a → b → a"), "{message}");
+}
+
+#[test]
+fn a_server_that_was_never_released_says_how_to_release() {
+    let case = Case { spec: "{ tars: { template: demo.cpp } }", ..Case::new() };
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::NotReleased);
+    assert!(message.contains("spec.release"), "{message}");
+    assert_eq!(case.verdicts()["Running"].status, Status::Unknown);
+}
+
+#[test]
+fn without_any_node_image_the_missing_framework_is_named() {
+    let mut case = Case::new();
+    case.found.framework = None;
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::NodeImageUnknown);
+    assert!(message.contains("bank/tars-framework"), "{message}");
+}
+
+#[test]
+fn when_no_node_has_the_label_the_command_is_given() {
+    let mut case = Case::new().with(pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]));
+    case.found.nodes = vec![node(&["zone"])];
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::NoNodeMatches);
+    assert!(message.ends_with("kubectl label node NODE tars.io/node.bank="), "{message}");
+}
+
+#[test]
+fn when_a_node_matches_the_unbound_claim_is_named_before_the_schedulers_sentence() {
+    let mut unplaced = pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available: insufficient cpu.")]);
+    let case = Case::new().with(unplaced.clone());
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::Unschedulable);
+    assert!(message.contains("insufficient cpu; free resources"), "{message}");
+    unplaced.claims = vec!["data-ledger-audit-0".into()];
+    let mut case = Case::new().with(unplaced);
+    let claim = ClaimView {
+        namespace: "bank".into(),
+        name: "data-ledger-audit-0".into(),
+        class: "tars-storage-class".into(),
+        phase: "Pending".into(),
+        ..ClaimView::default()
+    };
+    case.found.claims = vec![Arc::new(claim)];
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::ClaimUnbound);
+    assert!(message.contains("claim bank/data-ledger-audit-0") && message.contains("tars.io/SupportLocalVolume"), "{message}");
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named_with_what_the_kubelet_says() {
+    let case = Case::new().with(stuck("ImagePullBackOff", "Back-off pulling image.", None));
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::ImageNotPulled);
+    assert!(message.contains("\"registry/audit\"") && message.contains("Back-off pulling image;"), "{message}");
+    assert_eq!(case.verdicts()["Scheduled"].status, Status::True);
+}
+
+#[test]
+fn other_troubles_of_containers_are_told_apart() {
+    let reason = |pod: PodView| Case::new().with(pod).ready().1;
+    assert_eq!(reason(stuck("CreateContainerConfigError", "configmap \"x\" not found", None)), Reason::ContainerNotCreated);
+    assert_eq!(reason(stuck("CrashLoopBackOff", "", Some(255))), Reason::Crashing);
+    assert_eq!(reason(stuck("PodInitializing", "", None)), Reason::Starting);
+    let crash = Case::new().with(stuck("CrashLoopBackOff", "", Some(255))).ready().2;
+    assert!(
+        crash.contains("exit code 255") && crash.contains("kubectl logs -n bank ledger-audit-0 -c ledger-audit --previous"),
+        "{crash}"
+    );
+}
+
+#[test]
+fn the_state_of_the_process_is_told_once_containers_run() {
+    let reason = |pod: PodView| Case::new().with(pod).ready().1;
+    assert_eq!(reason(running(None, "False")), Reason::NotReported);
+    assert_eq!(reason(running(Some(("False", "Inactive/Inactive")), "False")), Reason::ProcessInactive);
+    assert_eq!(reason(running(Some(("True", "Active/Active/7")), "False")), Reason::PodNotReady);
+}
+
+#[test]
+fn pods_that_are_missing_or_not_wanted_are_told() {
+    assert_eq!(Case::new().ready().1, Reason::PodsMissing);
+    let scaled = Case { spec: "{ tars: { template: t }, release: { id: a, image: b }, k8s: { replicas: 0 } }", ..Case::new() };
+    let (status, reason, _) = scaled.ready();
+    assert_eq!((status, reason), (Status::False, Reason::ScaledToZero));
+}
+
+#[test]
+fn a_pod_on_its_way_out_is_not_looked_at() {
+    let mut leaving = stuck("ImagePullBackOff", "", None);
+    leaving.deleted = Some("2030-01-01T00:00:00Z".into());
+    let case = Case::new().with(running(Some(("True", "Active/Active/7")), "True")).with(leaving);
+    assert_eq!(case.ready().1, Reason::Ready);
+}
+
+#[test]
+fn a_foreign_object_comes_before_everything_that_follows_from_it() {
+    let mut case = Case::new();
+    case.found.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    case.failures = vec![apply::Error::Foreign { kind: Kind::Service, key: Key::new("bank", "ledger-audit") }];
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::OutControl);
+    assert!(message.starts_with("service bank/ledger-audit already exists but not managed by bank/ledger-audit;"), "{message}");
+    assert_eq!(case.verdicts()["TemplateResolved"].status, Status::False, "the other conditions tell their own story");
+}
+
+#[test]
+fn an_invalid_spec_lists_its_problems_and_not_without_end() {
+    let all = problems("{ normal: {}, k8s: { mounts: [ {}, {}, {} ] } }");
+    let server = server("{ normal: {} }");
+    let key = Key::new("bank", "ledger-audit");
+    let found = found();
+    let verdicts = judge(&Input::new(&server, &key, &all, &found, &[]));
+    assert_eq!(verdicts[0].1.reason, Reason::InvalidSpec);
+    assert!(verdicts[0].1.message.ends_with("and 4 more"), "{}", verdicts[0].1.message);
+}
