@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::endpoint::{Endpoint, Protocol};
+use crate::endpoint::Protocol;
 
 pub use adapter::{Adapter, AdapterLimits, AdapterStats};
 pub use dispatch::{AnswerFuture, Call, Dispatch, Peer, PushError, Request, Response, ServantError};
@@ -64,7 +64,7 @@ pub enum BindError {
         /// Name of the adapter.
         adapter: String,
         /// Its endpoint.
-        endpoint: Endpoint,
+        endpoint: String,
     },
     /// The address can't be listened on.
     #[error("adapter {adapter}: could not listen on `{endpoint}`")]
@@ -72,7 +72,7 @@ pub enum BindError {
         /// Name of the adapter.
         adapter: String,
         /// Its endpoint.
-        endpoint: Endpoint,
+        endpoint: String,
         /// What the system said.
         #[source]
         source: io::Error,
@@ -118,7 +118,7 @@ async fn bind(adapter: Adapter) -> Result<Bound, BindError> {
     let endpoint = adapter.endpoint.clone();
     let host = endpoint.bind.as_deref().unwrap_or(&endpoint.host);
     let listened = match endpoint.protocol {
-        Protocol::Ssl => return Err(BindError::Ssl { adapter: adapter.name, endpoint }),
+        Protocol::Ssl => return Err(BindError::Ssl { adapter: adapter.name, endpoint: endpoint.to_string() }),
         Protocol::Tcp => TcpListener::bind((host, endpoint.port))
             .await
             .and_then(|listener| Ok((listener.local_addr()?, Socket::Tcp(listener)))),
@@ -128,7 +128,7 @@ async fn bind(adapter: Adapter) -> Result<Bound, BindError> {
     };
     match listened {
         Ok((addr, socket)) => Ok(Bound { state: Arc::new(AdapterState::new(adapter)), addr, socket }),
-        Err(source) => Err(BindError::Listen { adapter: adapter.name, endpoint, source }),
+        Err(source) => Err(BindError::Listen { adapter: adapter.name, endpoint: endpoint.to_string(), source }),
     }
 }
 

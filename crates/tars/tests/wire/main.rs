@@ -1,0 +1,13 @@
+//! The wire as others see it: golden vectors in both directions, hostile input, servers and clients over real sockets.
+
+mod calls;
+mod decode_only;
+mod draining;
+mod frames;
+mod hostile;
+mod interfaces;
+mod lookup;
+mod properties;
+mod queue;
+mod support;
+mod values;
