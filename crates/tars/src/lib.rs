@@ -11,6 +11,7 @@
 // The derives name their crate `::tars`, also inside it.
 extern crate self as tars;
 
+pub mod application;
 pub mod args;
 pub mod client;
 pub mod codec;

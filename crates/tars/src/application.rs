@@ -1,0 +1,380 @@
+//! A whole Tars server in a few lines: what a node starts with `--config=FILE`.
+//!
+//! ```text
+//! --config=FILE ─► Application ─ servant(…) … ─► bind ─► Running ─ run ─► heartbeats to the node, admin object, adapters
+//!                                                                 │
+//!                           SIGTERM, SIGINT or AdminObj.shutdown ─┘─► clients are told to reconnect, calls are finished
+//! ```
+//!
+//! ```ignore
+//! #[tokio::main]
+//! async fn main() -> Result<(), tars::application::ApplicationError> {
+//!     let application = Application::from_arguments()?;
+//!     application.servant("EchoObj", EchoDispatch(Echo)).bind().await?.run_until_signal().await
+//! }
+//! ```
+//!
+//! Keys of the configuration file that count are those of section 11.9: `app`, `server`, `node`, `local`, `deactivating-timeout` and
+//! the adapters; and `locator`, `async-invoke-timeout` and `refresh-endpoint-interval` of section 11.8 for [`Application::client`].
+//! The number of `threads` of an adapter does not: servants are asynchronous, tokio's runtime decides.
+
+mod admin;
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, ClientOptions, ProxyError};
+use crate::config::{Config, Domain, ParseError};
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::framework::admin::AdminFDispatch;
+use crate::framework::node::{ServerFClient, ServerInfo};
+use crate::server::{Adapter, AdapterLimits, BindError, Dispatch, Draining, Server};
+
+use admin::Admin;
+
+/// Adapter of the admin object; nodes know it by this name.
+const ADMIN_ADAPTER: &str = "AdminAdapter";
+/// Object name of the admin object.
+const ADMIN_OBJ: &str = "AdminObj";
+/// How often each adapter tells the node that it is well; nodes wait a minute.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long one heartbeat may take. The node is on the same host.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A node kills a server 10 s after it asked it to stop; all connections are closed before that.
+const STOPPED_WITHIN: Duration = Duration::from_secs(8);
+
+/// Why a server can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplicationError {
+    /// The command line names no configuration.
+    #[error("there is no configuration file; start the server with --config=FILE")]
+    NoConfiguration,
+    /// The file can't be read.
+    #[error("configuration {path} could not be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file does not follow the grammar.
+    #[error("configuration: {0}")]
+    Parse(#[from] ParseError),
+    /// A key is missing.
+    #[error("configuration has no value for {0}; the node that renders it sets one")]
+    Missing(String),
+    /// An endpoint is malformed.
+    #[error("configuration, {key}: {source}")]
+    Endpoint {
+        /// Where it stands.
+        key: String,
+        /// Why.
+        source: EndpointError,
+    },
+    /// An adapter has a servant that the program does not have. It would never beat, and the node would restart the server for it.
+    #[error(
+        "adapter {adapter} is for servant {servant}, which this program does not serve; remove it from the TServer or implement it"
+    )]
+    Unserved {
+        /// Name of the adapter.
+        adapter: String,
+        /// Its servant.
+        servant: String,
+    },
+    /// The program has a servant that no adapter is for.
+    #[error("servant {0} has no adapter in the configuration; add it to the servants of the TServer")]
+    NoAdapter(String),
+    /// The locator or the node's address is malformed.
+    #[error("configuration: {0}")]
+    Proxy(#[from] ProxyError),
+    /// An address can't be listened on.
+    #[error("{0}: {source}", source = std::error::Error::source(.0).map_or_else(String::new, ToString::to_string))]
+    Bind(#[from] BindError),
+    /// The system refuses signal handlers.
+    #[error("signal handlers could not be installed: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// A server that is being put together.
+pub struct Application {
+    config: Config,
+    app: String,
+    server: String,
+    version: String,
+    client: Client,
+    servants: Vec<(String, Arc<dyn Dispatch>)>,
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let servants: Vec<_> = self.servants.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Application").field("app", &self.app).field("server", &self.server).field("servants", &servants).finish()
+    }
+}
+
+impl Application {
+    /// Reads the file that the command line names with `--config=FILE` or `--config FILE`; other arguments are left to the program.
+    pub fn from_arguments() -> Result<Self, ApplicationError> {
+        let path = configuration_file(std::env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
+        Self::from_file(Path::new(&path))
+    }
+
+    /// Reads `path`.
+    pub fn from_file(path: &Path) -> Result<Self, ApplicationError> {
+        let text = fs::read_to_string(path).map_err(|source| ApplicationError::Read { path: path.to_owned(), source })?;
+        Self::from_text(&text)
+    }
+
+    /// Reads the text of a configuration file.
+    pub fn from_text(text: &str) -> Result<Self, ApplicationError> {
+        let config = Config::parse(text)?;
+        let required = |key: &str| {
+            let value = config.get(&format!("/tars/application/server<{key}>")).filter(|value| !value.is_empty());
+            value.map(str::to_owned).ok_or_else(|| ApplicationError::Missing(format!("/tars/application/server<{key}>")))
+        };
+        let (app, server) = (required("app")?, required("server")?);
+        let client = client(&config)?;
+        Ok(Self { config, app, server, version: String::new(), client, servants: Vec::new() })
+    }
+
+    /// Application, as the configuration spells it.
+    pub fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// Server, as the configuration spells it.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The whole configuration, for keys of the program's own.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Calls other servers, found through the locator of the configuration.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What `tars.viewversion` answers.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// Serves `object` (such as `EchoObj`, short for `App.Server.EchoObj`) with `dispatch`.
+    #[must_use]
+    pub fn servant(mut self, object: &str, dispatch: impl Dispatch) -> Self {
+        let name = if object.contains('.') { object.to_owned() } else { format!("{}.{}.{object}", self.app, self.server) };
+        self.servants.push((name, Arc::new(dispatch)));
+        self
+    }
+
+    /// Listens on all adapters of the configuration and on the admin object's endpoint.
+    pub async fn bind(self) -> Result<Running, ApplicationError> {
+        let settings = self.config.domain("/tars/application/server");
+        let stop = CancellationToken::new();
+        let mut names = Vec::new();
+        let mut builder = Server::builder().draining(draining(settings));
+        let mut unused = self.servants;
+        for (name, adapter) in settings.into_iter().flat_map(Domain::domains) {
+            let Some(object) = adapter.get("servant") else { continue };
+            let Some(index) = unused.iter().position(|(servant, _)| servant == object) else {
+                return Err(ApplicationError::Unserved { adapter: name.to_owned(), servant: object.to_owned() });
+            };
+            let (object, dispatch) = unused.swap_remove(index);
+            let endpoint = endpoint(&format!("/tars/application/server/{name}<endpoint>"), adapter.get("endpoint"))?;
+            builder = builder.adapter(Adapter::new(name, endpoint).servant(object, dispatch).limits(limits(adapter)));
+            names.push(name.to_owned());
+        }
+        if let Some((object, _)) = unused.pop() {
+            return Err(ApplicationError::NoAdapter(object));
+        }
+        let value = |key| settings.and_then(|settings| settings.get(key)).filter(|value| !value.is_empty());
+        if let Some(local) = value("local") {
+            let admin = Admin { version: self.version, stop: stop.clone() };
+            let endpoint = endpoint("/tars/application/server<local>", Some(local))?;
+            builder = builder.adapter(Adapter::new(ADMIN_ADAPTER, endpoint).servant(ADMIN_OBJ, Arc::new(AdminFDispatch(admin))));
+            names.push(ADMIN_ADAPTER.to_owned());
+        }
+        let node = value("node").map(|node| self.client.proxy(node)).transpose()?.map(ServerFClient::new);
+        let server = builder.bind().await?;
+        Ok(Running {
+            server,
+            stop,
+            heartbeat: node.map(|node| Heartbeat { node, app: self.app, server: self.server, adapters: names }),
+        })
+    }
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Running {
+    server: Server,
+    stop: CancellationToken,
+    heartbeat: Option<Heartbeat>,
+}
+
+impl Running {
+    /// The address that the adapter listens on: its port is the real one also when the endpoint said 0.
+    pub fn local_addr(&self, adapter: &str) -> Option<SocketAddr> {
+        self.server.local_addr(adapter)
+    }
+
+    /// Ends the server when it is cancelled; `AdminObj.shutdown` cancels it.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Serves until the stop token is cancelled and every call is answered, or 8 s have passed since.
+    pub async fn run(self) {
+        if let Some(heartbeat) = self.heartbeat {
+            tokio::spawn(heartbeat.run(self.stop.clone()));
+        }
+        self.server.serve(self.stop).await;
+    }
+
+    /// Like [`Running::run`], and SIGTERM or SIGINT cancels the stop token.
+    pub async fn run_until_signal(self) -> Result<(), ApplicationError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(ApplicationError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ApplicationError::Signals)?;
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            stop.cancel();
+        });
+        self.run().await;
+        Ok(())
+    }
+}
+
+/// Tells the node that the server is well.
+#[derive(Debug)]
+struct Heartbeat {
+    node: ServerFClient,
+    app: String,
+    server: String,
+    adapters: Vec<String>,
+}
+
+impl Heartbeat {
+    async fn run(self, stop: CancellationToken) {
+        // The first one, without a name, stands for all adapters.
+        self.beat("").await;
+        let mut rounds = tokio::time::interval(HEARTBEAT);
+        while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+            for adapter in &self.adapters {
+                self.beat(adapter).await;
+            }
+        }
+    }
+
+    async fn beat(&self, adapter: &str) {
+        let info = ServerInfo {
+            application: self.app.clone(),
+            server_name: self.server.clone(),
+            // Process ids are positive and far below the limit.
+            pid: i32::try_from(std::process::id()).unwrap_or_default(),
+            adapter: adapter.to_owned(),
+        };
+        if let Ok(Err(problem)) = tokio::time::timeout(HEARTBEAT_TIMEOUT, self.node.keep_alive(&info)).await {
+            tracing::warn!(adapter, %problem, "the node did not take a heartbeat");
+        }
+    }
+}
+
+fn configuration_file(mut arguments: impl Iterator<Item = String>) -> Option<String> {
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            return arguments.next();
+        }
+        if let Some(path) = argument.strip_prefix("--config=") {
+            return Some(path.to_owned());
+        }
+    }
+    None
+}
+
+fn client(config: &Config) -> Result<Client, ProxyError> {
+    let value = |key: &str| config.get(&format!("/tars/application/client<{key}>")).filter(|value| !value.is_empty());
+    let milliseconds = |key: &str, default| value(key).and_then(|text| text.parse().ok()).map_or(default, Duration::from_millis);
+    let defaults = ClientOptions::default();
+    let options = ClientOptions {
+        timeout: milliseconds("async-invoke-timeout", defaults.timeout),
+        refresh_interval: milliseconds("refresh-endpoint-interval", defaults.refresh_interval),
+        node_name: config.get("/tars/application/server<localip>").map(str::to_owned),
+        ..defaults
+    };
+    Client::builder().locator(value("locator").unwrap_or_default()).options(options).build()
+}
+
+fn endpoint(key: &str, text: Option<&str>) -> Result<Endpoint, ApplicationError> {
+    let text = text.filter(|text| !text.is_empty()).ok_or_else(|| ApplicationError::Missing(key.to_owned()))?;
+    text.parse().map_err(|source| ApplicationError::Endpoint { key: key.to_owned(), source })
+}
+
+fn limits(adapter: &Domain) -> AdapterLimits {
+    let defaults = AdapterLimits::default();
+    let count = |key, default| adapter.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let queue_timeout =
+        adapter.get("queuetimeout").and_then(|text| text.parse().ok()).map_or(defaults.queue_timeout, Duration::from_millis);
+    AdapterLimits {
+        connections: count("maxconns", defaults.connections),
+        queue_capacity: count("queuecap", defaults.queue_capacity),
+        queue_timeout,
+        ..defaults
+    }
+}
+
+/// `deactivating-timeout` is how long clients get to go elsewhere.
+fn draining(settings: Option<&Domain>) -> Draining {
+    let milliseconds = settings.and_then(|settings| settings.get("deactivating-timeout")).and_then(|text| text.parse().ok());
+    let quiet = milliseconds.map_or(Draining::default().quiet, Duration::from_millis).min(STOPPED_WITHIN / 2);
+    Draining { quiet, stop_reading: STOPPED_WITHIN / 2, abort: STOPPED_WITHIN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_names_the_configuration() {
+        let of = |words: &[&str]| configuration_file(words.iter().map(|word| (*word).to_owned()));
+        assert_eq!(of(&["--verbose", "--config=/a.conf"]).as_deref(), Some("/a.conf"));
+        assert_eq!(of(&["--config", "/a.conf", "x"]).as_deref(), Some("/a.conf"));
+        assert_eq!(of(&["--config"]), None);
+        assert_eq!(of(&["config=/a.conf"]), None);
+    }
+
+    #[test]
+    fn a_configuration_without_names_says_which_is_missing() {
+        let problem =
+            Application::from_text("<tars>\n<application>\n<server>\napp=Demo\n</server>\n</application>\n</tars>").unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "configuration has no value for /tars/application/server<server>; the node that renders it sets one"
+        );
+    }
+
+    #[test]
+    fn limits_and_draining_follow_the_configuration() {
+        let config = Config::parse("<a>\nmaxconns=7\nqueuecap=8\nqueuetimeout=60000\ndeactivating-timeout=500\n</a>").unwrap();
+        let domain = config.domain("/a").unwrap();
+        let limits = limits(domain);
+        assert_eq!((limits.connections, limits.queue_capacity, limits.queue_timeout), (7, 8, Duration::from_mins(1)));
+        assert_eq!(draining(Some(domain)).quiet, Duration::from_millis(500));
+        assert!(draining(None).abort < Duration::from_secs(10));
+    }
+}

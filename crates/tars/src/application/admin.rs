@@ -1,0 +1,33 @@
+//! The admin object of an application.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::framework::admin::AdminF;
+use crate::server::{Request, ServantError};
+
+/// Answers operators, who come through the node.
+#[derive(Debug)]
+pub(super) struct Admin {
+    pub(super) version: String,
+    pub(super) stop: CancellationToken,
+}
+
+impl AdminF for Admin {
+    async fn shutdown(&self, _: &Request) -> Result<(), ServantError> {
+        tracing::info!("the node asks for an orderly end");
+        self.stop.cancel();
+        Ok(())
+    }
+
+    async fn notify(&self, _: &Request, command: String) -> Result<String, ServantError> {
+        Ok(match command.split_whitespace().next().unwrap_or_default() {
+            "tars.viewversion" => self.version.clone(),
+            "tars.help" => "tars.help\ntars.viewversion\n".to_owned(),
+            _ => format!("{command} not support now!"),
+        })
+    }
+
+    async fn get_pid(&self, _: &Request) -> Result<i64, ServantError> {
+        Ok(std::process::id().into())
+    }
+}
