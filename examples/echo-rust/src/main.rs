@@ -1,2 +1,48 @@
-//! Echo.
-fn main() {}
+//! A Tars server in Rust: serves the interface of `examples/echo.tars` as `Demo.EchoRust.EchoObj`.
+
+use std::process::ExitCode;
+
+use tars::application::{Application, ApplicationError};
+use tars::server::{Request, ServantError};
+
+/// The interface Echo of `examples/echo.tars`.
+#[tars::interface]
+pub trait Echo {
+    /// Gives back what it got.
+    async fn echo(&self, message: String) -> String;
+
+    /// The name of the host (the pod) that answers: shows how calls spread over the replicas.
+    async fn hostname(&self) -> String;
+}
+
+struct Server {
+    hostname: String,
+}
+
+impl Echo for Server {
+    async fn echo(&self, _: &Request, message: String) -> Result<String, ServantError> {
+        Ok(message)
+    }
+
+    async fn hostname(&self, _: &Request) -> Result<String, ServantError> {
+        Ok(self.hostname.clone())
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_ansi(false).init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("echo-server: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), ApplicationError> {
+    let application = Application::from_arguments()?.version(env!("CARGO_PKG_VERSION"));
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned();
+    application.servant("EchoObj", EchoDispatch(Server { hostname })).bind().await?.run_until_signal().await
+}
