@@ -130,11 +130,10 @@ impl<C: Choice> Sample<'_, C> {
 
 /// The fields of the object at `path`.
 pub(super) fn children<'a>(rules: &'a Rules, path: &str) -> Vec<(&'a str, &'a Rule)> {
-    let name = |full: &'a str| {
-        let name = if path.is_empty() { full } else { full.strip_prefix(path)?.strip_prefix('.')? };
-        (!name.contains(['.', '[', '{'])).then_some(name)
-    };
-    rules.iter().filter_map(|(full, rule)| Some((name(full)?, rule))).collect()
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    let below = rules.range(prefix.clone()..).take_while(|(full, _)| full.starts_with(&prefix));
+    let names = below.filter_map(|(full, rule)| Some((full.strip_prefix(&prefix)?, rule)));
+    names.filter(|(name, _)| !name.contains(['.', '[', '{'])).collect()
 }
 
 fn join(path: &str, name: &str) -> String {
