@@ -151,7 +151,7 @@ impl Request<'_> {
     }
 
     fn denied(&self, denial: Denial) -> Denied {
-        Denied { kind: self.kind, namespace: self.namespace.to_owned(), name: self.name.to_owned(), denial }
+        Denied { kind: self.kind, namespace: self.namespace.to_owned(), name: self.name.to_owned(), denial: Box::new(denial) }
     }
 }
 
@@ -193,7 +193,10 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     }
     let result = match request.kind {
         Kind::Server => server::mutate(request, facts, &mut object),
-        Kind::Config => config::mutate(request, &mut object),
+        Kind::Config => {
+            config::mutate(request, &mut object);
+            Ok(())
+        }
         Kind::Template => template::mutate(request, &mut object),
         Kind::Tree => {
             tree::mutate(&mut object);

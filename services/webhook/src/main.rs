@@ -1,2 +1,170 @@
 //! Defaults, refuses and converts the k8s.tars.io resources.
-fn main() {}
+//!
+//! ```text
+//! API server ──TLS──► router ─► review ─► tars_common::{admission, convert}      (pure: decide)
+//!                        │          ▲
+//!                        └► lookup ─┘  what the rules ask of other objects        (watches, then the API server)
+//! keeper: Secret ─► serving certificate, caBundles ─► readiness                   (one writer, by Lease)
+//! ```
+//!
+//! Rules:
+//! - A rule violation is an ordinary answer, one sentence long; HTTP errors are for what is no review (400), too large (413) or too much
+//!   at once (429).
+//! - Ready means: a certificate is served, the API server trusts it in every registration, the templates are known. A replica that is not
+//!   ready gets no calls, so nobody is refused because it has just started.
+//! - The certificate authority is made at install time and its key never leaves the Secret.
+
+mod certificates;
+mod keeper;
+mod lookup;
+mod metrics;
+mod review;
+mod router;
+
+use clap::Parser;
+use keeper::{CHECK_BUNDLES, CHECK_CERTIFICATE, Keeper};
+use kube::Client;
+use lookup::Lookup;
+use metrics::Metrics;
+use router::App;
+use std::{convert::Infallible, fmt::Display, net::SocketAddr, process::ExitCode, sync::Arc};
+use tars_common::names;
+use tars_kit::{crypto, grpc, health::Health, shutdown, telemetry, tls};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Readiness: the templates of the cluster are known.
+const CHECK_CACHES: &str = "caches";
+/// Conventional exit code for a wrong configuration.
+const BAD_CONFIGURATION: u8 = 64;
+
+/// Admission and conversion webhook of Tars.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Where reviews are answered, over TLS.
+    #[arg(long, env = "HTTPS_LISTEN", default_value = "0.0.0.0:8443")]
+    https_listen: SocketAddr,
+    /// Where gRPC health is answered.
+    #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
+    grpc_listen: SocketAddr,
+    /// Where metrics are served at /metrics.
+    #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
+    metrics_listen: SocketAddr,
+    /// Namespace of the Service and of the certificates. In a cluster it is that of the service account.
+    #[arg(long, env = "POD_NAMESPACE")]
+    namespace: Option<String>,
+    /// Name of the Service in front of the replicas; certificates are made for it.
+    #[arg(long, env = "SERVICE_NAME", default_value = names::WEBHOOK_SERVICE)]
+    service_name: String,
+}
+
+/// What ends the process with a message.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Configuration(String),
+    #[error("{what} ended: {reason}")]
+    Ended { what: &'static str, reason: String },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    crypto::install();
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Configuration(_)) => {
+            eprintln!("configuration: {error}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(error) => {
+            tracing::error!(%error, "giving up");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn configuration(error: impl Display) -> Error {
+    Error::Configuration(error.to_string())
+}
+
+async fn run(args: Args) -> Result<(), Error> {
+    let _telemetry = telemetry::init("tarswebhook").map_err(configuration)?;
+    let missing = || configuration("no namespace, set --namespace or POD_NAMESPACE outside a cluster");
+    let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
+    let client = Client::try_default().await.map_err(configuration)?;
+    let https = bind(args.https_listen).await?;
+    let grpc = bind(args.grpc_listen).await?;
+    let metrics_listener = bind(args.metrics_listen).await?;
+    let stop = shutdown::signal().map_err(configuration)?;
+
+    let mut registry = tars_kit::metrics::registry("tarswebhook", env!("CARGO_PKG_VERSION"));
+    let metrics = Metrics::new(&mut registry);
+    let health = Health::new(&[CHECK_CACHES, CHECK_CERTIFICATE, CHECK_BUNDLES]).await;
+    let grpc_services = grpc::routes(&health, &[]).map_err(configuration)?;
+    let lookup = Lookup::start(client.clone(), &stop);
+    let certificate = tls::ServingCertificate::default();
+    let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(router::random()));
+    let keeper = Keeper {
+        client,
+        namespace,
+        service: args.service_name,
+        certificate: certificate.clone(),
+        health: health.clone(),
+        metrics: metrics.clone(),
+    };
+    tracing::info!(https = %args.https_listen, "started");
+
+    let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
+    tasks.spawn("the look at the caches", announce(lookup.clone(), health, stop.clone()));
+    tasks.spawn("the keeper of certificates", keeper.run(identity, stop.clone()));
+    let router = router::router(App::new(lookup, metrics));
+    tasks.spawn("the HTTPS server", tls::serve(https, router, certificate, stop.clone()));
+    tasks.spawn("the gRPC server", grpc::serve(grpc, grpc_services, stop.clone()));
+    tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    tasks.join().await
+}
+
+/// Says when the caches are filled, then waits for the stop.
+async fn announce(lookup: Lookup, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
+    tokio::select! {
+        () = lookup.ready() => health.set(CHECK_CACHES, true).await,
+        () = stop.cancelled() => {}
+    }
+    stop.cancelled().await;
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
+}
+
+/// The parts of the process. When one ends, all end: a webhook without one of them would limp on unseen.
+struct Tasks {
+    set: JoinSet<Result<(), Error>>,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    fn spawn<E: Display>(&mut self, what: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.set.spawn(async move {
+            let reason = match part.await {
+                Ok(()) if stop.is_cancelled() => return Ok(()),
+                Ok(()) => "without a reason".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            Err(Error::Ended { what, reason })
+        });
+    }
+
+    async fn join(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        while let Some(ended) = self.set.join_next().await {
+            self.stop.cancel();
+            let ended = ended.unwrap_or_else(|panic| Err(Error::Ended { what: "a part", reason: panic.to_string() }));
+            result = result.and(ended);
+        }
+        result
+    }
+}

@@ -8,7 +8,7 @@
 //! The labels are [`Effect`]s: the webhook writes them, but not for a dry run. Versions that already carry such a label are on
 //! their way out and no longer count, so a second activation right after the first is fine.
 
-use super::{ConfigFacts, Denial, Effect, Kind, Operation, Query, Request, json};
+use super::{ConfigFacts, Denial, Effect, Operation, Query, Request, json};
 use crate::names::label;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
     vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }]
 }
 
-pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), Denial> {
+pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     if request.operation == Operation::Create {
         let version = version(request.now, json::text(object, "/metadata/name"));
         let time = request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -64,7 +64,6 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     ] {
         json::set_label(object, key, &value);
     }
-    Ok(())
 }
 
 /// Sorts by time, then tells objects of the same second apart. UTC and 24 hours; the existing webhook used neither.
@@ -182,7 +181,7 @@ impl ConfigFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, mutate, tests::Fixture, validate};
+    use super::super::{Facts, Kind, mutate, tests::Fixture, validate};
     use super::*;
     use serde_json::json;
 

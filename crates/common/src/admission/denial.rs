@@ -81,5 +81,5 @@ pub struct Denied {
     /// Its name, empty when the API server has still to generate it.
     pub name: String,
     /// Why.
-    pub denial: Denial,
+    pub denial: Box<Denial>,
 }

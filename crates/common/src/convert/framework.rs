@@ -24,7 +24,7 @@ pub(super) fn convert(object: &mut Value, to: Version) {
         let build = object.get_mut("imageBuild").and_then(Value::as_object_mut);
         let executor = build.and_then(|build| build.shift_remove("executor")).filter(|executor| !executor.is_null());
         let append = executor.map(|executor| ("executor".to_owned(), executor)).into_iter().collect();
-        stash::put(object, PAIR, append, Map::new());
+        stash::put(object, PAIR, &append, &Map::new());
     }
 }
 

@@ -54,7 +54,7 @@ fn down(object: &mut Value, from: Version, to: Version) {
         }
         restore_source(object);
     }
-    stash::put(object, pair, append, Members::new());
+    stash::put(object, pair, &append, &Members::new());
 }
 
 fn up(object: &mut Value, from: Version, to: Version, context: &Context) {
@@ -150,7 +150,7 @@ fn stash_source(object: &mut Value) {
     let Some(source) = release.shift_remove("source").filter(|source| !source.is_null()) else { return };
     let id = release.get("id").cloned().unwrap_or_default();
     let kept = Members::from_iter([("source".to_owned(), source), ("id".to_owned(), id)]);
-    stash::put(object, SOURCE, Members::new(), kept);
+    stash::put(object, SOURCE, &Members::new(), &kept);
 }
 
 /// A release that was made meanwhile came from somewhere else.

@@ -32,7 +32,7 @@ pub(super) fn part(stash: Option<Map<String, Value>>, name: &str) -> Map<String,
 }
 
 /// Keeps `append` and `drop` on the object, unless both are empty.
-pub(super) fn put(object: &mut Value, pair: &str, append: Map<String, Value>, drop: Map<String, Value>) {
+pub(super) fn put(object: &mut Value, pair: &str, append: &Map<String, Value>, drop: &Map<String, Value>) {
     if append.is_empty() && drop.is_empty() {
         return;
     }

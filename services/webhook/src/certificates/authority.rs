@@ -1,0 +1,107 @@
+//! Making and reading certificates: ECDSA P-256, PEM.
+
+use jiff::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use std::time::Duration;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+const END: &str = "-----END CERTIFICATE-----";
+
+/// Why a certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The library refused.
+    #[error("cannot make a certificate")]
+    Make(#[from] rcgen::Error),
+    /// What was made or stored cannot be read again.
+    #[error("a certificate of the Secret tars-webhook-tls does not parse, delete the Secret and it is made anew")]
+    Read,
+}
+
+/// A certificate and its private key, with what is read from the certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pair {
+    pub cert: String,
+    pub key: String,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    /// DNS names, in their order.
+    pub names: Vec<String>,
+}
+
+impl Pair {
+    /// A pair of PEM texts; `None` when the certificate does not parse or the key is no key.
+    pub fn new(cert: String, key: String) -> Option<Self> {
+        KeyPair::from_pem(&key).ok()?;
+        let (not_before, not_after, names) = read(&cert, |parsed| {
+            let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
+                let dns = |name: &GeneralName<'_>| match name {
+                    GeneralName::DNSName(name) => Some((*name).to_owned()),
+                    _ => None,
+                };
+                names.value.general_names.iter().filter_map(dns).collect()
+            });
+            let time = |time: i64| Timestamp::from_second(time).ok();
+            let validity = parsed.validity();
+            Some((time(validity.not_before.timestamp())?, time(validity.not_after.timestamp())?, names.unwrap_or_default()))
+        })?;
+        Some(Self { cert, key, not_before, not_after, names })
+    }
+}
+
+/// A new certificate authority.
+pub fn make_authority(from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = params(&format!("tars-webhook-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let cert = params.self_signed(&key)?;
+    Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
+}
+
+/// A serving certificate for `names`, signed by `authority`.
+pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
+    // The issuer is rebuilt from its certificate's subject; its key identifier follows from its key.
+    let subject = read(&authority.cert, |parsed| Some(parsed.subject().iter_common_name().next()?.as_str().ok()?.to_owned()));
+    let issuer = Issuer::new(params(&subject.ok_or(Error::Read)?, from, to), KeyPair::from_pem(&authority.key)?);
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = params(names.first().map_or("", String::as_str), from, to);
+    params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let cert = params.signed_by(&key, &issuer)?;
+    Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
+}
+
+fn params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    // Seconds since 1970 are all that is needed of the library's time type.
+    let time = |time: Timestamp| date_time_ymd(1970, 1, 1) + Duration::from_secs(u64::try_from(time.as_second()).unwrap_or(0));
+    (params.not_before, params.not_after) = (time(from), time(to));
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// When the certificate ends; `None` when it does not parse.
+pub fn not_after(cert: &str) -> Option<Timestamp> {
+    read(cert, |parsed| Timestamp::from_second(parsed.validity().not_after.timestamp()).ok())
+}
+
+/// The certificates of a bundle, each with its line end.
+pub fn split(bundle: &str) -> Vec<String> {
+    let whole = |part: &str| part.find("-----BEGIN CERTIFICATE-----").map(|begin| format!("{}{END}\n", &part[begin..]));
+    let ends = bundle.matches(END).count();
+    bundle.split(END).take(ends).filter_map(whole).map(|cert| cert.replace("\r\n", "\n")).collect()
+}
+
+fn read<T>(cert: &str, what: impl FnOnce(&X509Certificate<'_>) -> Option<T>) -> Option<T> {
+    let der = CertificateDer::from_pem_slice(cert.as_bytes()).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    what(&parsed)
+}

@@ -1,0 +1,231 @@
+//! The service called in memory and over real TLS, with an API server that knows one template and one configuration.
+
+use super::*;
+use axum::body::Body as RawBody;
+use http_body_util::BodyExt;
+use kube::Client;
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// What was written to the API server.
+type Writes = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// Answers as an API server with template `ledger/root` and the live configuration `ledger/live`.
+async fn api_server(request: axum::http::Request<kube::client::Body>, writes: Writes) -> axum::http::Response<RawBody> {
+    let meta = |name: &str, labels: Value| {
+        json!({
+            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": {"name": name, "namespace": "ledger", "labels": labels, "resourceVersion": "7"},
+        })
+    };
+    let live = || meta("live", json!({"tars.io/PodSeq": "m", "tars.io/Activated": "true"}));
+    let list = |items: Vec<Value>| json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"}, "items": items});
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if parts.uri.query().is_some_and(|query| query.contains("watch=")) {
+        return std::future::pending().await;
+    }
+    if parts.method == axum::http::Method::PATCH {
+        let body = body.collect().await.unwrap().to_bytes();
+        writes.lock().unwrap().push((path, serde_json::from_slice(&body).unwrap()));
+        return respond(200, &live());
+    }
+    match path.as_str() {
+        "/apis/k8s.tars.io/v1beta3/ttemplates" | "/apis/k8s.tars.io/v1beta3/tframeworkconfigs" => respond(200, &list(Vec::new())),
+        "/apis/k8s.tars.io/v1beta3/namespaces/ledger/ttemplates/root" => respond(200, &meta("root", json!({}))),
+        "/apis/k8s.tars.io/v1beta3/namespaces/ledger/tconfigs" => respond(200, &list(vec![live()])),
+        "/apis/k8s.tars.io/v1beta3/namespaces/broken/ttemplates/root" => respond(
+            500,
+            &json!({"kind": "Status", "status": "Failure", "code": 500, "message": "etcd is away", "reason": "InternalError"}),
+        ),
+        _ => respond(
+            404,
+            &json!({"kind": "Status", "status": "Failure", "code": 404, "message": "not found", "reason": "NotFound"}),
+        ),
+    }
+}
+
+fn respond(status: u16, body: &Value) -> axum::http::Response<RawBody> {
+    axum::http::Response::builder().status(status).body(RawBody::from(body.to_string())).unwrap()
+}
+
+fn service() -> (Router, Writes) {
+    let writes = Writes::default();
+    let seen = writes.clone();
+    let client = Client::new(
+        tower::service_fn(move |request| {
+            let writes = seen.clone();
+            async move { Ok::<_, std::convert::Infallible>(api_server(request, writes).await) }
+        }),
+        "default",
+    );
+    let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
+    let lookup = Lookup::start(client, &CancellationToken::new());
+    (router(App::new(lookup, Metrics::new(&mut registry))), writes)
+}
+
+fn review(namespace: &str, resource: &str, operation: &str, object: &Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "u-1", "kind": {"group": "k8s.tars.io", "version": "v1beta3", "kind": "X"},
+            "resource": {"group": "k8s.tars.io", "version": "v1beta3", "resource": resource},
+            "name": object["metadata"]["name"], "namespace": namespace, "operation": operation,
+            "userInfo": {"username": "somebody"}, "object": object, "oldObject": null, "dryRun": false,
+        },
+    })
+}
+
+fn template(parent: &str) -> Value {
+    json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": "leaf"}, "spec": {"content": "", "parent": parent}})
+}
+
+fn config(name: &str) -> Value {
+    json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TConfig", "metadata": {"name": name}, "app": "Ledger", "server": "Audit",
+        "configName": "audit.conf", "configContent": "", "podSeq": "m", "activated": true,
+    })
+}
+
+fn post(path: &str, body: impl Into<RawBody>) -> axum::http::Request<RawBody> {
+    axum::http::Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+async fn call(router: &Router, path: &str, body: &Value) -> (StatusCode, Value) {
+    let response = router.clone().oneshot(post(path, body.to_string())).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn what_the_cache_does_not_know_is_asked_before_it_is_refused() {
+    let (router, _) = service();
+    let (status, answer) = call(&router, "/validating", &review("ledger", "ttemplates", "CREATE", &template("root"))).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    assert_eq!(answer["response"]["uid"], "u-1");
+    assert_eq!(answer["kind"], "AdmissionReview");
+    let (_, answer) = call(&router, "/validating", &review("ledger", "ttemplates", "CREATE", &template("gone"))).await;
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert_eq!(answer["response"]["allowed"], false);
+    assert!(message.starts_with("ttemplate ledger/gone not exists; .spec.parent names it"), "{message}");
+}
+
+#[tokio::test]
+async fn a_question_without_answer_is_a_refusal_that_says_so() {
+    let (router, _) = service();
+    let (status, answer) = call(&router, "/validating", &review("broken", "ttemplates", "CREATE", &template("root"))).await;
+    assert_eq!(status, StatusCode::OK);
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("cannot look up ttemplate in namespace broken: ") && message.contains("etcd is away"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_live_configuration_marks_the_one_before_unless_it_is_a_dry_run() {
+    let (router, writes) = service();
+    let mut body = review("ledger", "tconfigs", "CREATE", &config("next"));
+    body["request"]["dryRun"] = json!(true);
+    let (_, answer) = call(&router, "/validating", &body).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    assert!(writes.lock().unwrap().is_empty());
+    body["request"]["dryRun"] = json!(false);
+    let (_, answer) = call(&router, "/validating", &body).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    let expected = json!({"metadata": {"labels": {"tars.io/Deactivate": "Deactivating"}}});
+    let path = "/apis/k8s.tars.io/v1beta3/namespaces/ledger/tconfigs/live".to_owned();
+    assert_eq!(*writes.lock().unwrap(), [(path, expected)]);
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_answered_by_http() {
+    let (router, _) = service();
+    let status = |body: RawBody| {
+        let router = router.clone();
+        async move { router.oneshot(post("/mutating", body)).await.unwrap().status() }
+    };
+    assert_eq!(status(RawBody::from("{")).await, StatusCode::BAD_REQUEST);
+    assert_eq!(status(RawBody::from("{}")).await, StatusCode::BAD_REQUEST);
+    assert_eq!(status(RawBody::from(vec![b' '; ADMISSION_BODY + 1])).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let deep = "[".repeat(100_000);
+    assert_eq!(status(RawBody::from(deep)).await, StatusCode::BAD_REQUEST);
+    let (code, answer) =
+        call(&router, "/conversion", &json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview"})).await;
+    assert_eq!((code, answer), (StatusCode::BAD_REQUEST, Value::Null));
+}
+
+#[tokio::test]
+async fn beyond_the_bound_the_answer_is_not_now() {
+    let writes = Writes::default();
+    let client = Client::new(
+        tower::service_fn(move |request| {
+            let writes = writes.clone();
+            async move { Ok::<_, std::convert::Infallible>(api_server(request, writes).await) }
+        }),
+        "default",
+    );
+    let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
+    let app = App::new(Lookup::start(client, &CancellationToken::new()), Metrics::new(&mut registry));
+    let router = super::router(app.clone());
+    let places = app.admissions.acquire_many(u32::try_from(ADMISSIONS).unwrap()).await.unwrap();
+    let body = review("ledger", "ttemplates", "CREATE", &template("root"));
+    assert_eq!(call(&router, "/validating", &body).await.0, StatusCode::TOO_MANY_REQUESTS);
+    let conversion = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview",
+        "request": {"uid": "u-2", "desiredAPIVersion": "k8s.tars.io/v1beta3", "objects": []},
+    });
+    assert_eq!(call(&router, "/conversion", &conversion).await.0, StatusCode::OK, "conversions have places of their own");
+    drop(places);
+    assert_eq!(call(&router, "/validating", &body).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
+    tars_kit::crypto::install();
+    let names = vec!["tars-webhook-service.tars-system.svc".to_owned()];
+    let material = crate::certificates::plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
+    let certificate = tars_kit::tls::ServingCertificate::default();
+    let (cert, key) = material.leaf();
+    certificate.replace(cert.as_bytes(), key.as_bytes()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, router) = (CancellationToken::new(), service().0);
+    let server = tokio::spawn(tars_kit::tls::serve(listener, router, certificate, stop.clone()));
+
+    let stream = connect(address, &material.bundle()).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = post("/validating", review("ledger", "ttemplates", "CREATE", &template("root")).to_string());
+    request.headers_mut().insert("host", names[0].parse().unwrap());
+    let answer = sender.send_request(request).await.unwrap();
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let answer: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    drop(sender);
+
+    let other = crate::certificates::plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
+    assert!(connect(address, &other.bundle()).await.is_err(), "another installation's authority is not trusted");
+    stop.cancel();
+    server.await.unwrap().unwrap();
+}
+
+/// Connects as an API server does: by address, for the name of the Service, trusting `bundle` only.
+async fn connect(
+    address: std::net::SocketAddr,
+    bundle: &str,
+) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+    use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    for cert in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+        roots.add(cert.unwrap()).unwrap();
+    }
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("tars-webhook-service.tars-system.svc").unwrap();
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
