@@ -80,7 +80,7 @@ next_steps() {
     cat <<TEXT
 
 The cluster keeps running. What to try next:
-  source integration/cluster/env.sh                 # kubectl and helm for this cluster
+  eval "\$(integration/cluster/env.sh)"              # kubectl and helm for this cluster
   kubectl get tservers,tendpoints -n $NAMESPACE
   kubectl describe tserver demo-echorust -n $NAMESPACE   # conditions and Events say what goes on
   kubectl scale tserver demo-echogo -n $NAMESPACE --replicas=3
@@ -97,8 +97,7 @@ need_packages gcc libc6-dev ca-certificates openssl
 phase 'build tools and images (once)' build
 BUILT=$SECONDS
 phase 'cluster, images, charts' deploy
-# shellcheck source=/dev/null
-source integration/cluster/env.sh
+eval "$(integration/cluster/env.sh)"
 phase 'two Tars servers' apply_examples
 phase 'first call' first_call
 ANSWERED=$((SECONDS - BUILT))

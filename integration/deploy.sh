@@ -11,22 +11,21 @@ start_cluster() {
 }
 
 use_cluster() {
-    # shellcheck source=/dev/null
-    source integration/cluster/env.sh
+    eval "$(integration/cluster/env.sh)"
     kubectl version >/dev/null || fail "the cluster of KUBECONFIG=$KUBECONFIG does not answer; start it or unset KUBECONFIG"
 }
 
-# Loads the image tars that this cluster has not seen yet, and remembers their digests in the cluster itself.
+# Loads the image tars, and notes in CHANGED which of them differ from what ran here: their digests are kept in the cluster itself.
 load_images() {
     local tar name digest
     CHANGED=()
+    integration/cluster/load-images.sh target/images/*.tar
     kubectl get configmap tars-loaded-images -n kube-system >/dev/null 2>&1 ||
         kubectl create configmap tars-loaded-images -n kube-system >/dev/null
     for tar in target/images/*.tar; do
         name=$(basename "$tar" .tar)
         digest=$(sha256sum "$tar" | cut -c1-16)
         [ "$(kubectl get configmap tars-loaded-images -n kube-system -o "jsonpath={.data.$name}")" = "$digest" ] && continue
-        integration/cluster/load-images.sh "$tar"
         kubectl patch configmap tars-loaded-images -n kube-system --type merge -p "{\"data\":{\"$name\":\"$digest\"}}" >/dev/null
         CHANGED+=("$name")
     done

@@ -45,7 +45,7 @@ go_programs() {
 
 charts() {
     integration/tools/build.sh helm
-    HELM=$(integration/tools/build.sh --path helm) helm/check.sh
+    HELM=$(integration/tools/build.sh --dir helm)/helm helm/check.sh
 }
 
 deploy() {
@@ -53,8 +53,7 @@ deploy() {
 }
 
 end_to_end() {
-    # shellcheck source=/dev/null
-    source integration/cluster/env.sh
+    eval "$(integration/cluster/env.sh)"
     cargo test -p e2e --locked --no-fail-fast
 }
 
