@@ -1,0 +1,37 @@
+//! Errors in one line.
+
+/// An error with its sources, separated by colons. Sources that the error's own text repeats are left out.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // kube repeats the source in the text of its own errors.
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        #[source]
+        below: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn every_cause_is_named_once() {
+        let root = Layer { text: "connection refused", below: None };
+        let middle = Layer { text: "list failed: connection refused", below: Some(root.into()) };
+        let top = Layer { text: "watch failed", below: Some(middle.into()) };
+        assert_eq!(with_sources(&top), "watch failed: list failed: connection refused");
+    }
+}

@@ -1,0 +1,124 @@
+//! When the API server last answered a list or watch.
+//!
+//! A watch that brings nothing may be at rest or cut off. Each watch ends by itself after [`crate::watch::WATCH_SECONDS`] and is
+//! opened again, so a successful answer that is much older says that the state in memory may be out of date.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use crate::index::Kind;
+
+/// Times of the last successful answer for each kind.
+#[derive(Debug)]
+pub struct Contacts {
+    start: Instant,
+    /// Milliseconds after `start`.
+    last: [AtomicU64; Kind::ALL.len()],
+}
+
+impl Default for Contacts {
+    fn default() -> Self {
+        Self { start: Instant::now(), last: Default::default() }
+    }
+}
+
+impl Contacts {
+    /// How long ago the API server answered for that kind; since the process began if it never did.
+    pub fn age(&self, kind: Kind) -> Duration {
+        let last = Duration::from_millis(self.last[kind.position()].load(Relaxed));
+        self.start.elapsed().saturating_sub(last)
+    }
+
+    fn mark(&self, kind: Kind) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last[kind.position()].store(now, Relaxed);
+    }
+}
+
+/// Watches the answers that pass through a client.
+#[derive(Debug, Clone)]
+pub struct ContactLayer(pub Arc<Contacts>);
+
+impl<S> Layer<S> for ContactLayer {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed { inner, contacts: Arc::clone(&self.0) }
+    }
+}
+
+/// A service whose answers are watched.
+#[derive(Debug, Clone)]
+pub struct Observed<S> {
+    inner: S,
+    contacts: Arc<Contacts>,
+}
+
+impl<S, In, Out> Service<Request<In>> for Observed<S>
+where
+    S: Service<Request<In>, Response = Response<Out>>,
+    S::Future: Send + 'static,
+    Out: 'static,
+{
+    type Response = Response<Out>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<Out>, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<In>) -> Self::Future {
+        let kind = request.uri().path().rsplit('/').next().and_then(kind_of);
+        let contacts = Arc::clone(&self.contacts);
+        let answer = self.inner.call(request);
+        let observed = async move {
+            let answer = answer.await?;
+            if let Some(kind) = kind
+                && answer.status().is_success()
+            {
+                contacts.mark(kind);
+            }
+            Ok(answer)
+        };
+        Box::pin(observed) as Pin<Box<_>>
+    }
+}
+
+fn kind_of(plural: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.plural() == plural)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[tokio::test]
+    async fn only_successful_answers_for_a_kind_count() {
+        let contacts = Arc::new(Contacts::default());
+        let answer = |request: Request<u16>| async move {
+            Ok::<_, Infallible>(Response::builder().status(*request.body()).body(()).unwrap())
+        };
+        let mut service = ContactLayer(Arc::clone(&contacts)).layer(tower::service_fn(answer));
+        let last = |kind: Kind| contacts.last[kind.position()].load(Relaxed);
+        let mut ask = |path: &str, status| service.call(Request::get(path).body(status).unwrap());
+        let endpoints = "/apis/k8s.tars.io/v1beta3/namespaces/tars/tendpoints?watch=true";
+        while contacts.start.elapsed() < Duration::from_millis(2) {
+            tokio::task::yield_now().await;
+        }
+        ask(endpoints, 500).await.unwrap();
+        ask("/api/v1/namespaces/tars/pods", 200).await.unwrap();
+        assert_eq!(Kind::ALL.map(last), [0, 0, 0]);
+        ask(endpoints, 200).await.unwrap();
+        assert!(last(Kind::Endpoint) >= 2 && last(Kind::Template) == 0);
+        assert!(contacts.age(Kind::Endpoint) < contacts.age(Kind::Template));
+    }
+}

@@ -1,0 +1,80 @@
+//! `NameService`: the same lookup for gRPC clients.
+
+use tars::framework::endpoint::EndpointF;
+use tars_proto::registry::v1::name_service_server::NameService;
+use tars_proto::registry::v1::{Endpoint, Protocol, ResolveRequest, ResolveResponse, Source, Transport};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+
+use crate::index::{Found, Index, split_id};
+use crate::metrics::{Function, Metrics};
+
+/// The service.
+#[derive(Debug)]
+pub struct Names {
+    index: Index,
+    metrics: Metrics,
+    synced: watch::Receiver<bool>,
+}
+
+impl Names {
+    /// A service that answers from `index`, once `synced` is true.
+    pub fn new(index: Index, metrics: Metrics, synced: watch::Receiver<bool>) -> Self {
+        Self { index, metrics, synced }
+    }
+}
+
+#[tonic::async_trait]
+impl NameService for Names {
+    async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
+        if !*self.synced.borrow() {
+            return Err(Status::unavailable("this instance has not read the cluster's state yet; ask again"));
+        }
+        let id = request.into_inner().servant;
+        let snapshot = self.index.load();
+        let found = snapshot.find(&id);
+        self.metrics.looked_up(Function::Resolve, found);
+        let (source, protocol) = match found {
+            Found::Registry(_) => (Source::Registry, Protocol::Tars),
+            Found::Cluster(servant) if servant.is_tars => (Source::Cluster, Protocol::Tars),
+            Found::Cluster(_) => (Source::Cluster, Protocol::Other),
+            Found::UpChain(_) => (Source::UpChain, Protocol::Unspecified),
+            Found::NoServant => return Err(no_servant(&id)),
+            Found::Unknown => {
+                let text = format!("server of {id:?} does not exist here, and the up-chain does not know it");
+                return Err(Status::not_found(text));
+            }
+            Found::Malformed => {
+                return Err(Status::invalid_argument(format!("servant {id:?} does not have the form App.Server.ServantObj")));
+            }
+        };
+        let (active, inactive) = found.answer().endpoints().map_err(|error| Status::internal(error.to_string()))?;
+        let endpoints = |list: Vec<EndpointF>| list.into_iter().map(|endpoint| read_endpoint(endpoint, protocol)).collect();
+        Ok(Response::new(ResolveResponse {
+            active: endpoints(active),
+            inactive: endpoints(inactive),
+            revision: snapshot.revision(),
+            source: source.into(),
+        }))
+    }
+}
+
+fn no_servant(id: &str) -> Status {
+    let text = split_id(id).map_or_else(
+        || format!("servant {id:?} does not exist"),
+        |(app, server, servant)| format!("server {app}.{server} has no servant {servant:?}; its name is compared with case"),
+    );
+    Status::not_found(text)
+}
+
+fn read_endpoint(endpoint: EndpointF, protocol: Protocol) -> Endpoint {
+    let transport = if endpoint.istcp == 0 { Transport::Udp } else { Transport::Tcp };
+    Endpoint {
+        host: endpoint.host,
+        port: endpoint.port.try_into().unwrap_or_default(),
+        transport: transport.into(),
+        protocol: protocol.into(),
+        timeout_ms: endpoint.timeout.try_into().unwrap_or_default(),
+        weight: if endpoint.weight_type == 0 { 0 } else { endpoint.weight.try_into().unwrap_or_default() },
+    }
+}

@@ -1,0 +1,245 @@
+//! Answers which endpoints serve a servant, right now.
+//!
+//! ```text
+//! TEndpoint ────────► Server ─► Servant ─► Answer   encoded once per change
+//! TFrameworkConfig ─► UpChain ───────────► Answer
+//! TTemplate ────────► Template                      for the configuration of servers
+//! ```
+//!
+//! A [`Snapshot`] never changes once it is published: readers take it and never wait. The writer works on its own copy, which
+//! shares everything with the published one but the shards that it touches.
+
+mod answer;
+mod server;
+#[cfg(test)]
+mod tests;
+mod up_chain;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arc_swap::ArcSwap;
+use tars::framework::endpoint::EndpointF;
+use tars_common::names::port;
+
+pub use answer::Answer;
+pub use server::{PodCount, Servant, Server};
+pub use up_chain::UpChain;
+pub use writer::{Change, Kind, Outcome, Writer};
+
+/// What is answered where nothing was found.
+static EMPTY: Answer = Answer::EMPTY;
+
+/// Object name of the query servant.
+pub const QUERY_OBJECT: &str = "tars.tarsregistry.QueryObj";
+/// Object name of the registry servant.
+pub const REGISTRY_OBJECT: &str = "tars.tarsregistry.RegistryObj";
+/// Host of this service: its headless Service, whose name has no dot and is the same in every namespace.
+const OWN_HOST: &str = "tars-tarsregistry";
+const OWN_TIMEOUT: i32 = 6_000;
+
+/// Shards bound what a change copies: with 10,000 servers, 40 pointers.
+const SHARDS: usize = 256;
+
+static QUERY_ANSWER: LazyLock<Answer> = LazyLock::new(|| own_answer(port::REGISTRY_QUERY));
+static REGISTRY_ANSWER: LazyLock<Answer> = LazyLock::new(|| own_answer(port::REGISTRY));
+
+fn own_answer(port: u16) -> Answer {
+    let endpoint = EndpointF { host: OWN_HOST.into(), port: port.into(), timeout: OWN_TIMEOUT, istcp: 1, ..EndpointF::default() };
+    Answer::new(std::iter::once(endpoint), std::iter::empty())
+}
+
+/// A TTemplate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Name of the parent; its own name or empty for none.
+    pub parent: Box<str>,
+    /// The text.
+    pub content: Box<str>,
+}
+
+/// What a lookup found.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// The name service itself.
+    Registry(&'a Answer),
+    /// A servant of this cluster, possibly without endpoints.
+    Cluster(&'a Servant),
+    /// The server is in this cluster but has no such servant; nobody else is asked.
+    NoServant,
+    /// Another cluster.
+    UpChain(&'a Answer),
+    /// Nobody.
+    Unknown,
+    /// The id does not have three parts.
+    Malformed,
+}
+
+impl<'a> Found<'a> {
+    /// The endpoints; none where nothing was found.
+    pub fn answer(self) -> &'a Answer {
+        match self {
+            Self::Registry(answer) | Self::UpChain(answer) => answer,
+            Self::Cluster(servant) => &servant.answer,
+            Self::NoServant | Self::Unknown | Self::Malformed => &EMPTY,
+        }
+    }
+}
+
+/// How much there is in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Servers with servants.
+    pub servers: usize,
+    /// Their servants.
+    pub servants: usize,
+    /// Endpoints of active pods.
+    pub active: usize,
+    /// Endpoints of other pods.
+    pub inactive: usize,
+}
+
+impl Totals {
+    fn of(server: &Server) -> Self {
+        let servants = server.servants.len();
+        Self { servers: 1, servants, active: servants * server.pods.active, inactive: servants * server.pods.inactive }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.servers += other.servers;
+        self.servants += other.servants;
+        self.active += other.active;
+        self.inactive += other.inactive;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.servers -= other.servers;
+        self.servants -= other.servants;
+        self.active -= other.active;
+        self.inactive -= other.inactive;
+    }
+}
+
+type Shard = HashMap<Box<str>, Arc<Server>>;
+
+/// All that is known at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    revision: u64,
+    shards: Box<[Arc<Shard>]>,
+    templates: Arc<HashMap<Box<str>, Template>>,
+    up_chain: Arc<UpChain>,
+    totals: Totals,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        let empty = Arc::new(Shard::default());
+        Self {
+            revision: 0,
+            shards: vec![empty; SHARDS].into(),
+            templates: Arc::default(),
+            up_chain: Arc::default(),
+            totals: Totals::default(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Looks up a servant by its id, as the six functions of `QueryObj` do.
+    pub fn find(&self, id: &str) -> Found<'_> {
+        match id {
+            QUERY_OBJECT => return Found::Registry(&QUERY_ANSWER),
+            REGISTRY_OBJECT => return Found::Registry(&REGISTRY_ANSWER),
+            _ => {}
+        }
+        let Some((app, server, servant)) = split_id(id) else { return Found::Malformed };
+        match with_object_name(app, server, |name| self.server(name)) {
+            Some(server) => server.servant(servant).map_or(Found::NoServant, Found::Cluster),
+            None => self.up_chain.answer(id).map_or(Found::Unknown, Found::UpChain),
+        }
+    }
+
+    /// The server of a TEndpoint.
+    pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
+        self.shards[shard_of(name)].get(name)
+    }
+
+    /// The server of an application and a server name, whatever their case.
+    pub fn server_of(&self, app: &str, server: &str) -> Option<&Arc<Server>> {
+        with_object_name(app, server, |name| self.server(name))
+    }
+
+    /// A template by name.
+    pub fn template(&self, name: &str) -> Option<&Template> {
+        self.templates.get(name)
+    }
+
+    /// Number of this state; each published state has a higher one than those before.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How much there is.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// How many templates there are.
+    pub fn templates(&self) -> usize {
+        self.templates.len()
+    }
+
+    /// The endpoints of other clusters.
+    pub fn up_chain(&self) -> &UpChain {
+        &self.up_chain
+    }
+}
+
+/// The published snapshot, shared by all readers and one [`Writer`].
+#[derive(Debug, Clone, Default)]
+pub struct Index(Arc<ArcSwap<Snapshot>>);
+
+impl Index {
+    /// The present state; cheap, and never waits for the writer.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.0.load()
+    }
+
+    /// The present state, to be kept across an await.
+    pub fn load_full(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+}
+
+/// The three parts of an id. Empty parts do not count: `.a..b.c.` has the parts a, b and c.
+pub fn split_id(id: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = id.split('.').filter(|part| !part.is_empty());
+    let split = (parts.next()?, parts.next()?, parts.next()?);
+    parts.next().is_none().then_some(split)
+}
+
+/// Calls `with` with `lower(app)-lower(server)`. Names that an object may have are put together without allocating.
+fn with_object_name<T>(app: &str, server: &str, with: impl FnOnce(&str) -> T) -> T {
+    const LONGEST: usize = 128;
+    let length = app.len() + 1 + server.len();
+    let mut buffer = [0_u8; LONGEST];
+    if let Some(name) = buffer.get_mut(..length) {
+        name[..app.len()].copy_from_slice(app.as_bytes());
+        name[app.len()] = b'-';
+        name[app.len() + 1..].copy_from_slice(server.as_bytes());
+        name.make_ascii_lowercase();
+        if let Ok(name) = std::str::from_utf8(name) {
+            return with(name);
+        }
+    }
+    with(&format!("{app}-{server}").to_ascii_lowercase())
+}
+
+/// FNV-1a: short names, no secrets, and the same on each call.
+fn shard_of(name: &str) -> usize {
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    // The shards are 2^8; the upper bits of the hash are the better mixed ones.
+    (hash >> 24) as usize % SHARDS
+}

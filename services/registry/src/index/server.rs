@@ -1,0 +1,140 @@
+//! One server of the cluster: its servants with their answers, and what its configuration is made of.
+
+use std::collections::BTreeSet;
+
+use tars::framework::endpoint::EndpointF;
+
+use super::Answer;
+use crate::loose::{FieldError, Loose};
+use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
+
+const ACTIVE: &str = "Active";
+/// Milliseconds a request may wait where the object does not say.
+const DEFAULT_TIMEOUT: i32 = 60_000;
+
+/// A server that has servants. Servers of sub-type `normal` have none and are no part of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Name of the TEndpoint: `lower(app)-lower(server)`.
+    pub name: Box<str>,
+    /// Threads of asynchronous call-backs.
+    pub async_thread: i32,
+    /// Name of the template.
+    pub template: Box<str>,
+    /// Private template text.
+    pub profile: Box<str>,
+    /// The servants in the order of the TServer.
+    pub servants: Box<[Servant]>,
+    /// How many of its pods are active and how many are not.
+    pub pods: PodCount,
+}
+
+/// How many pods a server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PodCount {
+    /// Pods that are ready and wanted.
+    pub active: usize,
+    /// All others.
+    pub inactive: usize,
+}
+
+/// One servant of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servant {
+    /// Name of the object.
+    pub name: Box<str>,
+    /// Port.
+    pub port: i32,
+    /// Handler threads.
+    pub thread: i32,
+    /// Most connections.
+    pub connection: i32,
+    /// Capacity of the queue.
+    pub capacity: i32,
+    /// Milliseconds that a request may wait.
+    pub timeout: i32,
+    /// TCP, else UDP.
+    pub is_tcp: bool,
+    /// The Tars protocol, else another one.
+    pub is_tars: bool,
+    /// Its endpoints.
+    pub answer: Answer,
+}
+
+impl Server {
+    /// Reads a TEndpoint called `name`; `None` when it has no servants because it is of sub-type `normal`.
+    ///
+    /// A TEndpoint without status is a server without pods: it exists, so the up-chain is not asked for it.
+    pub fn read(name: &str, object: EndpointObject) -> Result<Option<Self>, FieldError> {
+        let spec = object.spec.required("spec")?;
+        let Some(tars) = spec.tars.optional("spec.tars")? else { return Ok(None) };
+        let status = object.status.optional("status")?.unwrap_or_default();
+        let pods = Pods::read(status.pods.optional("status.pods")?.unwrap_or_default())?;
+        let Tars { async_thread, template, profile, servants } = tars;
+        let servants = servants.required("spec.tars.servants")?;
+        Ok(Some(Self {
+            name: name.into(),
+            async_thread: async_thread.optional("spec.tars.asyncThread")?.unwrap_or_default(),
+            template: template.optional("spec.tars.template")?.unwrap_or_default().into(),
+            profile: profile.optional("spec.tars.profile")?.unwrap_or_default().into(),
+            servants: servants.into_iter().map(|servant| Servant::read(name, servant, &pods)).collect::<Result<_, _>>()?,
+            pods: PodCount { active: pods.active.len(), inactive: pods.inactive.len() },
+        }))
+    }
+
+    /// The first servant of that name.
+    pub fn servant(&self, name: &str) -> Option<&Servant> {
+        self.servants.iter().find(|servant| &*servant.name == name)
+    }
+}
+
+/// Names of pods, in ascending order of their bytes.
+#[derive(Default)]
+struct Pods {
+    active: BTreeSet<String>,
+    inactive: BTreeSet<String>,
+}
+
+impl Pods {
+    fn read(pods: Vec<Loose<Pod>>) -> Result<Self, FieldError> {
+        let mut read = Self::default();
+        for pod in pods {
+            let Pod { name, setting_state, present_state } = pod.required("status.pods[]")?;
+            let name = name.required("status.pods[].name")?;
+            let setting = setting_state.optional("status.pods[].settingState")?;
+            let present = present_state.optional("status.pods[].presentState")?;
+            let active = setting.as_deref() == Some(ACTIVE) && present.as_deref() == Some(ACTIVE);
+            let names = if active { &mut read.active } else { &mut read.inactive };
+            names.insert(name);
+        }
+        Ok(read)
+    }
+}
+
+impl Servant {
+    fn read(server: &str, object: Loose<ServantObject>, pods: &Pods) -> Result<Self, FieldError> {
+        let object = object.required("spec.tars.servants[]")?;
+        let port = object.port.required("spec.tars.servants[].port")?;
+        let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(DEFAULT_TIMEOUT);
+        let is_tcp = object.is_tcp.optional("spec.tars.servants[].isTcp")?.unwrap_or(true);
+        // Relative to the namespace: pods search one level up because of the DNS option ndots:2.
+        let endpoint = |pod: &String| EndpointF {
+            host: format!("{pod}.{server}"),
+            port,
+            timeout,
+            istcp: is_tcp.into(),
+            ..EndpointF::default()
+        };
+        Ok(Self {
+            name: object.name.required("spec.tars.servants[].name")?.into(),
+            port,
+            thread: object.thread.optional("spec.tars.servants[].thread")?.unwrap_or_default(),
+            connection: object.connection.optional("spec.tars.servants[].connection")?.unwrap_or_default(),
+            capacity: object.capacity.optional("spec.tars.servants[].capacity")?.unwrap_or_default(),
+            timeout,
+            is_tcp,
+            is_tars: object.is_tars.optional("spec.tars.servants[].isTars")?.unwrap_or(true),
+            answer: Answer::new(pods.active.iter().map(endpoint), pods.inactive.iter().map(endpoint)),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
+
+use std::collections::HashMap;
+
+use tars::framework::endpoint::EndpointF;
+
+use super::Answer;
+use crate::loose::{FieldError, Loose};
+use crate::objects::{FrameworkObject, UpChainEndpoint};
+
+/// Milliseconds a request may wait where the object does not say.
+const DEFAULT_TIMEOUT: i32 = 6_000;
+/// The key of the endpoints for ids that have none of their own.
+const FALLBACK: &str = "default";
+
+/// Who is asked for servers that this cluster does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpChain {
+    by_id: HashMap<Box<str>, Answer>,
+    fallback: Option<Answer>,
+}
+
+impl UpChain {
+    /// Reads `upChain` of the object.
+    pub fn read(object: FrameworkObject) -> Result<Self, FieldError> {
+        let mut chain = Self::default();
+        for (id, endpoints) in object.up_chain.optional("upChain")?.unwrap_or_default() {
+            let endpoints = endpoints.required("upChain.*")?;
+            let endpoints = endpoints.into_iter().map(read_endpoint).collect::<Result<Vec<_>, _>>()?;
+            let empty = endpoints.is_empty();
+            let answer = Answer::new(endpoints.into_iter(), std::iter::empty());
+            if id == FALLBACK {
+                chain.fallback = (!empty).then_some(answer);
+            } else {
+                chain.by_id.insert(id.into(), answer);
+            }
+        }
+        Ok(chain)
+    }
+
+    /// The endpoints for exactly this id, else those for all ids.
+    pub fn answer(&self, id: &str) -> Option<&Answer> {
+        self.by_id.get(id).or(self.fallback.as_ref())
+    }
+
+    /// How many ids have endpoints of their own.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether no id has endpoints of its own.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+}
+
+fn read_endpoint(object: Loose<UpChainEndpoint>) -> Result<EndpointF, FieldError> {
+    let UpChainEndpoint { host, port, timeout, is_tcp } = object.required("upChain.*[]")?;
+    Ok(EndpointF {
+        host: host.required("upChain.*[].host")?,
+        port: port.required("upChain.*[].port")?,
+        timeout: timeout.optional("upChain.*[].timeout")?.unwrap_or(DEFAULT_TIMEOUT),
+        istcp: is_tcp.optional("upChain.*[].isTcp")?.unwrap_or(true).into(),
+        ..EndpointF::default()
+    })
+}

@@ -1,0 +1,224 @@
+//! Applies changes of objects, in order, to the next snapshot.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tars_common::names::FRAMEWORK_CONFIG;
+
+use super::{Index, Server, Snapshot, Template, Totals, UpChain, shard_of};
+use crate::loose::FieldError;
+use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
+
+/// The kinds of objects that the index is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// TEndpoint.
+    Endpoint,
+    /// TTemplate.
+    Template,
+    /// TFrameworkConfig.
+    Framework,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Endpoint, Self::Template, Self::Framework];
+
+    /// Plural, as in URLs and labels of metrics.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Endpoint => "tendpoints",
+            Self::Template => "ttemplates",
+            Self::Framework => "tframeworkconfigs",
+        }
+    }
+
+    /// Position in [`Kind::ALL`].
+    pub const fn position(self) -> usize {
+        self as usize
+    }
+}
+
+/// One step of a list or watch.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A list of that kind begins.
+    ListBegins(Kind),
+    /// A TEndpoint is there.
+    Endpoint(EndpointObject),
+    /// A TTemplate is there.
+    Template(TemplateObject),
+    /// A TFrameworkConfig is there.
+    Framework(FrameworkObject),
+    /// The object of that kind and name is gone.
+    Gone(Kind, String),
+    /// The list of that kind is complete: what it did not bring is gone.
+    ListEnds(Kind),
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Taken up, or nothing that matters here.
+    Applied,
+    /// The object can't be used; what was known of it before stays.
+    Skipped {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// Why.
+        error: FieldError,
+    },
+}
+
+/// The only one who changes the index.
+#[derive(Debug)]
+pub struct Writer {
+    index: Index,
+    next: Snapshot,
+    changed: bool,
+    listing: [Option<HashSet<Box<str>>>; Kind::ALL.len()],
+    synced: [bool; Kind::ALL.len()],
+}
+
+impl Writer {
+    /// A writer for an index that nobody else writes.
+    pub fn new(index: Index) -> Self {
+        let next = Snapshot::clone(&index.load());
+        Self { index, next, changed: false, listing: Default::default(), synced: Default::default() }
+    }
+
+    /// Whether every kind was listed completely at least once.
+    pub fn is_synced(&self) -> bool {
+        self.synced.iter().all(|synced| *synced)
+    }
+
+    /// Takes up a change; readers see it from the next [`Writer::publish`] on.
+    pub fn apply(&mut self, change: Change) -> Outcome {
+        let (kind, name, result) = match change {
+            Change::ListBegins(kind) => {
+                self.listing[kind.position()] = Some(HashSet::new());
+                return Outcome::Applied;
+            }
+            Change::ListEnds(kind) => {
+                self.end_list(kind);
+                return Outcome::Applied;
+            }
+            Change::Gone(kind, name) => {
+                self.remove(kind, &name);
+                return Outcome::Applied;
+            }
+            Change::Endpoint(mut object) => {
+                let name = object.metadata.name.take().unwrap_or_default();
+                let read = Server::read(&name, object);
+                let put = read.map(|server| match server {
+                    Some(server) => self.put_server(server),
+                    None => self.remove(Kind::Endpoint, &name),
+                });
+                (Kind::Endpoint, name, put)
+            }
+            Change::Template(mut object) => {
+                let name = object.metadata.name.take().unwrap_or_default();
+                let read = read_template(object);
+                let put = read.map(|template| self.put_template(&name, template));
+                (Kind::Template, name, put)
+            }
+            Change::Framework(mut object) => {
+                let name = object.metadata.name.take().unwrap_or_default();
+                if name != FRAMEWORK_CONFIG {
+                    return Outcome::Applied;
+                }
+                (Kind::Framework, name, UpChain::read(object).map(|chain| self.put_up_chain(chain)))
+            }
+        };
+        // Also what can't be used was listed: it is not gone.
+        if let Some(listed) = &mut self.listing[kind.position()] {
+            listed.insert(name.as_str().into());
+        }
+        match result {
+            Ok(()) => Outcome::Applied,
+            Err(error) => Outcome::Skipped { kind, name, error },
+        }
+    }
+
+    /// Lets readers see all changes that were applied. Says whether there were any.
+    pub fn publish(&mut self) -> bool {
+        if !std::mem::take(&mut self.changed) {
+            return false;
+        }
+        self.next.revision += 1;
+        self.index.0.store(Arc::new(self.next.clone()));
+        true
+    }
+
+    fn put_server(&mut self, server: Server) {
+        let shard = shard_of(&server.name);
+        if self.next.shards[shard].get(&server.name).is_some_and(|known| **known == server) {
+            return;
+        }
+        self.next.totals.add(Totals::of(&server));
+        let shard = Arc::make_mut(&mut self.next.shards[shard]);
+        if let Some(before) = shard.insert(server.name.clone(), Arc::new(server)) {
+            self.next.totals.subtract(Totals::of(&before));
+        }
+        self.changed = true;
+    }
+
+    fn put_template(&mut self, name: &str, template: Template) {
+        if self.next.template(name) != Some(&template) {
+            Arc::make_mut(&mut self.next.templates).insert(name.into(), template);
+            self.changed = true;
+        }
+    }
+
+    fn put_up_chain(&mut self, chain: UpChain) {
+        if *self.next.up_chain != chain {
+            self.next.up_chain = Arc::new(chain);
+            self.changed = true;
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, name: &str) {
+        match kind {
+            Kind::Endpoint => {
+                let shard = &mut self.next.shards[shard_of(name)];
+                if shard.contains_key(name)
+                    && let Some(before) = Arc::make_mut(shard).remove(name)
+                {
+                    self.next.totals.subtract(Totals::of(&before));
+                    self.changed = true;
+                }
+            }
+            Kind::Template => {
+                if self.next.templates.contains_key(name) {
+                    Arc::make_mut(&mut self.next.templates).remove(name);
+                    self.changed = true;
+                }
+            }
+            Kind::Framework if name == FRAMEWORK_CONFIG => self.put_up_chain(UpChain::default()),
+            Kind::Framework => {}
+        }
+    }
+
+    fn end_list(&mut self, kind: Kind) {
+        self.synced[kind.position()] = true;
+        let Some(listed) = self.listing[kind.position()].take() else { return };
+        let gone: Vec<Box<str>> = match kind {
+            Kind::Endpoint => {
+                self.next.shards.iter().flat_map(|shard| shard.keys()).filter(|name| !listed.contains(*name)).cloned().collect()
+            }
+            Kind::Template => self.next.templates.keys().filter(|name| !listed.contains(*name)).cloned().collect(),
+            Kind::Framework if listed.contains(FRAMEWORK_CONFIG) => Vec::new(),
+            Kind::Framework => vec![FRAMEWORK_CONFIG.into()],
+        };
+        for name in gone {
+            self.remove(kind, &name);
+        }
+    }
+}
+
+fn read_template(object: TemplateObject) -> Result<Template, FieldError> {
+    let spec = object.spec.required("spec")?;
+    Ok(Template { parent: spec.parent.required("spec.parent")?.into(), content: spec.content.required("spec.content")?.into() })
+}

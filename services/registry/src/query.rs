@@ -1,0 +1,129 @@
+//! `QueryObj`: the name service of the Tars protocol.
+//!
+//! Station, set and group of the caller are not looked at: all six functions are the same lookup. Requests of version 1 are
+//! answered in place from the index; everything else (other versions, odd arguments, other functions) takes the generated path.
+
+use tars::codec::Decoder;
+use tars::framework::endpoint::EndpointF;
+use tars::framework::query::{QueryF, QueryFDispatch};
+use tars::packet::version;
+use tars::server::{AnswerFuture, Call, Dispatch, Request, Response, ServantError};
+
+use crate::index::{Found, Index};
+use crate::metrics::{Function, Metrics};
+
+/// The servant.
+#[derive(Debug)]
+pub struct QueryObj {
+    index: Index,
+    metrics: Metrics,
+    generated: QueryFDispatch<Lookup>,
+}
+
+impl QueryObj {
+    /// A servant that answers from `index`.
+    pub fn new(index: Index, metrics: Metrics) -> Self {
+        let lookup = Lookup { index: index.clone(), metrics: metrics.clone() };
+        Self { index, metrics, generated: QueryFDispatch(lookup) }
+    }
+}
+
+impl Dispatch for QueryObj {
+    fn answer_now(&self, call: &Call<'_>) -> Option<Response> {
+        if call.version() != version::TARS {
+            return None;
+        }
+        let function = Function::query(call.func())?;
+        let mut arguments = Decoder::new(call.buffer());
+        let kind = arguments.find(1).ok()??;
+        let id = arguments.string(kind).ok()?;
+        if function.has_place() {
+            let kind = arguments.find(2).ok()??;
+            arguments.string_bytes(kind).ok()?;
+        }
+        let snapshot = self.index.load();
+        let found = snapshot.find(&id);
+        self.metrics.looked_up(function, found);
+        tracing::debug!(function = function.name(), id = &*id, peer = %call.peer().addr(), "lookup");
+        let answer = found.answer();
+        Some(Response::ok(match function {
+            Function::ById => answer.active_only(),
+            _ if function.has_place() => answer.both_one_later(),
+            _ => answer.both(),
+        }))
+    }
+
+    fn call(&self, request: Request) -> AnswerFuture<'_> {
+        self.generated.call(request)
+    }
+}
+
+/// The functions as the interface definition has them.
+#[derive(Debug)]
+struct Lookup {
+    index: Index,
+    metrics: Metrics,
+}
+
+type Endpoints = (Vec<EndpointF>, Vec<EndpointF>);
+
+impl Lookup {
+    fn find(&self, function: Function, id: &str) -> Result<Endpoints, ServantError> {
+        let snapshot = self.index.load();
+        let found: Found<'_> = snapshot.find(id);
+        self.metrics.looked_up(function, found);
+        found.answer().endpoints().map_err(ServantError::unknown)
+    }
+
+    fn find_both(&self, function: Function, id: &str) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find(function, id).map(|(active, inactive)| (0, active, inactive))
+    }
+}
+
+impl QueryF for Lookup {
+    async fn find_object_by_id(&self, _: &Request, id: String) -> Result<Vec<EndpointF>, ServantError> {
+        self.find(Function::ById, &id).map(|(active, _)| active)
+    }
+
+    async fn find_object_by_id_4_any(
+        &self,
+        _: &Request,
+        id: String,
+    ) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find_both(Function::Any, &id)
+    }
+
+    async fn find_object_by_id_4_all(
+        &self,
+        _: &Request,
+        id: String,
+    ) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find_both(Function::All, &id)
+    }
+
+    async fn find_object_by_id_in_same_group(
+        &self,
+        _: &Request,
+        id: String,
+    ) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find_both(Function::SameGroup, &id)
+    }
+
+    async fn find_object_by_id_in_same_station(
+        &self,
+        _: &Request,
+        id: String,
+        _station: String,
+    ) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find_both(Function::SameStation, &id)
+    }
+
+    async fn find_object_by_id_in_same_set(
+        &self,
+        _: &Request,
+        id: String,
+        _set: String,
+    ) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {
+        self.find_both(Function::SameSet, &id)
+    }
+}

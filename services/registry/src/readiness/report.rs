@@ -1,0 +1,236 @@
+//! Reports of servers, checked, one at a time per pod, and tried again while the API server is away.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tars::framework::registry::{ServerState, UnknownState};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::{Condition, PodError, Pods, Written};
+use crate::metrics::Metrics;
+
+/// How long the reporting server waits for its answer: less than the 6 s after which its call would fail.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long a report is tried again while the API server is away. A later report of the same pod takes its place.
+const TRY_FOR: Duration = Duration::from_secs(120);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Most reports under way.
+const MOST: usize = 4_096;
+/// Longest name of a pod.
+const LONGEST_NAME: usize = 253;
+/// Longest decimal process id with its sign.
+const LONGEST_PID: usize = 11;
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateReport {
+    pod: String,
+    condition: Condition,
+}
+
+/// Why a report is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReport {
+    /// The name can't be that of a pod.
+    #[error("pod name {0:?} is not valid; it consists of lower-case letters, digits, '-' and '.', at most 253")]
+    PodName(String),
+    /// A state is none.
+    #[error(transparent)]
+    State(#[from] UnknownState),
+    /// The process id is none.
+    #[error("context PID {0:?} is no process id")]
+    Pid(String),
+}
+
+impl StateReport {
+    /// Checks a report as it arrives. `pid` may be empty.
+    pub fn new(pod: String, setting: &str, present: &str, pid: String) -> Result<Self, InvalidReport> {
+        if !is_pod_name(&pod) {
+            return Err(InvalidReport::PodName(pod));
+        }
+        let setting: ServerState = setting.parse()?;
+        let present: ServerState = present.parse()?;
+        let digits = pid.strip_prefix('-').unwrap_or(&pid);
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) || pid.len() > LONGEST_PID || pid == "-" {
+            return Err(InvalidReport::Pid(pid));
+        }
+        let active = setting == ServerState::Active && present == ServerState::Active;
+        Ok(Self { pod, condition: Condition { active, reason: format!("{setting}/{present}/{pid}") } })
+    }
+}
+
+/// Whether a name is a DNS subdomain: it goes into a URL.
+fn is_pod_name(name: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let bytes = name.as_bytes();
+    let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    name.len() <= LONGEST_NAME && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner) && !name.contains("..")
+}
+
+/// Why the state of a server did not reach its pod.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The report is wrong in itself.
+    #[error(transparent)]
+    Invalid(#[from] InvalidReport),
+    /// The pod's condition could not be written.
+    #[error(transparent)]
+    Pod(#[from] PodError),
+    /// A later report of the same pod came first.
+    #[error("a later report of pod {0} took the place of this one")]
+    Superseded(String),
+    /// It is tried again in the background.
+    #[error("the state of pod {0} could not be written yet; it is tried again for {seconds}s", seconds = TRY_FOR.as_secs())]
+    Pending(String),
+    /// Too much is under way.
+    #[error("{MOST} reports are under way already; report again later")]
+    Busy,
+    /// The task that wrote it died.
+    #[error("writing the state of pod {0} failed unexpectedly; see the log")]
+    Died(String),
+}
+
+impl ReportError {
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Pod(PodError::Missing { .. } | PodError::Foreign { .. }) => "not_a_server",
+            Self::Pod(_) | Self::Died(_) => "failed",
+            Self::Superseded(_) => "superseded",
+            Self::Pending(_) => "pending",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// Writes reported states to pods. Clones work together.
+#[derive(Debug, Clone)]
+pub struct Reporter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pods: Pods,
+    metrics: Metrics,
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    room: Arc<Semaphore>,
+}
+
+/// The reports of one pod.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Number of the latest report.
+    latest: AtomicU64,
+    /// Held by the one that is being written.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Reporter {
+    /// A reporter to these pods.
+    pub fn new(pods: Pods, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner { pods, metrics, slots: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }))
+    }
+
+    /// Writes the reported state, and says what became of it, within 5 s.
+    ///
+    /// While the API server is away the report is kept and tried again after this returned [`ReportError::Pending`].
+    pub async fn report(&self, report: StateReport) -> Result<Written, ReportError> {
+        let Ok(room) = Arc::clone(&self.0.room).try_acquire_owned() else {
+            self.0.metrics.reported(ReportError::Busy.outcome());
+            return Err(ReportError::Busy);
+        };
+        let pod = report.pod.clone();
+        let inner = Arc::clone(&self.0);
+        // A task of its own: it outlives a caller that gives up, so that a report which was accepted is not lost.
+        let task = tokio::spawn(async move {
+            let _room = room;
+            inner.write(report).await
+        });
+        match timeout(ANSWER_WITHIN, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_died)) => Err(ReportError::Died(pod)),
+            Err(_elapsed) => {
+                self.0.metrics.reported(ReportError::Pending(String::new()).outcome());
+                Err(ReportError::Pending(pod))
+            }
+        }
+    }
+
+    /// How many pods have reports under way.
+    pub fn under_way(&self) -> usize {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Inner {
+    async fn write(&self, report: StateReport) -> Result<Written, ReportError> {
+        let slot = self.slot(&report.pod);
+        let number = slot.latest.fetch_add(1, SeqCst) + 1;
+        let result = {
+            let _turn = slot.turn.lock().await;
+            self.write_in_turn(&report, || slot.latest.load(SeqCst) == number).await
+        };
+        self.leave(&report.pod, slot);
+        let StateReport { pod, condition: Condition { reason, .. } } = &report;
+        match &result {
+            Ok(Written::Patched) => {
+                self.metrics.reported("patched");
+                tracing::info!(pod, reason, "state reported");
+            }
+            Ok(Written::Unchanged) => self.metrics.reported("unchanged"),
+            Err(error) => {
+                self.metrics.reported(error.outcome());
+                tracing::warn!(pod, reason, %error, "state could not be reported");
+            }
+        }
+        result
+    }
+
+    async fn write_in_turn(&self, report: &StateReport, is_latest: impl Fn() -> bool) -> Result<Written, ReportError> {
+        let end = Instant::now() + TRY_FOR;
+        let mut pauses = pauses();
+        loop {
+            if !is_latest() {
+                return Err(ReportError::Superseded(report.pod.clone()));
+            }
+            let error = match self.pods.set_of_server(&report.pod, &report.condition).await {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            if !error.is_temporary() || Instant::now() + pause > end {
+                return Err(error.into());
+            }
+            tracing::debug!(pod = report.pod, %error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn slot(&self, pod: &str) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(pod.to_owned()).or_default())
+    }
+
+    /// Forgets the slot with the last report that used it.
+    fn leave(&self, pod: &str, slot: Arc<Slot>) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(slot);
+        if slots.get(pod).is_some_and(|slot| Arc::strong_count(slot) == 1) {
+            slots.remove(pod);
+        }
+    }
+}
+
+/// Pauses between attempts: doubling, with jitter so that all pods do not come at once when the API server is back.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}

@@ -1,0 +1,203 @@
+//! Puts the parts together and takes them apart again in the right order.
+//!
+//! ```text
+//! gRPC (health: NOT_SERVING), metrics ─► watches ─► all lists complete ─► Tars sockets ─► health SERVING, own gate open
+//! SIGTERM ─► own gate closed ─► a moment for DNS ─► reconnect notices, drain ─► gRPC and metrics end
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use kube::Client;
+use kube::client::ClientBuilder;
+use tars::endpoint::Endpoint;
+use tars::framework::registry::RegistryDispatch;
+use tars::server::{Adapter, AdapterLimits, BindError, Server};
+use tars_kit::health::Health;
+use tars_proto::registry::v1::DESCRIPTORS;
+use tars_proto::registry::v1::name_service_server::NameServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch as cell;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Config;
+use crate::contact::{ContactLayer, Contacts};
+use crate::grpc::Names;
+use crate::index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer};
+use crate::metrics::{Metrics, Observed};
+use crate::query::QueryObj;
+use crate::readiness::{OwnGate, Pods, Reporter};
+use crate::registry_obj::RegistryObj;
+use crate::watch;
+
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(4);
+const QUEUE_CAPACITY: usize = 10_000;
+const QUERY_CONNECTIONS: usize = 10_000;
+const REGISTRY_CONNECTIONS: usize = 2_048;
+/// Between closing the own gate and the first reconnect notice: endpoints and DNS follow, new clients go elsewhere.
+const LEAD: Duration = Duration::from_secs(1);
+
+/// Health check: every list was read.
+const LISTS: &str = "lists";
+/// Health check: the Tars sockets listen, and the process is not stopping.
+const LISTENERS: &str = "listeners";
+
+/// Why the service ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No cluster, or no way to talk to it.
+    #[error("no access to a cluster; run with a service account or set KUBECONFIG")]
+    Cluster(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A socket that is not Tars.
+    #[error("could not listen on {address} for {what}")]
+    Listen {
+        /// `gRPC` or `metrics`.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A Tars socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Reflection.
+    #[error(transparent)]
+    Descriptors(#[from] tars_kit::grpc::DescriptorError),
+    /// A part that runs as long as the process ended.
+    #[error("{part} ended unexpectedly: {reason}")]
+    Ended {
+        /// Which part.
+        part: &'static str,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Runs the service until `stop` is cancelled.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+    let contacts = Arc::new(Contacts::default());
+    let client = connect(Arc::clone(&contacts)).await?;
+    run_with(config, client, contacts, stop).await
+}
+
+/// Runs the service against the cluster of `client`.
+pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), RunError> {
+    let index = Index::default();
+    let stats = Arc::new(OnceLock::new());
+    let mut registry = tars_kit::metrics::registry("tars_registry", env!("CARGO_PKG_VERSION"));
+    let metrics = Metrics::new(&mut registry);
+    registry.register_collector(Box::new(Observed { index: index.clone(), contacts, server: Arc::clone(&stats) }));
+    let pods = Pods::new(client.clone(), &config.namespace);
+    let gate = OwnGate::new(pods.clone(), config.pod_name.clone());
+    let health = Health::new(&[LISTS, LISTENERS]).await;
+    let (synced_sender, mut synced) = cell::channel(false);
+
+    // What outlives the Tars servants has a token of its own.
+    let last = CancellationToken::new();
+    let mut parts: JoinSet<(&'static str, Result<(), String>)> = JoinSet::new();
+    let names = NameServiceServer::new(Names::new(index.clone(), metrics.clone(), synced.clone()));
+    let routes = tars_kit::grpc::routes(&health, &[DESCRIPTORS])?.add_service(names);
+    let grpc = listen("gRPC", config.grpc_listen).await?;
+    let scraped = listen("metrics", config.metrics_listen).await?;
+    spawn(&mut parts, "gRPC server", tars_kit::grpc::serve(grpc, routes, last.clone()));
+    spawn(&mut parts, "metrics server", tars_kit::metrics::serve(scraped, Arc::new(registry), last.clone()));
+    let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
+    spawn(&mut parts, "watches", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
+
+    gate.starting().await;
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        ended = parts.join_next() => return Err(ended_early(ended)),
+        _ = synced.wait_for(|synced| *synced) => {}
+    }
+    let totals = index.load().totals();
+    tracing::info!(servers = totals.servers, servants = totals.servants, active = totals.active, "lists are complete");
+    health.set(LISTS, true).await;
+
+    let reporter = Reporter::new(pods, metrics.clone());
+    let server = bind(config.query_listen, config.registry_listen, &index, reporter, &metrics).await?;
+    // Set once, here.
+    let _ = stats.set(server.stats());
+    let draining = CancellationToken::new();
+    let serving = tokio::spawn(server.serve(draining.clone()));
+    health.set(LISTENERS, true).await;
+
+    let keeper = {
+        let (gate, stop) = (gate.clone(), stop.clone());
+        tokio::spawn(async move { gate.serving(stop).await })
+    };
+    let failure = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = parts.join_next() => Some(ended_early(ended)),
+    };
+    stop.cancel();
+    health.set(LISTENERS, false).await;
+    // The keeper must not open the gate again behind us.
+    let _ = keeper.await;
+    gate.stopping().await;
+    tokio::time::sleep(LEAD).await;
+    draining.cancel();
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the Tars server failed while it drained");
+    }
+    last.cancel();
+    failure.map_or(Ok(()), Err)
+}
+
+/// A client whose answers tell how old the state in memory is.
+async fn connect(contacts: Arc<Contacts>) -> Result<Client, RunError> {
+    let config = kube::Config::infer().await.map_err(|error| RunError::Cluster(error.into()))?;
+    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Cluster(error.into()))?;
+    Ok(builder.with_layer(&ContactLayer(contacts)).build())
+}
+
+async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { what, address, source })
+}
+
+/// Name of the adapter of `QueryObj`.
+pub const QUERY_ADAPTER: &str = "QueryAdapter";
+/// Name of the adapter of `RegistryObj`.
+pub const REGISTRY_ADAPTER: &str = "RegistryAdapter";
+
+/// Listens for both Tars servants.
+pub async fn bind(
+    query_listen: SocketAddr,
+    registry_listen: SocketAddr,
+    index: &Index,
+    reporter: Reporter,
+    metrics: &Metrics,
+) -> Result<Server, BindError> {
+    let query = QueryObj::new(index.clone(), metrics.clone());
+    let registry = RegistryDispatch(RegistryObj::new(index.clone(), reporter, metrics.clone()));
+    let limits = AdapterLimits { queue_capacity: QUEUE_CAPACITY, queue_timeout: QUEUE_TIMEOUT, ..AdapterLimits::default() };
+    let adapter = |name: &str, address: SocketAddr, connections| {
+        let endpoint = Endpoint::tcp(address.ip().to_string(), address.port());
+        Adapter::new(name, endpoint).limits(AdapterLimits { connections, ..limits })
+    };
+    Server::builder()
+        .adapter(adapter(QUERY_ADAPTER, query_listen, QUERY_CONNECTIONS).servant(QUERY_OBJECT, Arc::new(query)))
+        .adapter(adapter(REGISTRY_ADAPTER, registry_listen, REGISTRY_CONNECTIONS).servant(REGISTRY_OBJECT, Arc::new(registry)))
+        .bind()
+        .await
+}
+
+fn spawn<E: std::fmt::Display + 'static>(
+    parts: &mut JoinSet<(&'static str, Result<(), String>)>,
+    part: &'static str,
+    future: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
+    parts.spawn(async move { (part, future.await.map_err(|error| error.to_string())) });
+}
+
+fn ended_early(ended: Option<Result<(&'static str, Result<(), String>), tokio::task::JoinError>>) -> RunError {
+    match ended {
+        Some(Ok((part, result))) => RunError::Ended { part, reason: result.err().unwrap_or_else(|| "no reason given".into()) },
+        Some(Err(error)) => RunError::Ended { part: "a part of the service", reason: error.to_string() },
+        None => RunError::Ended { part: "every part of the service", reason: "nothing was started".into() },
+    }
+}
