@@ -1,4 +1,5 @@
 //! The wire as others see it: golden vectors in both directions, hostile input, servers and clients over real sockets.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 mod calls;
 mod decode_only;

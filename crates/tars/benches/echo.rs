@@ -1,0 +1,283 @@
+//! Calls per second of echo servers: ours with a task per call, ours answering at once, and TarsGo's when `TARSGO_ECHO` names the
+//! program of `examples/echo-go`. Same machine, same load generator, in turns; `integration/bench/tars.sh` runs it with both.
+//!
+//! `cargo bench -p tars --bench echo`
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tars::codec::{Decoder, to_bytes};
+use tars::endpoint::Endpoint;
+use tars::packet::{LENGTH_SIZE, RequestPacket, ResponsePacket, frame_length};
+use tars::server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How long each server is called in each shape, and how long before counting starts.
+const TIME: Duration = Duration::from_secs(3);
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Connections, and calls under way on each.
+const SHAPES: [(usize, usize); 3] = [(8, 32), (64, 1), (1, 1)];
+/// Clock ticks per second in `/proc/PID/stat`; the same on all Linux platforms.
+const TICKS: f64 = 100.0;
+
+/// `string echo(string message)` by interface: each call in its own task.
+#[tars::interface]
+trait Echo {
+    /// Gives back what it got.
+    async fn echo(&self, message: String) -> String;
+}
+
+struct Servant;
+
+impl Echo for Servant {
+    async fn echo(&self, _: &Request, message: String) -> std::result::Result<String, ServantError> {
+        Ok(message)
+    }
+}
+
+/// The same, answered on the connection's task.
+struct AtOnce;
+
+impl Dispatch for AtOnce {
+    fn answer_now(&self, call: &Call<'_>) -> Option<Response> {
+        let message: String = Decoder::new(call.buffer()).require(1).ok()?;
+        Some(Response::ok(to_bytes(0, &message)))
+    }
+
+    fn call(&self, request: Request) -> AnswerFuture<'_> {
+        Box::pin(async move { ServantError::no_function(&request.func).into() })
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    if let [_, serve, mode, port] = arguments.as_slice()
+        && serve == "serve"
+    {
+        return runtime.block_on(serve_echo(mode, port.parse()?));
+    }
+    let mut targets = vec![Target::ours("ours, task per call", "task")?, Target::ours("ours, at once", "now")?];
+    if let Ok(program) = std::env::var("TARSGO_ECHO") {
+        targets.insert(0, Target::tarsgo(&program)?);
+    } else {
+        println!("TARSGO_ECHO is not set: no peer to compare with");
+    }
+    println!(
+        "{:<22} {:<10} {:>10} {:>9} {:>12} {:>9} {:>9}",
+        "server", "shape", "calls/s", "ratio", "CPU us/call", "p50 us", "p99 us"
+    );
+    for (connections, pipelined) in SHAPES {
+        let mut peer = None;
+        for target in &targets {
+            let figures = runtime.block_on(load(target, connections, pipelined))?;
+            let peer = *peer.get_or_insert(figures.rate);
+            println!(
+                "{:<22} {:<10} {:>10.0} {:>8.2}x {:>12.2} {:>9.0} {:>9.0}",
+                target.name,
+                format!("{connections} x {pipelined}"),
+                figures.rate,
+                figures.rate / peer,
+                figures.cpu,
+                figures.percentile(50),
+                figures.percentile(99)
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn serve_echo(mode: &str, port: u16) -> Result<()> {
+    let dispatch: Arc<dyn Dispatch> = if mode == "now" { Arc::new(AtOnce) } else { Arc::new(EchoDispatch(Servant)) };
+    let adapter = Adapter::new("EchoAdapter", Endpoint::tcp("127.0.0.1", port)).servant("Bench.Echo.EchoObj", dispatch);
+    Server::builder().adapter(adapter).bind().await?.serve(CancellationToken::new()).await;
+    Ok(())
+}
+
+/// A server in a process of its own.
+struct Target {
+    name: &'static str,
+    object: &'static str,
+    addr: SocketAddr,
+    process: Child,
+    _files: Option<tempfile::TempDir>,
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Target {
+    fn ours(name: &'static str, mode: &str) -> Result<Self> {
+        let addr = free_address()?;
+        let process = Command::new(std::env::current_exe()?).args(["serve", mode, &addr.port().to_string()]).spawn()?;
+        Ok(Self { name, object: "Bench.Echo.EchoObj", addr, process, _files: None })
+    }
+
+    fn tarsgo(program: &str) -> Result<Self> {
+        let (addr, files) = (free_address()?, tempfile::tempdir()?);
+        let path = files.path().display();
+        let config = format!(
+            "<tars>\n<application>\n<server>\napp=Bench\nserver=Echo\nlocalip=127.0.0.1\nbasepath={path}/\ndatapath={path}/\n\
+             logpath={path}/\nlogLevel=ERROR\n<Bench.Echo.EchoObjAdapter>\nendpoint=tcp -h 127.0.0.1 -p {} -t 60000\n\
+             servant=Bench.Echo.EchoObj\nallow\nmaxconns=10000\nthreads=2\nqueuecap=10000\nqueuetimeout=60000\nprotocol=tars\n\
+             </Bench.Echo.EchoObjAdapter>\n</server>\n<client>\n</client>\n</application>\n</tars>\n",
+            addr.port()
+        );
+        let file = files.path().join("echo.conf");
+        std::fs::write(&file, config)?;
+        let process = Command::new(program)
+            .arg(format!("--config={}", file.display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { name: "TarsGo", object: "Bench.Echo.EchoObj", addr, process, _files: Some(files) })
+    }
+
+    async fn connect(&self) -> Result<TcpStream> {
+        let give_up = Instant::now() + Duration::from_secs(10);
+        loop {
+            match TcpStream::connect(self.addr).await {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Err(error) if Instant::now() > give_up => return Err(format!("{}: {error}", self.name).into()),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// CPU time of the process in seconds.
+    fn cpu(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+        // utime and stime, counted from the field behind the name.
+        Ok((ticks(11) + ticks(12)) / TICKS)
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+struct Figures {
+    rate: f64,
+    cpu: f64,
+    latencies: Vec<f64>,
+}
+
+impl Figures {
+    fn percentile(&self, percent: usize) -> f64 {
+        let index = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
+        self.latencies.get(index).copied().unwrap_or(f64::NAN)
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    counting: AtomicBool,
+    stop: AtomicBool,
+    calls: AtomicU64,
+}
+
+async fn load(target: &Target, connections: usize, pipelined: usize) -> Result<Figures> {
+    let shared = Arc::new(Shared::default());
+    let mut tasks = Vec::new();
+    for _ in 0..connections {
+        let stream = target.connect().await?;
+        tasks.push(tokio::spawn(call(stream, target.object, pipelined, Arc::clone(&shared))));
+    }
+    tokio::time::sleep(WARM_UP).await;
+    let (start, cpu) = (Instant::now(), target.cpu()?);
+    shared.counting.store(true, Relaxed);
+    tokio::time::sleep(TIME).await;
+    shared.counting.store(false, Relaxed);
+    let (elapsed, cpu) = (start.elapsed(), target.cpu()? - cpu);
+    shared.stop.store(true, Relaxed);
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await??);
+    }
+    latencies.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
+    let calls = shared.calls.load(Relaxed) as f64;
+    Ok(Figures { rate: calls / elapsed.as_secs_f64(), cpu: cpu * 1e6 / calls, latencies })
+}
+
+/// Keeps `pipelined` calls under way on one connection; gives the latencies of batches in microseconds.
+async fn call(mut stream: TcpStream, object: &str, pipelined: usize, shared: Arc<Shared>) -> Result<Vec<f64>> {
+    let message = "x".repeat(64);
+    let mut frames = Vec::new();
+    for id in 1..=pipelined {
+        let request = RequestPacket {
+            request_id: i32::try_from(id)?,
+            servant: object.to_owned(),
+            func: "echo".to_owned(),
+            buffer: to_bytes(1, &message),
+            timeout: 3_000,
+            ..RequestPacket::default()
+        };
+        frames.push(request.to_frame()?);
+    }
+    // One call first, looked at closely; afterwards frames are counted.
+    stream.write_all(&frames[0]).await?;
+    let mut input = BytesMut::new();
+    let first = read_frame(&mut stream, &mut input).await?;
+    let packet = ResponsePacket::read(&first.slice(LENGTH_SIZE..))?;
+    if packet.ret != 0 || tars::codec::from_bytes::<String>(0, &packet.buffer)? != message {
+        return Err(format!("wrong answer: {packet:?}").into());
+    }
+
+    let mut latencies = Vec::new();
+    let mut out = BytesMut::from(&frames.concat()[..]);
+    let mut next = 0;
+    while !shared.stop.load(Relaxed) {
+        let sent = Instant::now();
+        stream.write_all_buf(&mut out).await?;
+        let mut answered = 0;
+        while answered == 0 {
+            input.reserve(16 * 1024);
+            if stream.read_buf(&mut input).await? == 0 {
+                return Err("the server closed the connection".into());
+            }
+            while let Some(len) = frame_length(&input, 1 << 20)?.filter(|len| *len <= input.len()) {
+                input.advance(len);
+                answered += 1;
+            }
+        }
+        if shared.counting.load(Relaxed) {
+            shared.calls.fetch_add(answered, Relaxed);
+            latencies.push(sent.elapsed().as_secs_f64() * 1e6);
+        }
+        for _ in 0..answered {
+            out.extend_from_slice(&frames[next]);
+            next = (next + 1) % frames.len();
+        }
+    }
+    Ok(latencies)
+}
+
+async fn read_frame(stream: &mut TcpStream, input: &mut BytesMut) -> Result<Bytes> {
+    loop {
+        if let Some(len) = frame_length(input, 1 << 20)?.filter(|len| *len <= input.len()) {
+            return Ok(input.split_to(len).freeze());
+        }
+        if stream.read_buf(input).await? == 0 {
+            return Err("the server closed the connection".into());
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Any bytes, read as anything: no panic, and what is read stays the same when it is written and read again.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use tars::codec::{Decode, Encode, from_bytes, to_bytes};
+use tars::framework::endpoint::{EndpointF, ObjectItem};
+use tars::framework::registry::ServerDescriptor;
+use tars::framework::stat::{StatMicMsgBody, StatMicMsgHead};
+use tars::packet::tup::UniAttribute;
+use tars::packet::{DEFAULT_MAX_FRAME, RequestPacket, RequestView, ResponsePacket, frame_length};
+
+fn stable<T: Decode + Encode>(input: &[u8]) {
+    if let Ok(value) = from_bytes::<T>(0, input) {
+        let written = to_bytes(0, &value);
+        let again = from_bytes::<T>(0, &written).map(|value| to_bytes(0, &value));
+        assert_eq!(again, Ok(written));
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    stable::<ObjectItem>(input);
+    stable::<Vec<EndpointF>>(input);
+    stable::<ServerDescriptor>(input);
+    stable::<BTreeMap<StatMicMsgHead, StatMicMsgBody>>(input);
+    stable::<Vec<i8>>(input);
+    let _ = frame_length(input, DEFAULT_MAX_FRAME);
+    let shared = Bytes::copy_from_slice(input);
+    let seen = RequestView::read(input);
+    assert_eq!(seen.is_ok(), RequestPacket::read(&shared).is_ok());
+    if let Ok(packet) = ResponsePacket::read(&shared) {
+        let frame = packet.to_frame().expect("smaller than its input allows");
+        assert_eq!(ResponsePacket::read(&frame.slice(4..)), Ok(packet));
+    }
+    for version in [2, 3] {
+        let _ = UniAttribute::read(version, &shared);
+    }
+});

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The Tars wire: codec in MB/s and allocations, and calls per second of an echo server beside TarsGo's in the same run.
+source "$(dirname "$0")/../lib/common.sh"
+
+need cargo 'install Rust 1.95 (https://rustup.rs)'
+need go 'install Go (https://go.dev/dl)'
+TARSGO_ECHO=$ROOT/target/bench/echo-go
+export TARSGO_ECHO
+phase 'build the TarsGo echo server' go -C examples/echo-go build -o "$TARSGO_ECHO" .
+phase 'build the benchmarks' cargo bench --quiet --locked -p tars --benches --no-run
+phase 'codec' cargo bench --quiet --locked -p tars --bench codec
+phase 'echo servers' cargo bench --quiet --locked -p tars --bench echo
