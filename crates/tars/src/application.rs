@@ -115,7 +115,11 @@ pub struct Application {
 impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let servants: Vec<_> = self.servants.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Application").field("app", &self.app).field("server", &self.server).field("servants", &servants).finish()
+        f.debug_struct("Application")
+            .field("app", &self.app)
+            .field("server", &self.server)
+            .field("servants", &servants)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A server as a node runs it: rendered configuration in, heartbeats and orderly end out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn silence_is_one_alarm() {
         let start = Instant::now();
-        let mut observer = Observer::new(Duration::from_secs(60), start);
+        let mut observer = Observer::new(Duration::from_mins(1), start);
         observer.patrol(start);
         observer.hear(start, alive("AdminAdapter"));
         let at = |seconds| start + Duration::from_secs(seconds);

@@ -14,11 +14,8 @@ use jiff::tz::TimeZone;
 /// Without root `/etc/hosts` can't be written; [`bind_host`] then avoids the names.
 pub fn add_hosts(hosts: &Path, pod_ip: &str, names: [&str; 2]) -> io::Result<()> {
     let present = fs::read_to_string(hosts)?;
-    let missing: String = names
-        .iter()
-        .filter(|name| !names_of(&present).any(|known| known == **name))
-        .map(|name| format!("{pod_ip} {name}\n"))
-        .collect();
+    let missing = names.iter().filter(|name| !names_of(&present).any(|known| known == **name));
+    let missing = missing.fold(String::new(), |lines, name| lines + pod_ip + " " + name + "\n");
     if missing.is_empty() { Ok(()) } else { OpenOptions::new().append(true).open(hosts)?.write_all(missing.as_bytes()) }
 }
 

@@ -24,8 +24,7 @@ pub fn command(setup: &Setup, argv: &str, additions: &Additions) -> Command {
     command
 }
 
-/// Starts `command` and forgets it: [`reap`] tells when it ends.
-#[expect(clippy::zombie_processes, reason = "all children are reaped together by `reap`, also those that were adopted")]
+/// Starts `command` and forgets it: [`reap`] takes note of the end of all children together, also of adopted ones.
 pub fn spawn(mut command: Command) -> io::Result<i32> {
     let child = command.spawn()?;
     i32::try_from(child.id()).map_err(io::Error::other)

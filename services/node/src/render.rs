@@ -261,7 +261,7 @@ mod tests {
 "
         );
         assert_eq!(rendered.watch.adapters, ["Test.HelloServer.HelloObjAdapter", "AdminAdapter"]);
-        assert_eq!(rendered.watch.timeout, Duration::from_secs(60));
+        assert_eq!(rendered.watch.timeout, Duration::from_mins(1));
         assert_eq!(rendered.admin, "tcp -h 127.0.0.1 -p 1000 -t 3000");
     }
 
@@ -282,7 +282,7 @@ mod tests {
         for text in ["", "0", "-3", "soon"] {
             let profile = format!("<tars>\n<application>\n<server>\nhearttimeout={text}\n</server>\n</application>\n</tars>");
             let rendered = render(&setup("cpp"), &place(), &descriptor(&profile)).unwrap();
-            assert_eq!(rendered.watch.timeout, Duration::from_secs(60), "{text}");
+            assert_eq!(rendered.watch.timeout, Duration::from_mins(1), "{text}");
         }
     }
 

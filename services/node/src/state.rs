@@ -23,7 +23,7 @@ mod tests;
 /// Least time between two launches of the process, unless an operator asks for one.
 const LAUNCH_GAP: Duration = Duration::from_secs(30);
 /// The state is reported this often even when nothing changes.
-pub const REPORT_EVERY: Duration = Duration::from_secs(420);
+pub const REPORT_EVERY: Duration = Duration::from_mins(7);
 /// A process that was asked to stop gets this long before SIGKILL.
 const KILL_AFTER: Duration = Duration::from_secs(10);
 /// A process that survives SIGKILL this long takes the whole container with it.
@@ -208,7 +208,7 @@ impl Machine {
             not_before: None,
             last_alarm: String::new(),
             beats: BTreeMap::new(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             next_report: now,
         }
     }
@@ -231,7 +231,7 @@ impl Machine {
             Event::Prepared(outcome) => self.prepared(now, outcome, &mut actions),
             Event::Spawned(outcome) => self.spawned(now, outcome, &mut actions),
             Event::Exited { pid, exit, successor } if self.process == Some(pid) => {
-                self.exited(now, exit, successor, &mut actions)
+                self.exited(now, exit, successor, &mut actions);
             }
             // An orphan that this process reaps as the first of its container.
             Event::Exited { .. } => {}
@@ -283,14 +283,16 @@ impl Machine {
                 self.target = Target::Restart;
                 self.stop(now, actions);
             }
-            Liveness::Process if self.present == ServerState::Activating => {
-                if self.launched.is_none_or(|launched| now >= launched + SETTLED_AFTER) {
-                    self.present = ServerState::Active;
-                    actions.push(self.report());
-                }
+            Liveness::Process if self.present == ServerState::Activating && self.settled(now) => {
+                self.present = ServerState::Active;
+                actions.push(self.report());
             }
             _ => {}
         }
+    }
+
+    fn settled(&self, now: Instant) -> bool {
+        self.launched.is_none_or(|launched| now >= launched + SETTLED_AFTER)
     }
 
     fn launch(&mut self, now: Instant, actions: &mut Vec<Action>) {

@@ -67,7 +67,7 @@ pub async fn run(context: Context) -> Result<u8, SupervisorError> {
     let stop = CancellationToken::new();
     let _stopped = stop.clone().drop_guard();
     let (told, mut hears) = mpsc::channel(QUEUE);
-    let (notes, mut noted) = mpsc::channel(16);
+    let (notes, mut answers) = mpsc::channel(16);
     let (admin, admin_seen) = watch::channel(None);
 
     let heartbeats = listen_for_heartbeats(&context, told.clone(), &stop).await?;
@@ -90,7 +90,7 @@ pub async fn run(context: Context) -> Result<u8, SupervisorError> {
                 Heard::Child => {}
                 Heard::ForServer(signal) => supervisor.forward(signal),
             },
-            Some(note) = noted.recv() => events.extend(supervisor.note(note)),
+            Some(note) = answers.recv() => events.extend(supervisor.note(note)),
             _ = rounds.tick() => {
                 // Heartbeats that wait were sent in time, also when this process was not running for a while.
                 while let Ok(told) = hears.try_recv() {

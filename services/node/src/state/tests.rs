@@ -49,7 +49,7 @@ impl Story {
 }
 
 fn prepared() -> Event {
-    Event::Prepared(Ok(Watch { adapters: vec![ADMIN.to_owned(), ECHO.to_owned()], timeout: Duration::from_secs(60) }))
+    Event::Prepared(Ok(Watch { adapters: vec![ADMIN.to_owned(), ECHO.to_owned()], timeout: Duration::from_mins(1) }))
 }
 
 fn report(setting: Setting, present: ServerState, pid: i32) -> Action {
