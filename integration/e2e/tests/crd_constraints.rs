@@ -5,12 +5,14 @@
 //! does not know. `status` is no subresource: the API server would drop it on creation, unchecked. Objects are only tried
 //! (server-side dry run), none is stored.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
+
 use std::collections::BTreeMap;
 
 use e2e::{Space, client, eventually};
 use futures::{StreamExt, stream};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use tars_common::crd::cases::{self, Case, Verdict};
@@ -156,7 +158,7 @@ fn contains(whole: &Value, part: &Value) -> bool {
 
 /// A definition is established a moment before its objects can be made.
 async fn ready(api: &Api<DynamicObject>, kind: &str) {
-    eventually(&format!("{kind} to be there"), async || api.list(&Default::default()).await.ok()).await;
+    eventually(&format!("{kind} to be there"), async || api.list(&ListParams::default()).await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

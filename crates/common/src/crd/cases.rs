@@ -54,7 +54,7 @@ pub fn all(table: &Table) -> Vec<Case> {
     let mut cases = Vec::new();
     for ((kind, version), rules) in &table.kinds {
         for (path, rule) in rules {
-            Cases { table, rules, kind, version: *version, path, rule, cases: &mut cases }.of_rule();
+            Cases { table, rules, kind, version: *version, path, rule, found: &mut cases }.of_rule();
         }
     }
     cases
@@ -68,7 +68,7 @@ struct Cases<'a> {
     version: Version,
     path: &'a str,
     rule: &'a Rule,
-    cases: &'a mut Vec<Case>,
+    found: &'a mut Vec<Case>,
 }
 
 impl Cases<'_> {
@@ -127,7 +127,9 @@ impl Cases<'_> {
         let words = words(constraints);
         if !words.is_empty() {
             let rule = format!("{prefix}enum {}", argument(constraints, "enum").unwrap_or_default());
-            words.iter().for_each(|word| self.good(&rule, place, json!(word)));
+            for word in &words {
+                self.good(&rule, place, json!(word));
+            }
             self.bad(&rule, place, json!("no-such-word"));
         }
         // Every pattern of a field with limits admits a text of nothing but `a`.
@@ -204,7 +206,7 @@ impl Cases<'_> {
     fn add(&mut self, rule: &str, place: &str, special: Special, verdict: Verdict) {
         let object = self.object(place, special);
         let (kind, path) = (self.kind.to_owned(), self.path.to_owned());
-        self.cases.push(Case { kind, version: self.version, path, rule: rule.to_owned(), object, verdict });
+        self.found.push(Case { kind, version: self.version, path, rule: rule.to_owned(), object, verdict });
     }
 
     fn object(&self, place: &str, special: Special) -> Value {

@@ -102,7 +102,7 @@ fn without_markers(text: &str) -> String {
                 let key = line[..start].trim_end_matches(['"', '\'']);
                 // The marker's quotes may have been doubled by YAML's quoting.
                 let action = line[start + OPEN.len()..end].replace("''", "'").replace('\'', "\"");
-                lines.push_str(&format!("{key}{{{{ {action} }}}}"));
+                lines.extend([key, "{{ ", &action, " }}"]);
             }
             _ => lines.push_str(line),
         }

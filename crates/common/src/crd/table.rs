@@ -125,19 +125,19 @@ impl Table {
                 default: field.default.as_ref().map(|default| default.0.to_string()).unwrap_or_default(),
                 constraints: self.constraints(field),
             };
-            rules.insert(path.clone(), rule);
-            self.describe_below(field, path, rules);
+            self.describe_below(field, &path, rules);
+            rules.insert(path, rule);
         }
     }
 
     /// Descends through lists and maps to the fields of objects.
-    fn describe_below(&self, field: &JSONSchemaProps, path: String, rules: &mut Rules) {
+    fn describe_below(&self, field: &JSONSchemaProps, path: &str, rules: &mut Rules) {
         if let Some(items) = items(field) {
-            self.describe_below(items, format!("{path}[]"), rules);
+            self.describe_below(items, &format!("{path}[]"), rules);
         } else if let Some(values) = values(field) {
-            self.describe_below(values, format!("{path}{{}}"), rules);
+            self.describe_below(values, &format!("{path}{{}}"), rules);
         } else {
-            self.describe_fields(field, &path, rules);
+            self.describe_fields(field, path, rules);
         }
     }
 

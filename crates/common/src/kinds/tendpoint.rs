@@ -101,7 +101,7 @@ pub struct TEndpointNormal {
 }
 
 /// Copy of a servant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointServant {
@@ -131,8 +131,14 @@ pub struct TEndpointServant {
     pub is_tcp: bool,
 }
 
+impl Default for TEndpointServant {
+    fn default() -> Self {
+        Self { name: String::new(), port: 0, thread: 0, capacity: 0, connection: 0, timeout: 0, is_tars: true, is_tcp: true }
+    }
+}
+
 /// Copy of a port.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointPort {
@@ -145,6 +151,12 @@ pub struct TEndpointPort {
     /// True for TCP, false for UDP.
     #[serde(default = "yes")]
     pub is_tcp: bool,
+}
+
+impl Default for TEndpointPort {
+    fn default() -> Self {
+        Self { name: String::new(), port: 0, is_tcp: true }
+    }
 }
 
 /// Copy of a port published on nodes.

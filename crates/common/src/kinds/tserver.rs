@@ -37,3 +37,6 @@ pub use source::{
 };
 pub use status::TServerStatus;
 pub use tars::{TServerNormal, TServerPort, TServerServant, TServerTars};
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,6 @@ impl From<&EnvVarSource> for core::EnvVarSource {
                 key: selector.key.clone(),
                 optional: Some(selector.optional),
             }),
-            ..Self::default()
         }
     }
 }

@@ -1,0 +1,143 @@
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use kube::Resource;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::v1beta3::{Mount, TServer, TServerK8s, TServerSpec};
+
+fn server(yaml: &str) -> TServer {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// The smallest manifest of the specification reads as the API server would fill it in.
+#[test]
+fn smallest_tars_server() {
+    let server = server(
+        "
+        apiVersion: k8s.tars.io/v1beta3
+        kind: TServer
+        metadata: {name: demo-helloserver, namespace: ns}
+        spec:
+          app: Demo
+          server: HelloServer
+          subType: tars
+          tars: {template: tars.cpp, servants: [{name: HelloObj, port: 9999}]}
+          k8s: {replicas: 1}
+        ",
+    );
+    let spec = &server.spec;
+    assert_eq!((spec.important, spec.sub_type, spec.k8s.replicas), (3, SubType::Tars, Some(1)));
+    let wanted = TServerServant { name: "HelloObj".to_owned(), port: 9999, ..TServerServant::default() };
+    assert_eq!(spec.tars.as_ref().unwrap().servants, [wanted]);
+    assert_eq!(spec.k8s, TServerK8s { replicas: Some(1), ..TServerK8s::default() });
+    assert_eq!(
+        (TServer::api_version(&()), TServer::url_path(&(), Some("ns"))),
+        ("k8s.tars.io/v1beta3".into(), "/apis/k8s.tars.io/v1beta3/namespaces/ns/tservers".to_owned())
+    );
+}
+
+#[test]
+fn smallest_normal_server() {
+    let server = server(
+        "
+        apiVersion: k8s.tars.io/v1beta3
+        kind: TServer
+        metadata: {name: demo-web, namespace: ns}
+        spec:
+          app: Demo
+          server: Web
+          subType: normal
+          normal: {ports: [{name: http, port: 80}]}
+          k8s: {replicas: 1}
+          release: {id: v1, image: 'registry.example/web:v1'}
+        ",
+    );
+    assert!(server.spec.normal.as_ref().unwrap().ports[0].is_tcp);
+    assert_eq!(server.spec.release.as_ref().unwrap().node_image, None);
+}
+
+/// `Default` is what decoding fills in.
+#[test]
+fn defaults_are_those_of_decoding() {
+    assert_eq!(serde_json::from_value::<TServerK8s>(json!({})).unwrap(), TServerK8s::default());
+    assert_eq!(serde_json::from_value::<TLocalVolume>(json!({})).unwrap(), TLocalVolume::default());
+    let spec = json!({"app": "", "server": "", "subType": "tars"});
+    assert_eq!(serde_json::from_value::<TServerSpec>(spec).unwrap(), TServerSpec::default());
+    let tars = json!({"template": ""});
+    assert_eq!(serde_json::from_value::<TServerTars>(tars).unwrap(), TServerTars::default());
+    let servant = json!({"name": "", "port": 0});
+    assert_eq!(serde_json::from_value::<TServerServant>(servant).unwrap(), TServerServant::default());
+}
+
+#[test]
+fn rolling_parameters_are_dropped_for_on_delete() {
+    let strategy = |value: Value| serde_json::from_value::<UpdateStrategy>(value).unwrap();
+    let deleted = strategy(json!({"type": "OnDelete", "rollingUpdate": {"partition": 0}}));
+    assert_eq!(deleted.effective_rolling_update(), None);
+    let rolling = strategy(json!({"rollingUpdate": {"partition": 2}}));
+    assert_eq!(rolling.effective_rolling_update(), Some(&RollingUpdate { partition: 2 }));
+}
+
+/// What people write in a TServer means the same in a pod: shapes are those of core Kubernetes.
+#[test]
+fn core_types_have_the_same_fields() {
+    let env = json!({"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "tls.crt"}}});
+    let own: EnvVar = serde_json::from_value(env).unwrap();
+    let wanted = json!({"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "tls.crt", "optional": true}}});
+    assert_eq!(serde_json::to_value(core::EnvVar::from(&own)).unwrap(), wanted);
+
+    let from = json!({"prefix": "P_", "configMapRef": {"name": "c", "optional": false}});
+    let own: EnvFromSource = serde_json::from_value(from.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::EnvFromSource::from(&own)).unwrap(), from);
+
+    let resources = json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "100m"}});
+    let own: ComputeResources = serde_json::from_value(resources.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::ResourceRequirements::from(&own)).unwrap(), resources);
+
+    let rule = json!({"key": "zone", "operator": "In", "values": ["a"]});
+    let own: NodeSelectorRule = serde_json::from_value(rule.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::NodeSelectorRequirement::from(&own)).unwrap(), rule);
+
+    let mount = json!({"name": "m", "mountPath": "/m", "subPathExpr": "$(PodName)", "mountPropagation": "Bidirectional", "readOnly": true});
+    let own: Mount = serde_json::from_value(mount.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::VolumeMount::from(&own)).unwrap(), mount);
+}
+
+#[test]
+fn sources_become_volumes() {
+    let volume = |source: Value| {
+        let source: MountSource = serde_json::from_value(source).unwrap();
+        serde_json::to_value(source.to_volume("m")).unwrap()
+    };
+    let file = json!({"key": "a", "path": "b", "mode": 420});
+    let map = json!({"name": "c", "items": [file], "defaultMode": 420, "optional": true});
+    assert_eq!(
+        volume(json!({"configMap": {"name": "c", "items": [{"key": "a", "path": "b"}]}})),
+        json!({"name": "m", "configMap": map})
+    );
+    let secret = json!({"secretName": "s", "defaultMode": 256, "optional": true});
+    assert_eq!(volume(json!({"secret": {"secretName": "s", "defaultMode": 256}})), json!({"name": "m", "secret": secret}));
+    assert_eq!(volume(json!({"hostPath": {"path": "/d", "type": ""}})), json!({"name": "m", "hostPath": {"path": "/d"}}));
+    let scratch = json!({"medium": "Memory", "sizeLimit": 5});
+    assert_eq!(volume(json!({"emptyDir": scratch})), json!({"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "5"}}));
+    let claim = json!({"claimName": "c", "readOnly": true});
+    assert_eq!(volume(json!({"persistentVolumeClaim": claim})), json!({"name": "m", "persistentVolumeClaim": claim}));
+    assert_eq!(volume(json!({"tLocalVolume": {}})), Value::Null);
+    assert_eq!(volume(json!({})), Value::Null);
+}
+
+#[test]
+fn claim_templates_become_claims() {
+    let spec = json!({
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "fast",
+        "volumeMode": "Filesystem",
+        "resources": {"requests": {"storage": "1Gi"}, "limits": {"storage": "2Gi"}},
+        "selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "Exists"}]},
+    });
+    let own: ClaimSpec = serde_json::from_value(spec.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::PersistentVolumeClaimSpec::from(&own)).unwrap(), spec);
+    let labelled: ClaimMetadata = serde_json::from_value(json!({"labels": {"a": "b"}})).unwrap();
+    assert_eq!(serde_json::to_value(meta::ObjectMeta::from(&labelled)).unwrap(), json!({"labels": {"a": "b"}}));
+}
