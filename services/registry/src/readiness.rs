@@ -10,8 +10,6 @@
 mod own;
 mod pods;
 mod report;
-#[cfg(test)]
-mod tests;
 
 pub use own::OwnGate;
 pub use pods::{Condition, PodError, Pods, Written};

@@ -4,6 +4,9 @@
 //! profile ─► template ─► parent ─► … ─► root (its own parent)      what comes earlier wins
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use tars::config::{Config, ParseError, PrintError};
 
 use crate::index::{Server, Snapshot};
