@@ -1,2 +1,156 @@
 //! Provisions local volumes on a node.
-fn main() {}
+//!
+//! ```text
+//! claims, volumes, waiting pods, nodes ──► plan ──► steps ──► act ─┬─► disk: directories beneath the root, never removed
+//!          (watch)                        (pure)                   └─► PersistentVolumes of this node
+//! ```
+//!
+//! Rules:
+//! - Each agent acts for its own node only. Which nodes make a volume is agreed on without talking ([`placement`]).
+//! - What is planned follows from what is seen, not from what happened: any agent may die at any point, and the next plan repairs it.
+//! - Data of a server is never removed here: when a claim goes, its volume goes at once and its directory stays, to be used again when
+//!   the server returns.
+
+mod act;
+mod disk;
+mod holds;
+mod identity;
+mod metrics;
+mod placement;
+mod plan;
+mod watch;
+
+use act::Actor;
+use clap::Parser;
+use disk::Root;
+use kube::Client;
+use metrics::Metrics;
+use std::{convert::Infallible, fmt::Display, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use tars_kit::{crypto, grpc, health::Health, shutdown, telemetry};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use watch::Watched;
+
+/// Readiness: the agent knows what the cluster says.
+const CHECK_CACHES: &str = "caches";
+/// Conventional exit code for a wrong configuration.
+const BAD_CONFIGURATION: u8 = 64;
+/// Where local volumes are, on the host and in the agent's pod.
+const ROOT: &str = "/usr/local/app/tars/host-mount";
+
+/// Node agent of Tars: local volumes.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Name of the node that this agent acts for.
+    #[arg(long, env = "NodeName")]
+    node_name: String,
+    /// Directory on the host that holds the local volumes.
+    #[arg(long, env = "TLVInHost", default_value = ROOT)]
+    tlv_in_host: String,
+    /// Where that directory is mounted in the agent's pod.
+    #[arg(long, env = "TLV_ROOT", default_value = ROOT)]
+    root: PathBuf,
+    /// Where gRPC health is answered.
+    #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
+    grpc_listen: SocketAddr,
+    /// Where metrics are served at /metrics.
+    #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
+    metrics_listen: SocketAddr,
+}
+
+/// What ends the process with a message.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Configuration(String),
+    #[error("{what} ended: {reason}")]
+    Ended { what: &'static str, reason: String },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    crypto::install();
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Configuration(_)) => {
+            eprintln!("configuration: {error}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(error) => {
+            tracing::error!(%error, "giving up");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn configuration(error: impl Display) -> Error {
+    Error::Configuration(error.to_string())
+}
+
+async fn run(args: Args) -> Result<(), Error> {
+    let _telemetry = telemetry::init("tarsagent").map_err(configuration)?;
+    if args.node_name.is_empty() {
+        return Err(configuration("NodeName is empty, set it from the pod's spec.nodeName"));
+    }
+    let root = Root::open(&args.root).map_err(configuration)?;
+    let client = Client::try_default().await.map_err(configuration)?;
+    let grpc = bind(args.grpc_listen).await?;
+    let metrics_listener = bind(args.metrics_listen).await?;
+    let stop = shutdown::signal().map_err(configuration)?;
+
+    let mut registry = tars_kit::metrics::registry("tarsagent", env!("CARGO_PKG_VERSION"));
+    let metrics = Metrics::new(&mut registry);
+    let health = Health::new(&[CHECK_CACHES]).await;
+    let routes = grpc::routes(&health, &[]).map_err(configuration)?;
+    let watched = Watched::start(&client, &stop);
+    let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
+    tracing::info!(node = args.node_name, host_root, "started");
+
+    let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
+    let begin = stop.clone();
+    tasks.spawn("the provisioner", async move {
+        tokio::select! {
+            () = watched.ready() => health.set(CHECK_CACHES, true).await,
+            () = begin.cancelled() => return Ok::<_, Infallible>(()),
+        }
+        Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await
+    });
+    tasks.spawn("the gRPC server", grpc::serve(grpc, routes, stop.clone()));
+    tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    tasks.join().await
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
+}
+
+/// The parts of the process. When one ends, all end: an agent without one of them would limp on unseen.
+struct Tasks {
+    set: JoinSet<Result<(), Error>>,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    fn spawn<E: Display>(&mut self, what: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.set.spawn(async move {
+            let reason = match part.await {
+                Ok(()) if stop.is_cancelled() => return Ok(()),
+                Ok(()) => "without a reason".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            Err(Error::Ended { what, reason })
+        });
+    }
+
+    async fn join(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        while let Some(ended) = self.set.join_next().await {
+            self.stop.cancel();
+            let ended = ended.unwrap_or_else(|panic| Err(Error::Ended { what: "a part", reason: panic.to_string() }));
+            result = result.and(ended);
+        }
+        result
+    }
+}

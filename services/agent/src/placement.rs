@@ -1,0 +1,233 @@
+//! Which nodes are to hold the volumes that pods wait for.
+//!
+//! The storage class has no provisioner, so the scheduler places a pod only where a volume exists already. The existing agents make
+//! one on each node, of which one is used. Here all agents agree, without talking, on as few nodes as there are pods:
+//!
+//! 1. Eligible are the nodes that can run the pod (selector, required affinity, taints, readiness) and hold no volume of it yet.
+//! 2. They are ranked: first by the pod's preferred affinity, then by a hash of server and node, the same on every node.
+//! 3. The first as many as there are waiting pods make volumes.
+//! 4. What an agent cannot know (room on another node, an agent that is away) shows as pods that go on waiting: the number doubles every
+//!    [`WIDEN_AFTER`]. In the worst case each eligible node has a volume, as with the existing agents; what is not used is removed.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration};
+use kube::ResourceExt;
+use std::cmp::Reverse;
+use tars_common::names::label;
+
+/// How long a pod may wait before more nodes make a volume for it. Making one takes well below a second and the scheduler looks again
+/// within a second of it.
+pub const WIDEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// Names of the nodes that are to hold volumes for `waiting` pods like `pod`, the oldest of which was made at `since`. `taken` tells
+/// nodes that hold a bound volume of the server.
+pub fn chosen<'a>(
+    pod: &Pod,
+    waiting: usize,
+    since: Timestamp,
+    now: Timestamp,
+    nodes: impl Iterator<Item = &'a Node>,
+    taken: impl Fn(&Node) -> bool,
+    needs_support: bool,
+) -> Vec<&'a str> {
+    let label = |key| pod.labels().get(key).map_or("", String::as_str);
+    let server = format!("{}/{}.{}", pod.namespace().unwrap_or_default(), label(label::SERVER_APP), label(label::SERVER_NAME));
+    // Agents run where the first label is; the second one says that the node's disk may be used.
+    let supported = |node: &Node| {
+        node.labels().contains_key(label::NODE) && (!needs_support || node.labels().contains_key(label::SUPPORT_LOCAL_VOLUME))
+    };
+    let mut ranked: Vec<_> = nodes
+        .filter(|node| supported(node) && !taken(node))
+        .filter_map(|node| {
+            let name = node.metadata.name.as_deref()?;
+            Some(((Reverse(preference(pod, node)?), rank(&server, name)), name))
+        })
+        .collect();
+    ranked.sort_unstable();
+    ranked.truncate(waiting.saturating_mul(widening(now.duration_since(since))));
+    ranked.into_iter().map(|(_, name)| name).collect()
+}
+
+/// 1, then doubled after each period; bounded so that it cannot overflow.
+fn widening(waited: SignedDuration) -> usize {
+    let periods = (waited.as_secs() / WIDEN_AFTER.as_secs()).clamp(0, 16);
+    1 << periods
+}
+
+/// A number that is the same on every node, and as good as random between servers.
+fn rank(server: &str, node: &str) -> u64 {
+    let bytes = server.bytes().chain([0]).chain(node.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // FNV alone leaves names that differ in their last letter close together.
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// How much the pod prefers the node; `None` if it cannot run there.
+fn preference(pod: &Pod, node: &Node) -> Option<i32> {
+    let spec = pod.spec.as_ref()?;
+    let is_ready = is_ready(node) && node.spec.as_ref().is_none_or(|spec| !spec.unschedulable.unwrap_or(false));
+    let selected = spec.node_selector.iter().flatten().all(|(key, value)| node.labels().get(key) == Some(value));
+    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    let tolerations = spec.tolerations.as_deref().unwrap_or_default();
+    let tolerated = taints.filter(|taint| taint.effect != "PreferNoSchedule").all(|taint| is_tolerated(taint, tolerations));
+    if !(is_ready && selected && tolerated) {
+        return None;
+    }
+    let Some(affinity) = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref()) else { return Some(0) };
+    let required = affinity.required_during_scheduling_ignored_during_execution.as_ref();
+    if !required.is_none_or(|required| required.node_selector_terms.iter().any(|term| is_term_met(term, node))) {
+        return None;
+    }
+    let preferred = affinity.preferred_during_scheduling_ignored_during_execution.iter().flatten();
+    Some(preferred.filter(|term| is_term_met(&term.preference, node)).map(|term| term.weight).sum())
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.filter(|condition| condition.type_ == "Ready").any(|condition| condition.status == "True")
+}
+
+fn is_tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
+    tolerations.iter().any(|toleration| {
+        let effect = toleration.effect.as_deref().is_none_or(|effect| effect.is_empty() || effect == taint.effect);
+        let key = toleration.key.as_deref().unwrap_or_default();
+        let value = match toleration.operator.as_deref() {
+            Some("Exists") => key.is_empty() || key == taint.key,
+            _ => {
+                key == taint.key && toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default()
+            }
+        };
+        effect && value
+    })
+}
+
+/// All requirements of a term; a term without any matches nothing.
+fn is_term_met(term: &NodeSelectorTerm, node: &Node) -> bool {
+    let expressions = term.match_expressions.as_deref().unwrap_or_default();
+    let fields = term.match_fields.as_deref().unwrap_or_default();
+    let by_label =
+        |requirement: &NodeSelectorRequirement| is_met(requirement, node.labels().get(&requirement.key).map(String::as_str));
+    // The only field that the API server admits here.
+    let by_field = |requirement: &NodeSelectorRequirement| is_met(requirement, node.metadata.name.as_deref());
+    !(expressions.is_empty() && fields.is_empty()) && expressions.iter().all(by_label) && fields.iter().all(by_field)
+}
+
+fn is_met(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
+    let values = requirement.values.as_deref().unwrap_or_default();
+    let listed = value.is_some_and(|value| values.iter().any(|listed| listed == value));
+    let number = |text: &str| text.parse::<i64>().ok();
+    let compared = || Some((number(value?)?, number(values.first()?)?));
+    match requirement.operator.as_str() {
+        "In" => listed,
+        "NotIn" => !listed,
+        "Exists" => value.is_some(),
+        "DoesNotExist" => value.is_none(),
+        "Gt" => compared().is_some_and(|(value, bound)| value > bound),
+        "Lt" => compared().is_some_and(|(value, bound)| value < bound),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn node(name: &str, labels: &[&str]) -> Node {
+        let labels: serde_json::Map<_, _> = labels.iter().map(|label| ((*label).to_owned(), json!(""))).collect();
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "labels": labels}, "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }))
+        .unwrap()
+    }
+
+    fn pod() -> Pod {
+        let terms = json!([{"matchExpressions": [{"key": "tars.io/node.ledger", "operator": "Exists"}]}]);
+        let preferred = json!([{"weight": 30, "preference": {"matchExpressions": [{"key": "tars.io/ability.ledger.Trade", "operator": "Exists"}]}}]);
+        serde_json::from_value(json!({
+            "metadata": {"name": "trade-audit-0", "namespace": "ledger", "labels": {"tars.io/ServerName": "Audit"}},
+            "spec": {"containers": [], "affinity": {"nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms},
+                "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+            }}},
+        }))
+        .unwrap()
+    }
+
+    const FRAMEWORK: &[&str] = &["tars.io/node", "tars.io/node.ledger", "tars.io/SupportLocalVolume"];
+
+    fn chosen_of(nodes: &[Node], waiting: usize, waited: i64) -> Vec<&str> {
+        let now: Timestamp = "2026-03-04T15:06:07Z".parse().unwrap();
+        chosen(&pod(), waiting, now - SignedDuration::from_secs(waited), now, nodes.iter(), |_| false, true)
+    }
+
+    fn hundred() -> Vec<Node> {
+        (0..100).map(|number| node(&format!("node-{number}"), FRAMEWORK)).collect()
+    }
+
+    #[test]
+    fn as_many_nodes_as_pods_whoever_asks() {
+        let mut nodes = hundred();
+        let first: Vec<String> = chosen_of(&nodes, 3, 0).into_iter().map(str::to_owned).collect();
+        assert_eq!(first.len(), 3);
+        nodes.reverse();
+        assert_eq!(chosen_of(&nodes, 3, 0), first, "the order in which a node sees the others does not matter");
+    }
+
+    #[test]
+    fn pods_that_go_on_waiting_get_more() {
+        let nodes = hundred();
+        let counts: Vec<usize> = [0, 9, 10, 20, 30, 1000].map(|waited| chosen_of(&nodes, 1, waited).len()).to_vec();
+        assert_eq!(counts, [1, 1, 2, 4, 8, 100]);
+    }
+
+    #[test]
+    fn nodes_that_cannot_run_the_pod_are_passed_over() {
+        let mut nodes = vec![
+            node("other-framework", &["tars.io/node", "tars.io/node.other", "tars.io/SupportLocalVolume"]),
+            node("no-agent", &["tars.io/node.ledger", "tars.io/SupportLocalVolume"]),
+            node("no-volumes", &["tars.io/node", "tars.io/node.ledger"]),
+            node("away", FRAMEWORK),
+            node("tainted", FRAMEWORK),
+            node("cordoned", FRAMEWORK),
+            node("good", FRAMEWORK),
+        ];
+        nodes[3].status = None;
+        let taint = json!({"taints": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]});
+        nodes[4].spec = serde_json::from_value(taint).unwrap();
+        nodes[5].spec = serde_json::from_value(json!({"unschedulable": true})).unwrap();
+        assert_eq!(chosen_of(&nodes, 9, 0), ["good"]);
+        let now = Timestamp::UNIX_EPOCH;
+        let mut tolerant = pod();
+        let tolerations = json!([{"key": "dedicated", "operator": "Exists"}]);
+        tolerant.spec.as_mut().unwrap().tolerations = serde_json::from_value(tolerations).unwrap();
+        let mut names = chosen(&tolerant, 9, now, now, nodes.iter(), |_| false, false);
+        names.sort_unstable();
+        assert_eq!(names, ["good", "no-volumes", "tainted"], "delay-bind needs no support for local volumes");
+    }
+
+    #[test]
+    fn preferred_nodes_come_first_and_taken_ones_never() {
+        let mut nodes = hundred();
+        nodes.push(node("pool", &[FRAMEWORK, &["tars.io/ability.ledger.Trade"]].concat()));
+        assert_eq!(chosen_of(&nodes, 1, 0), ["pool"]);
+        let now = Timestamp::UNIX_EPOCH;
+        let taken = |node: &Node| node.name_any() == "pool";
+        assert_ne!(chosen(&pod(), 1, now, now, nodes.iter(), taken, true), ["pool"]);
+    }
+
+    #[test]
+    fn servers_are_spread() {
+        let nodes = hundred();
+        let mut used = std::collections::BTreeSet::new();
+        for number in 0..40 {
+            let mut pod = pod();
+            pod.metadata.labels = Some([(label::SERVER_NAME.to_owned(), format!("Server{number}"))].into());
+            let now = Timestamp::UNIX_EPOCH;
+            used.extend(chosen(&pod, 1, now, now, nodes.iter(), |_| false, true));
+        }
+        assert!(used.len() > 25, "{} nodes for 40 servers", used.len());
+    }
+}

@@ -1,0 +1,104 @@
+//! What the cluster says, kept in memory by watches.
+
+use futures::{StreamExt, stream::BoxStream};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt,
+        reflector::{self, Lookup, Store},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use std::{fmt::Debug, sync::Arc};
+use tars_common::names::label;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The objects that plans are made from.
+pub struct Watched {
+    /// Claims of local volumes.
+    pub claims: Store<PersistentVolumeClaim>,
+    /// Local volumes of all nodes: whether a server has one elsewhere matters here.
+    pub volumes: Store<PersistentVolume>,
+    /// Pods of Tars servers that do not run yet.
+    pub pods: Store<Pod>,
+    /// All nodes.
+    pub nodes: Store<Node>,
+    /// Told after each change.
+    pub changed: Arc<Notify>,
+}
+
+impl Watched {
+    /// Starts the watches; they end with `stop`.
+    pub fn start(client: &Client, stop: &CancellationToken) -> Self {
+        let changed = Arc::new(Notify::new());
+        let of_volumes = || watcher::Config::default().labels(label::LOCAL_VOLUME);
+        let waiting = watcher::Config::default().labels(label::SERVER_APP).fields("status.phase=Pending");
+        Self {
+            claims: keep(Api::all(client.clone()), of_volumes(), "persistentvolumeclaims", |_| (), &changed, stop),
+            volumes: keep(Api::all(client.clone()), of_volumes(), "persistentvolumes", |_| (), &changed, stop),
+            pods: keep(Api::all(client.clone()), waiting, "pods", trim_pod, &changed, stop),
+            nodes: keep(Api::all(client.clone()), watcher::Config::default(), "nodes", trim_node, &changed, stop),
+            changed,
+        }
+    }
+
+    /// Waits until everything was listed once.
+    pub async fn ready(&self) {
+        // The writers live as long as their tasks, which end only when the process stops.
+        let _ = self.claims.wait_until_ready().await;
+        let _ = self.volumes.wait_until_ready().await;
+        let _ = self.pods.wait_until_ready().await;
+        let _ = self.nodes.wait_until_ready().await;
+    }
+}
+
+/// Of a node, only labels, taints and conditions are read.
+fn trim_node(node: &mut Node) {
+    node.metadata.annotations = None;
+    if let Some(status) = &mut node.status {
+        (status.images, status.volumes_attached, status.volumes_in_use) = (None, None, None);
+    }
+}
+
+/// Of a pod, only its volumes and what places it are read.
+fn trim_pod(pod: &mut Pod) {
+    pod.metadata.annotations = None;
+    if let Some(spec) = &mut pod.spec {
+        spec.containers = Vec::new();
+        spec.init_containers = None;
+    }
+    pod.status = None;
+}
+
+fn keep<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    resource: &'static str,
+    trim: impl Fn(&mut K) + Send + 'static,
+    changed: &Arc<Notify>,
+    stop: &CancellationToken,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let events = watcher(api, config).modify(move |object| {
+        object.meta_mut().managed_fields = None;
+        trim(object);
+    });
+    let mut events: BoxStream<'_, _> =
+        events.default_backoff().reflect(writer).take_until(stop.clone().cancelled_owned()).boxed();
+    let changed = changed.clone();
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(_) => changed.notify_one(),
+                Err(error) => tracing::warn!(resource, %error, "cannot watch, trying again"),
+            }
+        }
+    });
+    store
+}
