@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
-/// The name service of a Tars framework: answers from the TEndpoints of one namespace.
+/// The name service of a Tars framework: answers from the endpoints of one namespace.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tarsregistry", version, about, long_about = None)]
 pub struct Args {
@@ -14,13 +14,13 @@ pub struct Args {
     /// Name of the pod that this process runs in; it keeps that pod's readiness gate
     #[arg(long, env = "PodName")]
     pub pod_name: String,
-    /// Where QueryObj is served (Tars)
+    /// Where `QueryObj` is served (Tars)
     #[arg(long, env = "QUERY_LISTEN", default_value = "0.0.0.0:17890")]
     pub query_listen: SocketAddr,
-    /// Where RegistryObj is served (Tars)
+    /// Where `RegistryObj` is served (Tars)
     #[arg(long, env = "REGISTRY_LISTEN", default_value = "0.0.0.0:17891")]
     pub registry_listen: SocketAddr,
-    /// Where NameService, health and reflection are served (gRPC)
+    /// Where `NameService`, health and reflection are served (gRPC)
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:17892")]
     pub grpc_listen: SocketAddr,
     /// Where metrics are served (HTTP, /metrics)
@@ -46,9 +46,9 @@ pub struct Config {
     pub namespace: String,
     /// Name of the own pod.
     pub pod_name: String,
-    /// Where QueryObj is served.
+    /// Where `QueryObj` is served.
     pub query_listen: SocketAddr,
-    /// Where RegistryObj is served.
+    /// Where `RegistryObj` is served.
     pub registry_listen: SocketAddr,
     /// Where gRPC is served.
     pub grpc_listen: SocketAddr,

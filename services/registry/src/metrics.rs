@@ -203,12 +203,15 @@ impl Collector for Observed {
     }
 }
 
+/// Takes one count of an adapter.
+type Read = fn(&AdapterStats) -> u64;
+
 fn adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> fmt::Result {
     let gauge_of = |read: fn(&AdapterStats) -> usize| stats.iter().map(move |adapter| (adapter.adapter.as_str(), read(adapter)));
     gauges(out, "connections", "Open Tars connections", "adapter", gauge_of(|adapter| adapter.connections))?;
     gauges(out, "requests_running", "Tars requests in tasks of their own", "adapter", gauge_of(|adapter| adapter.running))?;
     gauges(out, "requests_queued", "Tars requests that wait for others", "adapter", gauge_of(|adapter| adapter.queued))?;
-    let counters: [(&str, &str, fn(&AdapterStats) -> u64); 6] = [
+    let counters: [(&str, &str, Read); 6] = [
         ("connections_accepted", "Accepted Tars connections", |adapter| adapter.accepted),
         ("connections_refused", "Tars connections above the limit", |adapter| adapter.refused),
         ("requests", "Decoded Tars requests", |adapter| adapter.requests),

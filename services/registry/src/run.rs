@@ -77,6 +77,9 @@ pub enum RunError {
     },
 }
 
+/// Name of a part that ended, and what it said.
+type Ended = (&'static str, Result<(), String>);
+
 /// Runs the service until `stop` is cancelled.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let contacts = Arc::new(Contacts::default());
@@ -98,7 +101,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
     // What outlives the Tars servants has a token of its own.
     let last = CancellationToken::new();
-    let mut parts: JoinSet<(&'static str, Result<(), String>)> = JoinSet::new();
+    let mut parts: JoinSet<Ended> = JoinSet::new();
     let names = NameServiceServer::new(Names::new(index.clone(), metrics.clone(), synced.clone()));
     let routes = tars_kit::grpc::routes(&health, &[DESCRIPTORS])?.add_service(names);
     let grpc = listen("gRPC", config.grpc_listen).await?;
@@ -187,14 +190,14 @@ pub async fn bind(
 }
 
 fn spawn<E: std::fmt::Display + 'static>(
-    parts: &mut JoinSet<(&'static str, Result<(), String>)>,
+    parts: &mut JoinSet<Ended>,
     part: &'static str,
     future: impl Future<Output = Result<(), E>> + Send + 'static,
 ) {
     parts.spawn(async move { (part, future.await.map_err(|error| error.to_string())) });
 }
 
-fn ended_early(ended: Option<Result<(&'static str, Result<(), String>), tokio::task::JoinError>>) -> RunError {
+fn ended_early(ended: Option<Result<Ended, tokio::task::JoinError>>) -> RunError {
     match ended {
         Some(Ok((part, result))) => RunError::Ended { part, reason: result.err().unwrap_or_else(|| "no reason given".into()) },
         Some(Err(error)) => RunError::Ended { part: "a part of the service", reason: error.to_string() },

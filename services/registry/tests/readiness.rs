@@ -1,5 +1,7 @@
 //! State reports and the own gate against an API server in memory.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The whole service against an API server in memory: lists, watches, failures and recovery.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
+
 mod support;
 
 use std::collections::VecDeque;

@@ -1,5 +1,7 @@
 //! The golden vectors of the name service through real sockets, and what bad input does to others.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
+
 mod support;
 
 use std::sync::OnceLock;

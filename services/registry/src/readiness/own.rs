@@ -8,7 +8,7 @@ use super::report::pauses;
 use super::{Condition, Pods, Written};
 
 /// How often the condition is looked at once it was right.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 /// How long the condition may take to be withdrawn when the process stops.
 const WITHDRAW_WITHIN: Duration = Duration::from_secs(3);
 

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 /// How long the reporting server waits for its answer: less than the 6 s after which its call would fail.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long a report is tried again while the API server is away. A later report of the same pod takes its place.
-const TRY_FOR: Duration = Duration::from_secs(120);
+const TRY_FOR: Duration = Duration::from_mins(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Most reports under way.

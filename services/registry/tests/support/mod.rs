@@ -108,9 +108,9 @@ impl State {
         let path = seen.path.strip_prefix("/api/v1/namespaces/tars/pods/").unwrap_or("");
         let Some(pod) = self.pods.get_mut(path.strip_suffix("/status").unwrap_or(path)) else { return status(404) };
         if seen.method == Method::PATCH {
-            let patch: Value = serde_json::from_str(&seen.body).unwrap();
+            let wanted: Value = serde_json::from_str(&seen.body).unwrap();
             let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
-            for wanted in patch["status"]["conditions"].as_array().unwrap() {
+            for wanted in wanted["status"]["conditions"].as_array().unwrap() {
                 match conditions.iter_mut().find(|condition| condition["type"] == wanted["type"]) {
                     Some(condition) => condition.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone()),
                     None => conditions.push(wanted.clone()),
