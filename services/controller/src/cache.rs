@@ -197,6 +197,17 @@ impl<V: View> Cache<V> {
         Some(Change { key, old: Some(last.or(old)?), new: None })
     }
 
+    /// What a fresh list does. For tests without a watch.
+    #[cfg(test)]
+    pub fn replace(&self, objects: Vec<DynamicObject>) {
+        let live = objects.iter().map(key_of).collect();
+        for object in objects {
+            self.apply(object);
+        }
+        self.retain(&live);
+        self.synced.send_replace(true);
+    }
+
     /// Forgets whatever is not in `live`, after a list.
     fn retain(&self, live: &HashSet<Key>) -> Vec<Change<V>> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

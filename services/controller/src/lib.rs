@@ -31,6 +31,8 @@
 pub mod api;
 pub mod cache;
 pub mod context;
+#[cfg(test)]
+mod fake;
 pub mod fields;
 #[cfg(test)]
 mod fixtures;

@@ -244,18 +244,25 @@ enum Reconciler {
 struct Failure {
     category: &'static str,
     retry: bool,
+    /// Part of the normal course of things.
+    expected: bool,
     text: String,
 }
 
 impl From<tserver::Error> for Failure {
     fn from(error: tserver::Error) -> Self {
-        Self { category: error.category(), retry: error.is_ours_to_retry(), text: error.to_string() }
+        Self {
+            category: error.category(),
+            retry: error.is_ours_to_retry(),
+            expected: error.is_expected(),
+            text: error.to_string(),
+        }
     }
 }
 
 impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
-        Self { category: "api", retry: true, text: tserver::apply::reason(&error) }
+        Self { category: "api", retry: true, expected: false, text: tserver::apply::reason(&error) }
     }
 }
 
@@ -303,7 +310,10 @@ async fn work(context: Arc<Context>, reconciler: Reconciler, halt: CancellationT
             Ok(()) => queue.forget(&key),
             Err(failure) if failure.retry => {
                 let pause = queue.retry(key.clone());
-                span.in_scope(|| tracing::warn!(error = failure.text, ?pause, "trying again"));
+                span.in_scope(|| match failure.expected {
+                    true => tracing::debug!(reason = failure.text, ?pause, "looking again"),
+                    false => tracing::warn!(error = failure.text, ?pause, "trying again"),
+                });
             }
             Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "waiting for a change of the object")),
         }

@@ -84,6 +84,11 @@ impl Error {
         }
     }
 
+    /// Whether this is part of the normal course of things: something must go before something else can come.
+    pub fn is_expected(&self) -> bool {
+        matches!(self, Self::Apply { first, .. } if matches!(**first, apply::Error::Leaving { .. } | apply::Error::Replacing { .. }))
+    }
+
     /// Whether trying again can help; if not, only a change of the object does.
     pub const fn is_ours_to_retry(&self) -> bool {
         !matches!(self, Self::Undecodable { .. } | Self::Build { .. })

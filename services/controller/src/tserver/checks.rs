@@ -119,12 +119,19 @@ pub const AREAS: &[Area] = &[
     },
     Area {
         condition: "Running",
-        checks: &[pods::are_there, pods::have_images, pods::have_containers, pods::do_not_crash, pods::have_started],
+        checks: &[
+            pods::are_there,
+            pods::are_placed,
+            pods::have_images,
+            pods::have_containers,
+            pods::do_not_crash,
+            pods::have_started,
+        ],
         good: |_| (Reason::ContainersRunning, "every container of every pod runs".to_owned()),
     },
     Area {
         condition: "Active",
-        checks: &[pods::are_there, pods::are_reported, pods::are_active, pods::are_ready],
+        checks: &[pods::are_there, pods::are_up, pods::are_reported, pods::are_active, pods::are_ready],
         good: |input| (Reason::ProcessesActive, format!("all {} pods are active and ready", input.found.pods.len())),
     },
 ];

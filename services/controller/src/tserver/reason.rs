@@ -83,6 +83,10 @@ reasons! {
     ContainersRunning false,
     /// There is no pod to look at.
     NoPods false,
+    /// A pod has no node, so nothing is known of its containers.
+    NotScheduled false,
+    /// The containers of a pod are not up, so nothing is known of its process.
+    NotRunning false,
     /// Nobody has reported the state of a process yet.
     NotReported false,
     /// A process is stopped, or on its way up or down.

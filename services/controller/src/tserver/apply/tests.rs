@@ -1,1 +1,288 @@
+//! Whole runs against an API server in memory: what is written, what is not, and what happens when a write fails.
 
+use crate::{
+    cache::Key,
+    context::Context,
+    fake::{self, Fault, Shared, World},
+    fixtures::server,
+    tserver::reconcile,
+};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
+const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
+const DAEMONS: &str = "/apis/apps/v1/namespaces/bank/daemonsets/ledger-audit";
+const SERVICE: &str = "/api/v1/namespaces/bank/services/ledger-audit";
+const ENDPOINT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tendpoints/ledger-audit";
+const RECORD: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/texitedrecords/ledger-audit";
+const POD: &str = "/api/v1/namespaces/bank/pods/ledger-audit-0";
+const CLAIM: &str = "/api/v1/namespaces/bank/persistentvolumeclaims/data-ledger-audit-0";
+
+const SPEC: &str = r#"
+tars: { template: demo.cpp, servants: [ { name: AuditObj, port: 10001 } ] }
+release: { id: v7, image: "registry/audit:7" }
+k8s: { replicas: 1, mounts: [ { name: data, mountPath: /data, source: { tLocalVolume: { uid: "7" } } } ] }
+"#;
+
+fn world() -> Shared {
+    let mut world = World::default();
+    world.put(SERVER, serde_json::to_value(server(SPEC)).unwrap());
+    world.put(
+        "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttemplates/demo.cpp",
+        json!({"metadata": {"name": "demo.cpp", "namespace": "bank"}, "spec": {"parent": "demo.cpp", "content": ""}}),
+    );
+    world.put(POD, pod());
+    world.put(CLAIM, claim());
+    Arc::new(Mutex::new(world))
+}
+
+fn labels() -> Value {
+    json!({"tars.io/ServerApp": "Ledger", "tars.io/ServerName": "Audit", "tars.io/ServerID": "v7", "tars.io/LocalVolume": "data"})
+}
+
+fn pod() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "ledger-audit-0", "namespace": "bank", "labels": labels(), "creationTimestamp": "2030-01-01T00:00:00Z"},
+        "spec": {"containers": []},
+        "status": {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]},
+    })
+}
+
+fn claim() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-ledger-audit-0", "namespace": "bank", "labels": labels(), "ownerReferences": [
+            {"apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "name": "ledger-audit", "uid": "uid-of-server"}]},
+        "spec": {"storageClassName": "tars-storage-class"}, "status": {"phase": "Bound"},
+    })
+}
+
+/// One look of a watch, then one run. True if all went well.
+async fn step(context: &Context, world: &Shared) -> bool {
+    world.lock().unwrap().tell(context);
+    reconcile(context, &Key::new("bank", "ledger-audit")).await.is_ok()
+}
+
+/// Runs until a run goes well and writes nothing, and tells how many runs that took.
+async fn settle(context: &Context, world: &Shared) -> usize {
+    for round in 1..20 {
+        let before = count(world);
+        if step(context, world).await && count(world) == before {
+            return round;
+        }
+    }
+    panic!("no rest after 20 runs: {:#?}", world.lock().unwrap().writes);
+}
+
+/// A copy, so that no lock is held while the next thing happens.
+fn get(world: &Shared, path: &str) -> Option<Value> {
+    world.lock().unwrap().get(path).cloned()
+}
+
+fn edit(world: &Shared, path: &str, change: impl FnOnce(&mut Value)) {
+    world.lock().unwrap().edit(path, change);
+}
+
+fn count(world: &Shared) -> usize {
+    world.lock().unwrap().writes.len()
+}
+
+#[tokio::test]
+async fn a_new_server_gets_everything_in_one_run_and_then_there_is_silence() {
+    let world = world();
+    let context = fake::context(&world);
+    assert!(step(&context, &world).await);
+    for path in [SERVICE, SET, ENDPOINT, RECORD] {
+        assert!(get(&world, path).is_some(), "{path}");
+    }
+    let (claim, endpoint) = (get(&world, CLAIM).unwrap(), get(&world, ENDPOINT).unwrap());
+    assert_eq!(claim["metadata"]["annotations"]["tars.io/LocalVolumeMode"], "755");
+    assert_eq!(endpoint["status"]["pods"][0]["podIP"], "10.0.0.9");
+    assert!(get(&world, DAEMONS).is_none());
+
+    let before = count(&world);
+    assert!(step(&context, &world).await);
+    assert_eq!(count(&world), before, "the same process says nothing twice");
+    let fresh = fake::context(&world);
+    assert!(step(&fresh, &world).await);
+    assert_eq!(count(&world), before, "and neither does the next one: {:?}", world.lock().unwrap().writes);
+}
+
+#[tokio::test]
+async fn drift_is_repaired_and_what_others_added_stays() {
+    let world = world();
+    let context = fake::context(&world);
+    settle(&context, &world).await;
+    edit(&world, SET, |set| {
+        set["spec"]["replicas"] = json!(9);
+        set["spec"]["template"]["metadata"]["annotations"] = json!({"theirs": "yes"});
+    });
+    edit(&world, SERVICE, |service| service["spec"]["ports"] = json!([]));
+    settle(&context, &world).await;
+    let set = get(&world, SET).unwrap();
+    assert_eq!(set["spec"]["replicas"], 1);
+    assert_eq!(set["spec"]["template"]["metadata"]["annotations"]["theirs"], "yes");
+    assert_eq!(get(&world, SERVICE).unwrap()["spec"]["ports"][0]["name"], "auditobj");
+}
+
+#[tokio::test]
+async fn a_field_that_is_no_longer_wanted_goes() {
+    let world = world();
+    let context = fake::context(&world);
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["serviceAccount"] = json!("auditor"));
+    settle(&context, &world).await;
+    let account = "/spec/template/spec/serviceAccountName";
+    assert!(get(&world, SET).unwrap().pointer(account).is_some());
+    edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove("serviceAccount")));
+    settle(&context, &world).await;
+    assert!(get(&world, SET).unwrap().pointer(account).is_none());
+}
+
+#[tokio::test]
+async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
+    let world = world();
+    let context = fake::context(&world);
+    let foreign =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ledger-audit", "namespace": "bank"}, "spec": {}});
+    world.lock().unwrap().put(SERVICE, foreign);
+    let before = get(&world, SERVICE);
+    assert!(!step(&context, &world).await);
+    assert!(!step(&context, &world).await);
+    assert_eq!(get(&world, SERVICE), before);
+    let status = get(&world, SERVER).unwrap()["status"].clone();
+    let ready = status["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap().clone();
+    assert_eq!(ready["reason"], "OutControl");
+    assert!(get(&world, SET).is_some(), "the others exist nevertheless");
+
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["daemonSet"] = json!(true));
+    settle(&context, &world).await;
+    assert_eq!(get(&world, SERVICE), before, "a Service that is not wanted is not in the way");
+    assert!(get(&world, SET).is_none() && get(&world, DAEMONS).is_some());
+}
+
+#[tokio::test]
+async fn objects_of_an_earlier_server_of_this_name_are_waited_for() {
+    let world = world();
+    let context = fake::context(&world);
+    settle(&context, &world).await;
+    edit(&world, SERVER, |server| server["metadata"]["uid"] = json!("uid-of-successor"));
+    let before = get(&world, SET);
+    assert!(!step(&context, &world).await);
+    assert_eq!(get(&world, SET), before);
+    world.lock().unwrap().collect("uid-of-server");
+    settle(&context, &world).await;
+    assert_eq!(get(&world, SET).unwrap()["metadata"]["ownerReferences"][0]["uid"], "uid-of-successor");
+}
+
+#[tokio::test]
+async fn objects_of_the_previous_controller_are_taken_over_in_place() {
+    let world = world();
+    let context = fake::context(&world);
+    settle(&context, &world).await;
+    let before = get(&world, SET).unwrap();
+    edit(&world, SET, |set| {
+        set["spec"]["template"]["spec"]["leftOver"] = json!(true);
+        let entry = &mut set["metadata"]["managedFields"][0];
+        entry["manager"] = json!("tarscontroller");
+        entry["operation"] = json!("Update");
+        entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:leftOver"] = json!({});
+    });
+    settle(&context, &world).await;
+    let after = get(&world, SET).unwrap();
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(after["spec"], before["spec"], "what only the previous one wanted is gone");
+    assert_eq!(after["metadata"]["managedFields"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn another_set_of_claim_templates_means_another_stateful_set() {
+    let world = world();
+    let context = fake::context(&world);
+    settle(&context, &world).await;
+    let before = get(&world, SET).unwrap()["metadata"]["uid"].clone();
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
+    settle(&context, &world).await;
+    let after = get(&world, SET).unwrap();
+    assert_ne!(after["metadata"]["uid"], before);
+    assert!(after["spec"].get("volumeClaimTemplates").is_none());
+    assert!(get(&world, CLAIM).is_none(), "no pod uses it, and no mount wants it");
+}
+
+#[tokio::test]
+async fn a_pod_that_ends_is_recorded_once() {
+    let world = world();
+    let context = fake::context(&world);
+    context.exits.lead();
+    settle(&context, &world).await;
+    edit(&world, POD, |pod| pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z"));
+    settle(&context, &world).await;
+    let pods = get(&world, RECORD).unwrap()["pods"].clone();
+    assert_eq!(pods.as_array().unwrap().len(), 1);
+    assert_eq!((&pods[0]["name"], &pods[0]["deleteTime"]), (&json!("ledger-audit-0"), &json!("2030-01-01T00:01:00Z")));
+    let fresh = fake::context(&world);
+    fresh.exits.lead();
+    let before = count(&world);
+    settle(&fresh, &world).await;
+    assert_eq!(count(&world), before);
+}
+
+#[tokio::test]
+async fn what_the_api_server_stores_differently_is_not_sent_for_ever() {
+    let world = world();
+    world.lock().unwrap().rewrite = Some(("/spec/serviceName", json!("rewritten")));
+    let context = fake::context(&world);
+    settle(&context, &world).await;
+    assert_eq!(get(&world, SET).unwrap()["spec"]["serviceName"], "rewritten");
+    let before = count(&world);
+    let fresh = fake::context(&world);
+    settle(&fresh, &world).await;
+    assert_eq!(count(&world), before + 1, "a new process tries once, and then knows");
+}
+
+/// A server is made, changed and switched to a DaemonSet, with the watch telling the truth between runs.
+async fn life(world: &Shared) {
+    let context = fake::context(world);
+    context.exits.lead();
+    settle(&context, world).await;
+    edit(world, SERVER, |server| {
+        server["spec"]["release"]["image"] = json!("registry/audit:8");
+        server["spec"]["k8s"]["replicas"] = json!(2);
+        server["metadata"]["generation"] = json!(5);
+    });
+    settle(&context, world).await;
+    edit(world, POD, |pod| pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z"));
+    settle(&context, world).await;
+    edit(world, SERVER, |server| {
+        server["spec"]["k8s"]["daemonSet"] = json!(true);
+        server["metadata"]["generation"] = json!(6);
+    });
+    settle(&context, world).await;
+}
+
+/// Each write of a whole life, with each fault at it, comes to the same end, deletes no more, and rests.
+#[tokio::test]
+async fn every_fault_at_every_write_ends_in_the_same_state() {
+    let reference = world();
+    life(&reference).await;
+    let (end, writes) = {
+        let world = reference.lock().unwrap();
+        (world.masked(), world.writes.clone())
+    };
+    let deletes = |writes: &[String]| writes.iter().filter(|write| write.starts_with("DELETE")).count();
+    for (number, write) in writes.iter().enumerate() {
+        for fault in Fault::ALL {
+            let outcome = world();
+            outcome.lock().unwrap().plan = Some((number, fault));
+            life(&outcome).await;
+            let before = count(&outcome);
+            settle(&fake::context(&outcome), &outcome).await;
+            let outcome = outcome.lock().unwrap();
+            assert_eq!(outcome.masked(), end, "{fault:?} at {write}");
+            // A delete whose answer was lost, or that was refused, is tried once more.
+            assert!(deletes(&outcome.writes) <= deletes(&writes) + 1, "{fault:?} at {write}: {:#?}", outcome.writes);
+            assert_eq!(outcome.writes.len(), before, "{fault:?} at {write}: writes at rest");
+        }
+    }
+}

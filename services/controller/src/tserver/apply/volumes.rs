@@ -59,9 +59,12 @@ fn decide(server: &Validated, found: &Found, claim: &ClaimView) -> Step {
     }
 }
 
-/// Only a claim that dies with this TServer anyway, and that no pod uses any more.
+/// Only a claim that dies with this TServer anyway, that no pod uses any more, and that no StatefulSet would make again.
 fn may_go(server: &Validated, found: &Found, claim: &ClaimView) -> bool {
-    claim.class == STORAGE_CLASS
+    let templates = found.live.stateful_set.as_ref().map(|live| live.claim_templates()).unwrap_or_default();
+    let mut made = templates.as_array().into_iter().flatten().filter_map(|template| template.pointer("/metadata/name"));
+    !made.any(|name| name.as_str() == claim.local_volume())
+        && claim.class == STORAGE_CLASS
         && claim.owners.contains(&server.uid)
         && !found.pods.iter().any(|pod| pod.claims.contains(&claim.name))
 }

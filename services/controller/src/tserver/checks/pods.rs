@@ -94,6 +94,18 @@ pub(super) fn are_there(input: &Input<'_>) -> Option<Verdict> {
     Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned())
 }
 
+/// Containers run on nodes; without one there is nothing to say about them.
+pub(super) fn are_placed(input: &Input<'_>) -> Option<Verdict> {
+    let pod = living(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name))
+}
+
+/// Processes live in containers.
+pub(super) fn are_up(input: &Input<'_>) -> Option<Verdict> {
+    let pod = living(input).find(|pod| !is_true(pod, "ContainersReady"))?;
+    Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name))
+}
+
 pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = stuck(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
     let message = format!(
