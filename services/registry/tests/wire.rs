@@ -136,11 +136,13 @@ async fn all_functions_tell_the_same_endpoints() {
     assert_eq!(lists[0].1[0].host, "tars-tarsconfig-1.tars-tarsconfig");
 }
 
+/// Writes arguments.
+type Write = fn(&mut Encoder<'_>);
+
 #[tokio::test]
 async fn what_is_not_served_has_its_code() {
     let service = Service::start([]).await;
     let mut wire = Wire::connect(service.query).await;
-    type Write = fn(&mut Encoder<'_>);
     let two_texts: Write = |out| {
         out.string(1, "a.b.c");
         out.string(2, "x");
@@ -258,7 +260,9 @@ fn nearly_a_frame() -> impl Strategy<Value = Vec<u8>> {
     let flips = prop::collection::vec((0..good.len(), any::<u8>()), 0..6);
     (flips, 0..good.len()).prop_map(move |(flips, cut)| {
         let mut frame = good.to_vec();
-        flips.into_iter().for_each(|(at, byte)| frame[at] = byte);
+        for (at, byte) in flips {
+            frame[at] = byte;
+        }
         frame.truncate(good.len() - cut / 2);
         frame
     })
