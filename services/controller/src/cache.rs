@@ -273,9 +273,9 @@ pub async fn feed<V: View>(
     let mut listed = HashSet::new();
     // Elements of lists of built-in kinds come without their kind.
     let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };
-    let typed = |event: watcher::Event<DynamicObject>| event.modify(|object| object.types = Some(types.clone()));
+    let with_kind = |event: watcher::Event<DynamicObject>| event.modify(|object| object.types = Some(types.clone()));
     loop {
-        match events.try_next().await.map(|event| event.map(typed)) {
+        match events.try_next().await.map(|event| event.map(with_kind)) {
             Ok(Some(watcher::Event::Init)) => listed.clear(),
             Ok(Some(watcher::Event::InitApply(object))) => {
                 listed.insert(key_of(&object));

@@ -107,7 +107,9 @@ impl World {
             let metadata = object["metadata"].as_object_mut().unwrap();
             metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "ownerReferences"));
             if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
-                conditions.iter_mut().for_each(|condition| condition["lastTransitionTime"] = Value::Null);
+                for condition in conditions {
+                    condition["lastTransitionTime"] = Value::Null;
+                }
             }
         }
         objects
@@ -193,7 +195,7 @@ impl World {
                 live["status"] = body["status"].clone();
                 (StatusCode::OK, self.store(path, live))
             }
-            ("application/apply-patch+yaml", live) => self.apply(path, live, forced, body),
+            ("application/apply-patch+yaml", live) => self.apply(path, live.as_ref(), forced, body),
             ("application/merge-patch+json", Some(mut live)) => {
                 json_patch::merge(&mut live, &body);
                 (StatusCode::OK, self.store(path, live))
@@ -211,9 +213,9 @@ impl World {
     }
 
     /// Server-side apply: fields that we owned and no longer state go, those that we state come.
-    fn apply(&mut self, path: &str, live: Option<Value>, forced: bool, mut body: Value) -> (StatusCode, Value) {
+    fn apply(&mut self, path: &str, live: Option<&Value>, forced: bool, mut body: Value) -> (StatusCode, Value) {
         let fields = field_set(&body);
-        let mut object = live.clone().unwrap_or_else(|| json!({"metadata": {}}));
+        let mut object = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
         if live.is_some() && !forced && body["spec"] != object["spec"] {
             return status(409, "Conflict");
         }
@@ -225,11 +227,14 @@ impl World {
         }
         body["metadata"].as_object_mut().unwrap().remove("uid");
         overlay(&mut object, &body);
+        if let Some((field, value)) = self.rewrite.as_ref().and_then(|(at, value)| Some((object.pointer_mut(at)?, value))) {
+            *field = value.clone();
+        }
         others.push(
             json!({"manager": MANAGER, "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields}),
         );
         object["metadata"]["managedFields"] = Value::Array(others);
-        if live.as_ref().is_some_and(|live| *live == object) {
+        if live.is_some_and(|live| *live == object) {
             return (StatusCode::OK, object);
         }
         self.put(path, object);

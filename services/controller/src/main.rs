@@ -20,7 +20,7 @@ struct Cli {
 enum Command {
     /// Reconcile until SIGTERM.
     Run(run::Args),
-    /// Print the CustomResourceDefinitions as YAML.
+    /// Print the `CustomResourceDefinition`s as YAML.
     Crd {
         /// With the expressions of the chart, which choose versions.
         #[arg(long)]

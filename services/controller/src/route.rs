@@ -55,10 +55,10 @@ impl Watches {
         resource: ApiResource,
         selector: Option<String>,
         cache: &Cache<V>,
-        route: fn(&Context, Change<V>),
+        route: fn(&Context, &Change<V>),
     ) {
         let context = self.context.clone();
-        self.tasks.spawn(feed(self.client.clone(), resource, selector, cache.clone(), move |change| route(&context, change)));
+        self.tasks.spawn(feed(self.client.clone(), resource, selector, cache.clone(), move |change| route(&context, &change)));
     }
 }
 
@@ -76,42 +76,42 @@ fn tars(kind: &str, plural: &str) -> ApiResource {
     ApiResource { kind: kind.to_owned(), plural: plural.to_owned(), ..tserver::resource() }
 }
 
-fn server(context: &Context, change: Change<ServerView>) {
+fn server(context: &Context, change: &Change<ServerView>) {
     let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
     if !unchanged {
-        context.queues.servers.add(change.key);
+        context.queues.servers.add(change.key.clone());
     }
 }
 
-fn derived(context: &Context, change: Change<Live>) {
+fn derived(context: &Context, change: &Change<Live>) {
     if change.new.is_none() {
         // Its successor may be waiting for the name.
-        return context.queues.servers.add(change.key);
+        return context.queues.servers.add(change.key.clone());
     }
-    context.queues.servers.add_after(change.key, SETTLE);
+    context.queues.servers.add_after(change.key.clone(), SETTLE);
 }
 
-fn pod(context: &Context, change: Change<PodView>) {
+fn pod(context: &Context, change: &Change<PodView>) {
     let gone = change.new.is_none();
-    let Some(pod) = change.new.or(change.old) else { return };
+    let Some(pod) = change.new.as_ref().or(change.old.as_ref()) else { return };
     let Some(server) = pod.group() else { return };
     if gone {
-        context.exits.note(server.clone(), &pod);
+        context.exits.note(server.clone(), pod);
     }
     context.queues.servers.add_after(server, SETTLE);
 }
 
-fn claim(context: &Context, change: Change<ClaimView>) {
-    if let Some(server) = change.new.or(change.old).and_then(|claim| claim.group()) {
+fn claim(context: &Context, change: &Change<ClaimView>) {
+    if let Some(server) = change.new.as_ref().or(change.old.as_ref()).and_then(|claim| claim.group()) {
         context.queues.servers.add_after(server, SETTLE);
     }
 }
 
-fn node_changed(context: &Context, change: Change<NodeView>) {
+fn node_changed(context: &Context, change: &Change<NodeView>) {
     if change.old == change.new {
         return;
     }
-    context.queues.nodes.add(change.key);
+    context.queues.nodes.add(change.key.clone());
     let waits_for_a_node = |view: &ServerView| {
         let status = view.object.as_ref().ok().and_then(|server| server.status.as_ref());
         status.is_some_and(|status| {
@@ -126,13 +126,13 @@ fn node_changed(context: &Context, change: Change<NodeView>) {
     }
 }
 
-fn template(context: &Context, change: Change<TemplateView>) {
+fn template(context: &Context, change: &Change<TemplateView>) {
     if change.old.as_ref().map(|template| &template.parent) != change.new.as_ref().map(|template| &template.parent) {
         servers_of_namespace(context, &change.key);
     }
 }
 
-fn framework(context: &Context, change: Change<FrameworkView>) {
+fn framework(context: &Context, change: &Change<FrameworkView>) {
     if change.key.name == names::FRAMEWORK_CONFIG && change.old != change.new {
         servers_of_namespace(context, &change.key);
     }
@@ -144,8 +144,8 @@ fn servers_of_namespace(context: &Context, of: &Key) {
     }
 }
 
-fn tree(context: &Context, change: Change<TreeView>) {
+fn tree(context: &Context, change: &Change<TreeView>) {
     if change.key.name == names::TREE && change.new.is_some() {
-        context.queues.trees.add(change.key);
+        context.queues.trees.add(change.key.clone());
     }
 }

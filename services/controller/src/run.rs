@@ -310,9 +310,12 @@ async fn work(context: Arc<Context>, reconciler: Reconciler, halt: CancellationT
             Ok(()) => queue.forget(&key),
             Err(failure) if failure.retry => {
                 let pause = queue.retry(key.clone());
-                span.in_scope(|| match failure.expected {
-                    true => tracing::debug!(reason = failure.text, ?pause, "looking again"),
-                    false => tracing::warn!(error = failure.text, ?pause, "trying again"),
+                span.in_scope(|| {
+                    if failure.expected {
+                        tracing::debug!(reason = failure.text, ?pause, "looking again");
+                    } else {
+                        tracing::warn!(error = failure.text, ?pause, "trying again");
+                    }
                 });
             }
             Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "waiting for a change of the object")),

@@ -115,7 +115,8 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
         Ok(wanted) => {
             let objects = build::build(&wanted).map_err(|source| Error::Build { key: key.clone(), source })?;
             let exits = exits(context, key, &found);
-            let (_, failures) = apply::apply(context, &wanted, &found, objects, &exits).await;
+            // Boxed: six writes under way at once make a large future.
+            let (_, failures) = Box::pin(apply::apply(context, &wanted, &found, objects, &exits)).await;
             recorded(context, key, &exits);
             (Vec::new(), failures)
         }

@@ -46,7 +46,7 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> 
     Ok(())
 }
 
-/// The resource of TTrees.
+/// The resource of `TTree`.
 pub fn resource() -> ApiResource {
     ApiResource {
         group: names::GROUP.to_owned(),

@@ -6,7 +6,12 @@
 mod pods;
 mod spec;
 
-use super::{apply, dereference::Found, reason::Reason, validate::Problem};
+use super::{
+    apply,
+    dereference::Found,
+    reason::Reason,
+    validate::{Problem, replicas},
+};
 use crate::cache::Key;
 use tars_common::v1beta3::{TServer, TServerSpec};
 
@@ -30,7 +35,7 @@ impl<'a> Input<'a> {
         if self.spec.k8s.daemon_set {
             return self.found.live.daemon_set.as_ref().and_then(|live| live.desired_pods).unwrap_or(0);
         }
-        i64::from(self.spec.k8s.replicas.unwrap_or(0))
+        i64::from(replicas(self.spec))
     }
 
     /// The input for `server`.
@@ -78,6 +83,7 @@ pub struct Verdict {
     pub message: String,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the shape that a check returns")]
 impl Verdict {
     fn violated(reason: Reason, message: String) -> Option<Self> {
         Some(Self { status: Status::False, reason, message })

@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-/// PodScheduled, Initialized, ContainersReady, then the others in the order of the pod, without Ready and the gate.
+/// `PodScheduled`, `Initialized`, `ContainersReady`, then the others in the order of the pod, without Ready and the gate.
 fn walk(pod: &PodView) -> impl Iterator<Item = &PodCondition> {
     let first = WALKED_FIRST.iter().filter_map(|kind| pod.condition(kind));
     let others = pod.conditions.iter().filter(|condition| {

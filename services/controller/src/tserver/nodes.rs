@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn spec(k8s: serde_json::Value) -> TServerSpec {
+    fn spec(k8s: &serde_json::Value) -> TServerSpec {
         serde_json::from_value(json!({"app": "Ledger", "server": "Audit", "subType": "normal", "normal": {}, "k8s": k8s}))
             .unwrap()
     }
@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn the_first_demand_that_no_node_satisfies_is_named_with_the_command_that_helps() {
-        let why = why_none_matches("bank", &spec(json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
+        let why = why_none_matches("bank", &spec(&json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
         assert_eq!(why, "none of 1 nodes has the label tars.io/node.bank; label one: kubectl label node NODE tars.io/node.bank=");
-        let pool = spec(json!({"abilityAffinity": "ServerRequired"}));
+        let pool = spec(&json!({"abilityAffinity": "ServerRequired"}));
         let why = why_none_matches("bank", &pool, &nodes(&[&[("tars.io/node.bank", "")]])).unwrap();
         assert!(why.contains("tars.io/ability.bank.Ledger-Audit"), "{why}");
     }
@@ -125,18 +125,18 @@ mod tests {
         ];
         let node = nodes(&[&[("tars.io/node.bank", ""), ("zone", "a"), ("cores", "16")]]);
         for (operator, values, matches) in cases {
-            let spec = spec(json!({"nodeSelector": [{"key": "zone", "operator": operator, "values": values}]}));
+            let spec = spec(&json!({"nodeSelector": [{"key": "zone", "operator": operator, "values": values}]}));
             assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {values}");
         }
         for (operator, limit, matches) in [("Gt", "15", true), ("Gt", "16", false), ("Lt", "17", true), ("Lt", "x", false)] {
-            let spec = spec(json!({"nodeSelector": [{"key": "cores", "operator": operator, "values": [limit]}]}));
+            let spec = spec(&json!({"nodeSelector": [{"key": "cores", "operator": operator, "values": [limit]}]}));
             assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {limit}");
         }
     }
 
     #[test]
     fn demands_that_only_different_nodes_satisfy_are_all_named() {
-        let spec = spec(json!({"nodeSelector": [{"key": "zone", "operator": "In", "values": ["a"]}]}));
+        let spec = spec(&json!({"nodeSelector": [{"key": "zone", "operator": "In", "values": ["a"]}]}));
         let why = why_none_matches("bank", &spec, &nodes(&[&[("tars.io/node.bank", "")], &[("zone", "a")]])).unwrap();
         assert!(why.contains("label tars.io/node.bank, label zone In a"), "{why}");
     }

@@ -22,7 +22,7 @@ pub fn status(server: &TServer, pods: &[Arc<PodView>], verdicts: &[(&'static str
     let before = server.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let now = Time(in_seconds(now));
     TServerStatus {
-        replicas: server.spec.k8s.replicas.unwrap_or(0),
+        replicas: super::validate::replicas(&server.spec),
         current_replicas: count(own().count()),
         ready_replicas: count(own().filter(|pod| pod.is_ready()).count()),
         selector: names::server_selector(app, name),

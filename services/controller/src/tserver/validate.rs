@@ -146,13 +146,18 @@ fn check_name(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) {
     }
 }
 
+/// How many pods a StatefulSet shall have. Where nobody says, one, as with any StatefulSet; but none before a release.
+pub fn replicas(spec: &TServerSpec) -> i32 {
+    spec.k8s.replicas.unwrap_or(i32::from(spec.release.is_some()))
+}
+
 fn workload(spec: &TServerSpec) -> Workload {
     let rolling = spec.k8s.update_strategy.effective_rolling_update();
     if spec.k8s.daemon_set {
         return Workload::DaemonSet { max_unavailable: rolling.map(|update| update.partition.max(1)) };
     }
     Workload::StatefulSet {
-        replicas: spec.k8s.replicas.unwrap_or(if spec.release.is_some() { 1 } else { 0 }),
+        replicas: replicas(spec),
         policy: spec.k8s.pod_management_policy.as_str(),
         partition: rolling.map(|update| update.partition.max(0)),
     }

@@ -53,9 +53,8 @@ fn decide(server: &Validated, found: &Found, claim: &ClaimView) -> Step {
             let has_all = annotations.iter().all(|(key, value)| claim.annotations.get(*key) == Some(value));
             if has_all { Step::Nothing } else { Step::Annotate(annotations) }
         }
-        Some(_) => Step::Nothing,
         None if may_go(server, found, claim) => Step::Delete,
-        None => Step::Nothing,
+        _ => Step::Nothing,
     }
 }
 

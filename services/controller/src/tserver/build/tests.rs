@@ -185,7 +185,9 @@ fn nothing_that_is_sent_is_null_or_an_empty_list_but_in_our_own_kinds() {
             Value::Bool(false) => assert!(path.ends_with("/enableServiceLinks"), "{path} is false, which Go omits"),
             Value::Array(items) => {
                 assert!(!items.is_empty(), "{path} is empty");
-                items.iter().for_each(|item| look(item, path));
+                for item in items {
+                    look(item, path);
+                }
             }
             Value::Object(fields) => fields.iter().for_each(|(name, value)| look(value, &format!("{path}/{name}"))),
             _ => {}

@@ -1,7 +1,7 @@
 //! The main container, and what of it the init container follows.
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
-use tars_common::v1beta3::{ImagePullPolicy, LauncherType, TServerSpec};
+use tars_common::v1beta3::{LauncherType, TServerSpec};
 
 /// The main container.
 #[derive(Clone, Debug)]
@@ -29,12 +29,6 @@ pub struct Container {
 pub(super) fn container(spec: &TServerSpec) -> Container {
     let k8s = &spec.k8s;
     let resources = ResourceRequirements::from(&k8s.resources);
-    // A server whose own image is on the node already (a cluster without registry) has its node image there, too. `Always`, the
-    // default of the field, keeps what the existing controller does.
-    let node_pull_policy = match k8s.image_pull_policy {
-        ImagePullPolicy::Always => ImagePullPolicy::Always,
-        other => other,
-    };
     Container {
         command: k8s.command.clone(),
         args: k8s.args.clone(),
@@ -42,7 +36,9 @@ pub(super) fn container(spec: &TServerSpec) -> Container {
         env_from: k8s.env_from.iter().map(env_from).collect(),
         resources: Some(resources).filter(|resources| resources.limits.is_some() || resources.requests.is_some()),
         pull_policy: k8s.image_pull_policy.as_str(),
-        node_pull_policy: node_pull_policy.as_str(),
+        // The specification says `Always`. But a server whose own image is on the node already (a cluster without registry) has
+        // its node image there, too; and the field's default keeps what the existing controller does.
+        node_pull_policy: k8s.image_pull_policy.as_str(),
         launcher: (k8s.launcher_type != LauncherType::default()).then(|| k8s.launcher_type.as_str()),
         service_account: k8s.service_account.clone().filter(|name| !name.is_empty()),
     }
