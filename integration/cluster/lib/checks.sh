@@ -1,0 +1,123 @@
+# shellcheck shell=bash disable=SC2154
+# What has to be true of the machine. Every refusal is one sentence that names the remedy.
+
+debian_packages=(containerd runc containernetworking-plugins iptables conntrack iproute2 openssl curl procps mount kmod util-linux)
+
+check_root() {
+    ((EUID == 0)) || die "the local cluster makes interfaces, mounts and containers: run it as root (sudo -E make ...)"
+}
+
+# Debian starts the services it installs; ours is a containerd of our own, so starting the system's is forbidden meanwhile.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d made='' status=0
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        made=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive "$@" || status=$?
+    [[ -z $made ]] || rm -f "$policy"
+    return "$status"
+}
+
+install_packages() {
+    local missing=() package log
+    for package in "${debian_packages[@]}"; do
+        [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+    done
+    ((${#missing[@]} > 0)) || return 0
+    command -v apt-get >/dev/null ||
+        die "these programs are missing and there is no apt-get to install them with: ${missing[*]} (names as in Debian)"
+    say "          installing ${missing[*]}"
+    log=$(mktemp)
+    apt-get update >"$log" 2>&1 || true
+    if ! without_services apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        die "apt-get could not install ${missing[*]}; its last lines are above"
+    fi
+    rm -f "$log"
+}
+
+# On a machine without Debian's package manager the programs count, not the packages.
+check_programs() {
+    if command -v dpkg-query >/dev/null; then
+        install_packages
+    fi
+    local program
+    for program in containerd containerd-shim-runc-v2 ctr runc iptables iptables-save conntrack ip openssl curl sysctl; do
+        command -v "$program" >/dev/null || die "the program $program is missing: install it (Debian: ${debian_packages[*]})"
+    done
+    [[ -x $(cni_programs)/bridge ]] || die "the CNI plug-ins are missing: install containernetworking-plugins"
+}
+
+cni_programs() {
+    local folder
+    for folder in "${CNI_BIN_DIR:-}" /usr/lib/cni /opt/cni/bin /usr/libexec/cni; do
+        if [[ -n $folder && -x $folder/bridge ]]; then
+            printf '%s' "$folder"
+            return
+        fi
+    done
+}
+
+check_kernel() {
+    local file
+    grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
+        die "this kernel has no overlay file system, which containers' images need"
+    [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || modprobe br_netfilter 2>/dev/null ||
+        die "this kernel can't filter bridged traffic (br_netfilter), which Services between pods need"
+    iptables --wait --table nat --list-rules >/dev/null 2>&1 ||
+        die "iptables doesn't work here (the nat table can't be read), which Services need"
+    [[ -e /sys/fs/cgroup/cgroup.controllers || -d /sys/fs/cgroup/memory ]] ||
+        die "no cgroup hierarchy is mounted at /sys/fs/cgroup, which containers need"
+    for file in net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables; do
+        [[ $(<"/proc/sys/$file") == 1 ]] || echo 1 >"/proc/sys/$file" || die "the kernel setting $file can't be switched on"
+    done
+}
+
+# listener PORT [ADDRESS]: prints who listens there, on that address or on all of them.
+listener() {
+    ss --listening --tcp --numeric --processes --no-header "sport = :$1" |
+        awk -v address="${2:-127.0.0.1}" '
+            { at = $4; sub(/:[0-9]+$/, "", at); sub(/%.*/, "", at) }
+            at == address || at == "0.0.0.0" || at == "*" || at == "[::]" {
+                who = "a process that can'"'"'t be seen"
+                if (match($0, /\(\("[^"]*",pid=[0-9]+/)) {
+                    who = substr($0, RSTART + 3, RLENGTH - 3); sub(/",pid=/, ", process ", who)
+                }
+                print who; exit
+            }'
+}
+
+# check_ports: the ports of those of our programs that don't run must be free.
+check_ports() {
+    local name port address who
+    while read -r name port address; do
+        running "$name" && continue
+        who=$(listener "$port" "$address")
+        [[ -z $who ]] || die "port $port, which $name of the local cluster needs, is taken by $who: stop that first"
+    done <<LIST
+etcd 2379 127.0.0.1
+etcd 2380 127.0.0.1
+kube-apiserver $api_port $node_ip
+kube-controller-manager 10257 127.0.0.1
+kube-scheduler 10259 127.0.0.1
+kubelet 10250 $node_ip
+kubelet 10248 127.0.0.1
+kube-proxy 10256 127.0.0.1
+kube-proxy 10249 127.0.0.1
+coredns 53 $node_ip
+coredns 10255 127.0.0.1
+kwok 10247 127.0.0.1
+LIST
+}
+
+check_other_clusters() {
+    [[ ! -e $cluster_dir/boot ]] || return 0
+    if iptables-save --table nat 2>/dev/null | grep -q '^:KUBE-SERVICES'; then
+        die "another Kubernetes runs, or ran, on this machine (iptables has its chain KUBE-SERVICES): remove that first"
+    fi
+    if ip route show "$pod_range" | grep -q . || ip route show "$service_range" | grep -q .; then
+        die "this machine already has a route to $pod_range or $service_range, the local cluster's addresses"
+    fi
+}

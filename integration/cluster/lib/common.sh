@@ -1,0 +1,66 @@
+# shellcheck shell=bash disable=SC2034,SC2100
+# Names, paths and small helpers that every part of the local cluster shares. Sourced, never run.
+
+cluster_dir=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}
+integration=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+pki=$cluster_dir/pki           # keys and certificates
+config=$cluster_dir/config     # what the programs read
+logs=$cluster_dir/logs         # one file per program
+run=$cluster_dir/run           # one pid file per program
+bin=$cluster_dir/bin           # links to the programs, for people's PATH
+mounts=$cluster_dir/node       # whatever containerd and the kubelet keep, mounts included
+containerd_socket=$mounts/containerd.sock
+
+bridge=tars0
+pod_range=10.244.0.0/24
+service_range=10.96.0.0/16
+# The bridge's address is the node's address too: pods reach the API server, the kubelet and the DNS there, nobody outside can.
+node_ip=10.244.0.1
+api_ip=10.96.0.1
+dns_ip=10.96.0.10
+api_port=6443
+node=node-0
+
+version=v$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' "$integration/../Cargo.toml")
+pause_image=docker.io/tarsrs/pause:$version
+
+admin=$cluster_dir/admin.kubeconfig
+server=https://$node_ip:$api_port
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# phase TEXT: says how long the phase before took and what begins now. `phase` alone ends the last one.
+phase() {
+    local now
+    now=$(date +%s%N)
+    if [[ -n ${phase_name:-} ]]; then
+        printf '%6d.%d s  %s\n' $(((now - phase_start) / 1000000000)) $(((now - phase_start) / 100000000 % 10)) "$phase_name"
+    fi
+    phase_name=${1:-} phase_start=$now
+}
+
+# wait_for SECONDS WHAT PROGRAM COMMAND...: polls COMMAND until it succeeds. Gives up when the time is over, and at once when
+# PROGRAM (as `launch` knows it) has ended: nothing will come of waiting then.
+wait_for() {
+    local limit=$1 what=$2 program=$3 start=$SECONDS reported=0
+    shift 3
+    until "$@" >/dev/null 2>&1; do
+        if ! running "$program"; then
+            tail -n 15 "$logs/$program.log" >&2
+            die "$program ended right after its start; its last lines are above, all of them in $logs/$program.log"
+        fi
+        if ((SECONDS - start >= limit)); then
+            die "$what is not there after $limit s; see $logs/$program.log"
+        fi
+        if ((SECONDS - start >= reported + 5)); then
+            reported=$((SECONDS - start))
+            say "          waiting for $what ($reported s)"
+        fi
+        sleep 0.1
+    done
+}
+
+kubectl() { "$bin/kubectl" --kubeconfig "$admin" "$@"; }
+ctr() { command ctr --address "$containerd_socket" --namespace k8s.io "$@"; }

@@ -1,0 +1,112 @@
+# shellcheck shell=bash disable=SC2154
+# Takes away all that the cluster made: processes, containers, mounts, interfaces, packet filter rules, folders.
+
+# shims: the process ids of the shims that our containerd started; each has its socket among its arguments.
+shims() {
+    local arguments
+    for arguments in /proc/[0-9]*/cmdline; do
+        if tr '\0' ' ' 2>/dev/null <"$arguments" | grep -q -F -e "containerd-shim-runc-v2 " -e "containerd-shim-runc-v2 -" &&
+            tr '\0' '\n' 2>/dev/null <"$arguments" | grep -q -x -F "$containerd_socket"; then
+            arguments=${arguments#/proc/}
+            printf '%s\n' "${arguments%/cmdline}"
+        fi
+    done
+}
+
+# end_containers: kills every container, then what is left of the shims. Works without containerd too.
+end_containers() {
+    local task shim tries
+    if running containerd; then
+        ctr tasks list --quiet 2>/dev/null | while read -r task; do
+            timeout 10 "$(type -P ctr)" --address "$containerd_socket" --namespace k8s.io tasks delete --force "$task" \
+                >/dev/null 2>&1 || true
+        done
+    fi
+    for tries in {1..20}; do
+        [[ -n $(shims) ]] || return 0
+        sleep 0.1
+        ((tries > 10)) || continue
+        for shim in $(shims); do
+            # A container's first process is a child of its shim; the kernel ends the others of its process namespace.
+            pkill -KILL -P "$shim" 2>/dev/null || true
+            kill -KILL "$shim" 2>/dev/null || true
+        done
+    done
+}
+
+# mounted_below FOLDER: its mount points, deepest first.
+mounted_below() {
+    awk -v prefix="$1/" 'index($5, prefix) == 1 { print $5 }' /proc/self/mountinfo | sort --reverse
+}
+
+unmount_all() {
+    local point
+    while read -r point; do
+        umount --lazy "$(printf '%b' "$point")" 2>/dev/null || true
+    done < <(mounted_below "$cluster_dir")
+    [[ -z $(mounted_below "$cluster_dir") ]] || die "can't unmount $(mounted_below "$cluster_dir" | head -1)"
+}
+
+remove_interfaces() {
+    local link
+    ip -oneline link show master "$bridge" 2>/dev/null | awk -F '[ :@]+' '{ print $2 }' | while read -r link; do
+        ip link delete "$link" 2>/dev/null || true
+    done
+    ip link delete "$bridge" 2>/dev/null || true
+}
+
+# Chains of the kubelet, kube-proxy and the port map plug-in, every rule that leads there, and our own rules.
+remove_rules() {
+    local family rules
+    local ours='^:(KUBE|CNI)-|^-A (KUBE|CNI)-|-j (KUBE|CNI)-|tars-local-cluster'
+    for family in iptables ip6tables; do
+        rules=$("$family-save" 2>/dev/null) || continue
+        grep -qE -e "$ours" <<<"$rules" || continue
+        grep -vE -e "$ours" <<<"$rules" | "$family-restore" --wait || say "warning: some rules of $family are left behind"
+    done
+}
+
+# Folders that the programs make at fixed places. `note_folders` writes down which are new, so that only those go.
+fixed_folders=(/var/lib/kubelet /var/lib/cni /var/log/containers /var/log/pods /run/containerd /run/cni /run/netns
+    /usr/libexec/kubernetes /etc/cni /opt/cni)
+
+note_folders() {
+    local folder
+    for folder in "${fixed_folders[@]}"; do
+        [[ -e $folder ]] || printf '%s\n' "$folder"
+    done >"$cluster_dir/made-folders"
+}
+
+remove_folders() {
+    local folder
+    if [[ -d /var/log/containers ]]; then
+        find /var/log/containers -type l -lname "$mounts/*" -delete
+    fi
+    rm -f /var/lib/cni/results/tars-local-*
+    # A name space of processes is kept in one group per controller.
+    find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
+    while read -r folder; do
+        [[ -d $folder ]] || continue
+        # Sockets of shims that were killed, and the kubelet's own notes; nobody else's files are in a folder we made.
+        find "$folder" -xdev \( -type s -o -name 'DEPRECATION' -o -name 'kubelet_internal_checkpoint' \) -delete
+        find "$folder" -xdev -depth -type d -empty -delete
+    done < <(cat "$cluster_dir/made-folders" 2>/dev/null)
+}
+
+remove_cluster() {
+    local name
+    for name in kwok coredns kube-proxy kubelet; do
+        halt "$name"
+    done
+    end_containers
+    halt containerd
+    for name in kube-scheduler kube-controller-manager kube-apiserver etcd; do
+        halt "$name" 5
+    done
+    unmount_all
+    remove_interfaces
+    remove_rules
+    remove_folders
+    # No mount is left below (checked above), so this can't reach into anybody's volume.
+    rm -rf --one-file-system "${cluster_dir:?}"
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Starts a Kubernetes cluster of one real node on this machine, or makes sure that it runs.
+#
+#   integration/cluster/up.sh
+#
+#   TARS_CLUSTER_DIR   where its state is kept        (/var/lib/tars-cluster)
+#   TARS_CACHE         where its programs are kept    (~/.cache/tars-on-kubernetes)
+#   KWOK_NODES         how many nodes to simulate     (0)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=integration/cluster/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=integration/cluster/lib/processes.sh
+. "$here/lib/processes.sh"
+# shellcheck source=integration/cluster/lib/checks.sh
+. "$here/lib/checks.sh"
+# shellcheck source=integration/cluster/lib/certificates.sh
+. "$here/lib/certificates.sh"
+# shellcheck source=integration/cluster/lib/control-plane.sh
+. "$here/lib/control-plane.sh"
+# shellcheck source=integration/cluster/lib/node.sh
+. "$here/lib/node.sh"
+# shellcheck source=integration/cluster/lib/dns.sh
+. "$here/lib/dns.sh"
+# shellcheck source=integration/cluster/lib/simulated.sh
+. "$here/lib/simulated.sh"
+# shellcheck source=integration/cluster/lib/remove.sh
+. "$here/lib/remove.sh"
+
+programs=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns)
+
+# The folder becomes ours only when it's new, empty or was ours before: `down` removes it with all that is in it.
+claim_folder() {
+    [[ $cluster_dir == /*/* ]] || die "TARS_CLUSTER_DIR must be an absolute path of at least two parts, not $cluster_dir"
+    # The sockets' full paths have to fit into 107 bytes.
+    ((${#cluster_dir} <= 60)) || die "TARS_CLUSTER_DIR is ${#cluster_dir} bytes long, more than the 60 that sockets below it allow"
+    if [[ -d $cluster_dir && ! -e $cluster_dir/tars-cluster && -n $(ls -A "$cluster_dir") ]]; then
+        die "$cluster_dir is not empty and not a local cluster's folder: set TARS_CLUSTER_DIR to another one"
+    fi
+    mkdir -p "$cluster_dir" "$run" "$logs" "$config" "$bin" "$mounts"
+    touch "$cluster_dir/tars-cluster"
+    chmod 755 "$cluster_dir"
+}
+
+lock_folder() {
+    exec 9>"$cluster_dir/lock"
+    flock --nonblock 9 || {
+        say "another up or down is at work; waiting for it"
+        flock 9
+    }
+}
+
+# build_programs: builds what isn't in the cache and links everything into one folder for PATH.
+build_programs() {
+    local tool folder tools=(etcd kubernetes coredns helm)
+    ((${KWOK_NODES:-0} == 0)) || tools+=(kwok)
+    "$integration/tools/build.sh" "${tools[@]}"
+    for tool in "${tools[@]}"; do
+        folder=$("$integration/tools/build.sh" --dir "$tool")
+        ln --symbolic --force --no-dereference --target-directory "$bin" "$folder"/*
+    done
+    "$integration/images/build.sh" --quiet pause
+}
+
+healthy() {
+    local name
+    for name in "${programs[@]}"; do
+        running "$name" || return 1
+    done
+    etcd_healthy && api_healthy && controllers_healthy && scheduler_healthy && containerd_healthy && kubelet_healthy &&
+        proxy_healthy && dns_healthy && node_ready
+} >/dev/null 2>&1
+
+start() {
+    phase "certificates and network"
+    check_ports
+    make_certificates
+    make_bridge
+    configure_node
+    phase "etcd and API server"
+    start_etcd
+    start_containerd
+    wait_for 30 etcd etcd etcd_healthy
+    start_api_server
+    wait_for 30 containerd containerd containerd_healthy
+    ctr images import "$integration/../target/images/pause.tar" >/dev/null
+    wait_for 60 "the API server" kube-apiserver api_healthy
+    phase "controllers and node"
+    start_controllers
+    start_kubelet
+    grant_rights >/dev/null
+    start_kube_proxy
+    start_dns
+    wait_for 30 "the controller manager" kube-controller-manager controllers_healthy
+    wait_for 30 "the scheduler" kube-scheduler scheduler_healthy
+    wait_for 30 "the kubelet" kubelet kubelet_healthy
+    wait_for 60 "the node" kubelet node_ready
+    wait_for 30 "kube-proxy" kube-proxy proxy_healthy
+    wait_for 30 "the cluster DNS" coredns dns_healthy
+    wait_for 30 "the default service account" kube-controller-manager kubectl get serviceaccount default
+}
+
+explain() {
+    say ""
+    say "The cluster is up: $(kubectl get nodes --no-headers 2>/dev/null | wc -l) node(s), Kubernetes $(kubectl get node "$node" \
+        --output 'jsonpath={.status.nodeInfo.kubeletVersion}')."
+    say "To use kubectl and helm on it in this shell:"
+    say "    eval \"\$(${here#"$PWD"/}/env.sh)\"       (KUBECONFIG=$admin)"
+    say "Logs of its programs: $logs. To end it and remove all it made: make cluster-down"
+}
+
+main() {
+    local boot
+    check_root
+    claim_folder
+    lock_folder
+    phase "programs and packages"
+    check_programs
+    build_programs
+    boot=$(</proc/sys/kernel/random/boot_id)
+    if [[ -e $cluster_dir/boot && $(<"$cluster_dir/boot") != "$boot" ]]; then
+        # Of pods, mounts and interfaces nothing outlives a restart of the machine, and etcd wrote without syncing.
+        say "          the machine was restarted since: starting afresh"
+        remove_cluster
+        claim_folder
+        lock_folder
+        build_programs
+    fi
+    if healthy; then
+        phase
+        say "The cluster is already running and healthy."
+    else
+        check_kernel
+        check_other_clusters
+        [[ -e $cluster_dir/made-folders ]] || note_folders
+        printf '%s\n' "$boot" >"$cluster_dir/boot"
+        start
+    fi
+    if ((${KWOK_NODES:-0} > 0)); then
+        phase "$KWOK_NODES simulated nodes"
+        check_ports
+        simulate_nodes "$KWOK_NODES"
+        wait_for 60 "the simulated nodes" kwok simulated_ready "$KWOK_NODES"
+    fi
+    phase
+    explain
+}
+
+main

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Builds the programs of the local cluster from their pinned Go modules, once.
+#
+#   integration/tools/build.sh [TOOL...]     (all but kwok when none is named)
+#   integration/tools/build.sh --dir TOOL    prints the folder TOOL is (or would be) built into
+#
+# A tool is a folder beside this script: its go.mod and go.sum say which source, `tools` below how to build it. The result goes
+# to $TARS_CACHE/tools/TOOL-HASH (default ~/.cache/tars-on-kubernetes), where HASH covers the module's files, the flags and
+# the Go release, so a build is done again exactly when one of these changed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${TARS_CACHE:-${HOME:?}/.cache/tars-on-kubernetes}/tools
+default_tools=(etcd kubernetes coredns helm)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# version_of MODULE: the version that the go.mod in the current folder requires.
+version_of() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } $1 == module { print $2 }' go.mod | head -1; }
+
+# describe TOOL: sets `folder`, `packages`, `output` (a file when the name of the program isn't the package's) and `ldflags`.
+describe() {
+    folder=$here/$1 output='' ldflags='-s -w'
+    local version
+    cd "$folder" 2>/dev/null || die "no tool named $1 in $here"
+    case $1 in
+        kubernetes)
+            version=$(version_of k8s.io/kubernetes)
+            local variable=k8s.io/component-base/version
+            # Without these the server calls itself v0.0.0-master, which clients and charts take for an ancient release.
+            ldflags+=" -X $variable.gitVersion=$version -X $variable.gitMajor=$(cut -d. -f1 <<<"${version#v}")"
+            ldflags+=" -X $variable.gitMinor=$(cut -d. -f2 <<<"$version")"
+            packages=(k8s.io/kubernetes/cmd/kube-{apiserver,controller-manager,scheduler,proxy}
+                k8s.io/kubernetes/cmd/kube{let,ctl})
+            ;;
+        etcd) packages=(go.etcd.io/etcd/server/v3) output=etcd ;;
+        helm)
+            packages=(helm.sh/helm/v3/cmd/helm)
+            ldflags+=" -X helm.sh/helm/v3/internal/version.version=$(version_of helm.sh/helm/v3)"
+            ;;
+        kwok) packages=(sigs.k8s.io/kwok/cmd/kwok) ;;
+        coredns) packages=(.) output=coredns ;;
+        *) packages=(.) output=$1 ;;
+    esac
+}
+
+# target TOOL: the folder of the cache for what `describe` found.
+target() {
+    local hash
+    hash=$({
+        find . -maxdepth 1 -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) -print0 | sort -z | xargs -0 sha256sum
+        printf '%s\n' "$ldflags" "${packages[@]}" "$(go env GOVERSION GOARCH)"
+    } | sha256sum | cut -c1-12)
+    printf '%s/%s-%s' "$cache" "$1" "$hash"
+}
+
+# watch_build PID LOG NAME: a line every 15 seconds with how far the build is. `go build -v` names each package it compiles.
+watch_build() {
+    local start=$SECONDS total
+    total=$(go list -deps "${packages[@]}" 2>/dev/null | wc -l)
+    while kill -0 "$1" 2>/dev/null; do
+        if ((SECONDS - start >= 15 && (SECONDS - start) % 15 == 0)); then
+            say "  $3: $((SECONDS - start)) s, $(grep -c -v 'downloading' "$2" || true) of at most $total packages compiled"
+        fi
+        sleep 1
+    done
+}
+
+build() {
+    local name=$1 destination temporary log start=$SECONDS status=0
+    describe "$name"
+    destination=$(target "$name")
+    [[ -d $destination ]] && return 0
+    mkdir -p "$cache"
+    # Two builds at the same time would only take each other's processor; the second finds the first one's result.
+    exec {lock}>"$cache/$name.lock"
+    flock "$lock"
+    if [[ ! -d $destination ]]; then
+        say "building $name (once; kept in $destination)"
+        temporary=$(mktemp -d "$destination.XXXXXX")
+        log=$(mktemp)
+        CGO_ENABLED=0 GOFLAGS='' go build -v -trimpath -buildvcs=false -mod=readonly -ldflags "$ldflags" \
+            -o "$temporary/$output" "${packages[@]}" >"$log" 2>&1 &
+        local pid=$!
+        watch_build "$pid" "$log" "$name"
+        wait "$pid" || status=$?
+        if ((status != 0)); then
+            tail -n 30 "$log" >&2
+            rm -rf "$temporary" "$log"
+            die "building $name failed; its last lines are above"
+        fi
+        chmod 755 "$temporary"
+        mv "$temporary" "$destination"
+        rm -f "$log"
+        say "built $name in $((SECONDS - start)) s"
+    fi
+    exec {lock}>&-
+}
+
+command -v go >/dev/null || die "Go is not installed: the cluster's programs are built from source with it (go 1.26 or newer)"
+
+if [[ ${1:-} == --dir ]]; then
+    describe "${2:?--dir needs the name of a tool}"
+    target "$2"
+    echo
+    exit 0
+fi
+(($# > 0)) || set -- "${default_tools[@]}"
+for tool in "$@"; do
+    build "$tool"
+done
