@@ -11,9 +11,11 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use futures::StreamExt;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::watcher::Event;
+use kube::runtime::utils::ResetTimerBackoff;
+use kube::runtime::watcher::{Event, ExponentialBackoff};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -34,10 +36,16 @@ const PAGE: u32 = 500;
 const QUEUE: usize = 1_024;
 /// Most changes that are taken up before readers see them.
 const BATCH: usize = 256;
-/// After so many failures in a row everything is listed anew: resuming from the last version may be what fails.
-const FAILURES_BEFORE_LIST: u32 = 6;
+/// After so many refusals in a row everything is listed anew: resuming from the last version may be what is refused.
+const REFUSALS_BEFORE_LIST: u32 = 6;
 /// Pause before that.
 const LIST_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses between attempts double from the first to the longest of these, with jitter. The longest is short, because an answer may
+/// be wrong for as long as it.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// After so long without a failure the pauses begin with the first again.
+const FORGET_AFTER: Duration = Duration::from_mins(1);
 
 /// An object that the index is made of.
 trait Watched:
@@ -99,9 +107,12 @@ pub async fn run(
 
 async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::Sender<Change>, metrics: Metrics) {
     loop {
-        let mut events = std::pin::pin!(watcher(api.clone(), config.clone()).default_backoff());
-        let mut failures = 0;
-        while failures < FAILURES_BEFORE_LIST
+        let mut events = std::pin::pin!(
+            watcher(api.clone(), config.clone())
+                .backoff(ResetTimerBackoff::new(ExponentialBackoff::from(backoff()), FORGET_AFTER))
+        );
+        let mut refusals = 0;
+        while refusals < REFUSALS_BEFORE_LIST
             && let Some(event) = events.next().await
         {
             let change = match event {
@@ -110,22 +121,38 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
                 Ok(Event::Delete(object)) => Change::Gone(K::KIND, object.name_any()),
                 Ok(Event::InitDone) => Change::ListEnds(K::KIND),
                 Err(error) => {
-                    failures += 1;
+                    refusals += u32::from(is_refusal(&error));
                     metrics.watch_failed(K::KIND);
                     let error = with_sources(&error);
-                    tracing::warn!(resource = K::KIND.plural(), %error, failures, "watch failed, serving what is known; trying again");
+                    tracing::warn!(resource = K::KIND.plural(), %error, "watch failed, serving what is known; trying again");
                     continue;
                 }
             };
             // `Init` is made without asking the API server, so it is no sign of success.
             if !matches!(change, Change::ListBegins(_)) {
-                failures = 0;
+                refusals = 0;
             }
             if changes.send(change).await.is_err() {
                 return;
             }
         }
         tokio::time::sleep(LIST_PAUSE).await;
+    }
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE).without_max_times().with_jitter()
+}
+
+/// Whether the API server answered that it will not do this, rather than being away or overloaded.
+fn is_refusal(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => (400..500).contains(&status.code) && status.code != 429,
+        _ => false,
     }
 }
 
