@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Requests of a connection may be pipelined; answers go back as they come and many at once. An answer that needs no waiting is
-//! given by [`Dispatch::answer_now`] on the connection's own task; everything else runs in a task of its own.
+//! given by [`Dispatch::answer_now`] without even a copy of the request; everything else becomes a task when it has to wait.
 //!
 //! A packet that can't be decoded closes its connection and nothing else. While the server stops, each TCP client is first asked to
 //! reconnect elsewhere; its connection closes when it has been quiet for a while and every answer is out, see [`Draining`].

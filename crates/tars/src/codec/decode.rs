@@ -174,7 +174,9 @@ impl<'a> Decoder<'a> {
     /// The payload of a string, borrowed. The protocol does not say which character set a string has: bytes that are not UTF-8
     /// come out as U+FFFD.
     pub fn string(&mut self, kind: Kind) -> Result<Cow<'a, str>, DecodeError> {
-        self.string_bytes(kind).map(String::from_utf8_lossy)
+        let bytes = self.string_bytes(kind)?;
+        // Checking first is much faster than the lossy conversion, which has to find out where it goes wrong.
+        Ok(str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
     }
 
     /// The payload of a string as it arrived.

@@ -1,10 +1,11 @@
-//! One TCP connection: one task that reads, answers and writes.
+//! One TCP connection: one task that reads, begins requests and writes answers.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -31,6 +32,9 @@ const MAX_READ: usize = 64 * 1024;
 const OUT_HIGH: usize = 256 * 1024;
 /// Answers and pushes that wait for the connection's task.
 const CHANNEL: usize = 1024;
+/// Requests of one read are begun on the connection's task until they took this long together; those that follow, and those that
+/// have to wait, get tasks of their own. Most servants answer without waiting: a task would cost more than they do.
+const INLINE: Duration = Duration::from_micros(200);
 /// A request of this size keeps its part of the read buffer instead of being copied into memory of its own.
 const SHARE_FROM: usize = 16 * 1024;
 /// Pause after a failed accept, which mostly means that the process has no file descriptor left.
@@ -223,6 +227,7 @@ impl Connection<'_> {
     fn handle_frames(&mut self) -> Result<(), End> {
         let max = self.adapter.limits.max_frame;
         let mut start = 0;
+        let mut began = None;
         while self.out.len() < OUT_HIGH {
             let Some(len) = frame_length(&self.input[start..], max)? else { break };
             let Some(content) = self.input.get(start + LENGTH_SIZE..start + len) else { break };
@@ -239,13 +244,8 @@ impl Connection<'_> {
                         self.input.split_to(len).freeze().slice(LENGTH_SIZE..)
                     };
                     if let Some(job) = admit::enqueue(self.adapter, dispatch, &content, &self.peer, &mut self.out)? {
-                        self.in_flight += 1;
-                        let sender = self.sender.clone();
-                        tokio::spawn(async move {
-                            let frame = job.run().await;
-                            // Without a receiver the connection is gone, and with it whoever waits for the answer.
-                            let _ = sender.send(Outgoing::Answer(frame)).await;
-                        });
+                        let inline = began.get_or_insert_with(Instant::now).elapsed() < INLINE;
+                        self.begin(job, inline);
                     }
                 }
             }
@@ -255,6 +255,25 @@ impl Connection<'_> {
             self.input = BytesMut::new();
         }
         Ok(())
+    }
+
+    /// Runs a request: as far as it comes without waiting if `inline`, and the rest in its own task.
+    fn begin(&mut self, job: admit::Job, inline: bool) {
+        let mut answer = Box::pin(job.run());
+        if inline {
+            // Nobody needs to be woken: the task below looks at it again at once.
+            if let Poll::Ready(frame) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                self.out.extend_from_slice(&frame.unwrap_or_default());
+                return;
+            }
+        }
+        self.in_flight += 1;
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let frame = answer.await;
+            // Without a receiver the connection is gone, and with it whoever waits for the answer.
+            let _ = sender.send(Outgoing::Answer(frame)).await;
+        });
     }
 
     /// Takes what tasks want to have sent, all that is there.

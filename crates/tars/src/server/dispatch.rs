@@ -28,7 +28,8 @@ pub trait Dispatch: Send + Sync + 'static {
         None
     }
 
-    /// Answers a request in a task of its own.
+    /// Answers a request. It begins on the connection's task and moves to one of its own when it has to wait; long computations
+    /// belong into `tokio::task::spawn_blocking`.
     fn call(&self, request: Request) -> AnswerFuture<'_>;
 }
 
