@@ -1,0 +1,275 @@
+//! What the controller makes of a TServer on a real cluster: derived objects, their repair and their end, and what a broken server
+//! says about itself.
+//!
+//! Every test works in a namespace of its own, for which it labels the nodes. The servers are of subtype `normal`: they need neither
+//! registry nor template.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+
+use e2e::{Space, eventually};
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, StatefulSet},
+        core::v1::{Node, PersistentVolumeClaim, Pod, Service},
+        events::v1::Event,
+    },
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::fmt::Debug;
+use tars_common::v1beta3::{TEndpoint, TExitedRecord, TServer};
+
+const NAME: &str = "ledger-audit";
+
+/// A server that runs and answers, from an image that the cluster has.
+const HEALTHY: &str = "
+apiVersion: k8s.tars.io/v1beta3
+kind: TServer
+metadata: { name: ledger-audit }
+spec:
+  app: Ledger
+  server: Audit
+  subType: normal
+  normal: { ports: [ { name: http, port: 8080 } ] }
+  release: { id: v1, image: docker.io/tarsrs/probe:v0.1.0 }
+  k8s: { replicas: 1, imagePullPolicy: IfNotPresent, args: [ serve, ':8080' ] }
+";
+
+/// Admits the namespace to every node, or no longer.
+async fn admit(space: &Space, admitted: bool) {
+    let nodes: Api<Node> = Api::all(space.client.clone());
+    let value = if admitted { json!("") } else { Value::Null };
+    let labels = json!({"metadata": {"labels": {format!("tars.io/node.{}", space.name): value}}});
+    for node in nodes.list(&ListParams::default()).await.expect("the nodes") {
+        nodes.patch(&node.name_any(), &PatchParams::default(), &Patch::Merge(&labels)).await.expect("a labelled node");
+    }
+}
+
+async fn ready(space: &Space) -> Option<Condition> {
+    let server = space.api::<TServer>().get_opt(NAME).await.expect("an answer")?;
+    let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
+    server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == "Ready")
+}
+
+/// Waits until the server is ready.
+async fn until_ready(space: &Space) {
+    eventually("the server to be Ready", || async { ready(space).await.filter(|ready| ready.status == "True") }).await;
+}
+
+/// Waits until the server says `reason`, as a condition and as an Event, and gives back the sentence.
+async fn until(space: &Space, reason: &str) -> String {
+    let what = format!("the server to say {reason}");
+    let found = eventually(&what, || async { ready(space).await.filter(|ready| ready.reason == reason) }).await;
+    let events: Api<Event> = space.api();
+    eventually(&format!("an Event {reason}"), || async {
+        let all = events.list(&ListParams::default()).await.expect("events").items;
+        all.into_iter().find(|event| {
+            let regards = event.regarding.as_ref().is_some_and(|object| object.kind.as_deref() == Some("TServer"));
+            regards && event.reason.as_deref() == Some(reason) && event.type_.as_deref() == Some("Warning")
+        })
+    })
+    .await;
+    assert_eq!(found.status, "False");
+    found.message
+}
+
+async fn exists<K>(space: &Space) -> Option<K>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    K::DynamicType: Default,
+{
+    space.api::<K>().get_opt(NAME).await.expect("an answer")
+}
+
+async fn end(space: Space) {
+    admit(&space, false).await;
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
+    let space = Space::create("life").await;
+    admit(&space, true).await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    until_ready(&space).await;
+
+    let service = exists::<Service>(&space).await.expect("a Service").spec.expect("its spec");
+    assert_eq!(service.cluster_ip.as_deref(), Some("None"));
+    assert_eq!(service.ports.expect("its ports")[0].name.as_deref(), Some("http"));
+    assert_eq!(exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec").replicas, Some(1));
+    let server = exists::<TServer>(&space).await.expect("the TServer").status.expect("its status");
+    assert_eq!((server.replicas, server.ready_replicas, server.current_replicas), (1, 1, 1));
+    assert_eq!(server.selector, "tars.io/ServerApp=Ledger,tars.io/ServerName=Audit");
+    let pod = eventually("the pod in the TEndpoint", || async {
+        let endpoint = exists::<TEndpoint>(&space).await?;
+        endpoint.status?.pods.into_iter().find(|pod| pod.present_state == "Active")
+    })
+    .await;
+    assert!(!pod.pod_ip.is_empty() && pod.id == "v1" && pod.container_statuses[0].ready, "{pod:?}");
+
+    space.api::<Pod>().delete("ledger-audit-0", &DeleteParams::default()).await.expect("the pod goes");
+    eventually("the end of the pod to be on record", || async {
+        let record = exists::<TExitedRecord>(&space).await?;
+        record.pods.into_iter().find(|ended| ended.uid.as_deref() == Some(&pod.uid))
+    })
+    .await;
+    until_ready(&space).await;
+
+    space.api::<TServer>().delete(NAME, &DeleteParams::default()).await.expect("the TServer goes");
+    eventually("nothing to be left", || async {
+        let gone = exists::<Service>(&space).await.is_none()
+            && exists::<StatefulSet>(&space).await.is_none()
+            && exists::<TEndpoint>(&space).await.is_none()
+            && exists::<TExitedRecord>(&space).await.is_none()
+            && space.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.is_empty();
+        gone.then_some(())
+    })
+    .await;
+    end(space).await;
+}
+
+#[tokio::test]
+async fn what_others_change_or_delete_is_repaired_and_nothing_else_is_written() {
+    let space = Space::create("drift").await;
+    admit(&space, true).await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    until_ready(&space).await;
+    let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet");
+    let service = exists::<Service>(&space).await.expect("a Service");
+
+    let change = Patch::Merge(json!({"spec": {"important": 17}}));
+    space.api::<TEndpoint>().patch(NAME, &PatchParams::default(), &change).await.expect("a changed TEndpoint");
+    eventually("the TEndpoint to be repaired", || async {
+        exists::<TEndpoint>(&space).await.filter(|endpoint| endpoint.spec.important == 3)
+    })
+    .await;
+    space.api::<Service>().delete(NAME, &DeleteParams::default()).await.expect("the Service goes");
+    eventually("another Service", || async { exists::<Service>(&space).await.filter(|other| other.uid() != service.uid()) })
+        .await;
+
+    let after = exists::<StatefulSet>(&space).await.expect("the StatefulSet");
+    assert_eq!((after.uid(), after.resource_version()), (set.uid(), set.resource_version()), "it was as it should be");
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_moves_between_stateful_set_and_daemon_set() {
+    let space = Space::create("switch").await;
+    admit(&space, true).await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    until_ready(&space).await;
+    space.apply::<TServer>(&HEALTHY.replace("replicas: 1", "daemonSet: true")).await.expect("the TServer");
+    eventually("the DaemonSet alone", || async {
+        let switched = exists::<DaemonSet>(&space).await.is_some()
+            && exists::<StatefulSet>(&space).await.is_none()
+            && exists::<Service>(&space).await.is_none();
+        switched.then_some(())
+    })
+    .await;
+    until_ready(&space).await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    eventually("the StatefulSet alone", || async {
+        let switched = exists::<DaemonSet>(&space).await.is_none() && exists::<Service>(&space).await.is_some();
+        exists::<StatefulSet>(&space).await.filter(|_| switched)
+    })
+    .await;
+    until_ready(&space).await;
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_node_names_the_label_and_runs_once_a_node_has_it() {
+    let space = Space::create("node").await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    let message = until(&space, "NoNodeMatches").await;
+    assert!(message.contains(&format!("kubectl label node NODE tars.io/node.{}=", space.name)), "{message}");
+    admit(&space, true).await;
+    until_ready(&space).await;
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_image_cannot_be_pulled_names_the_image() {
+    let space = Space::create("image").await;
+    admit(&space, true).await;
+    let broken = HEALTHY.replace("tarsrs/probe:v0.1.0", "tarsrs/no-such-image:v0.1.0");
+    space.apply::<TServer>(&broken).await.expect("the TServer");
+    let message = until(&space, "ImageNotPulled").await;
+    assert!(message.contains("docker.io/tarsrs/no-such-image:v0.1.0"), "{message}");
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    // Kubernetes does not replace a pod that was never ready; the operator does.
+    let _ = space.api::<Pod>().delete("ledger-audit-0", &DeleteParams::default()).await;
+    until_ready(&space).await;
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_that_ends_at_once_says_with_which_code_and_where_to_look() {
+    let space = Space::create("crash").await;
+    admit(&space, true).await;
+    space.apply::<TServer>(&HEALTHY.replace("[ serve, ':8080' ]", "[ nonsense ]")).await.expect("the TServer");
+    let message = until(&space, "Crashing").await;
+    assert!(message.contains("exit code 1") && message.contains("kubectl logs"), "{message}");
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_claim_stays_unbound_names_the_claim() {
+    let space = Space::create("claim").await;
+    admit(&space, true).await;
+    let mount = "{ name: data, mountPath: /data, source: { persistentVolumeClaimTemplate: { spec: { accessModes: [ ReadWriteOnce ], \
+                 storageClassName: no-such-class, resources: { requests: { storage: 1Gi } } } } } }";
+    let server = HEALTHY.replace("replicas: 1", &format!("replicas: 1, mounts: [ {mount} ]"));
+    space.apply::<TServer>(&server).await.expect("the TServer");
+    let message = until(&space, "ClaimUnbound").await;
+    assert!(message.contains("data-ledger-audit-0") && message.contains("no-such-class"), "{message}");
+
+    // Claims of plain templates belong to the data, not to the server.
+    space.api::<TServer>().delete(NAME, &DeleteParams::default()).await.expect("the TServer goes");
+    eventually("the StatefulSet to go", || async { exists::<StatefulSet>(&space).await.is_none().then_some(()) }).await;
+    let claims = space.api::<PersistentVolumeClaim>().list(&ListParams::default()).await.expect("claims").items;
+    assert_eq!(claims.len(), 1);
+    assert!(claims[0].metadata.deletion_timestamp.is_none());
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_stays_with_its_owner_and_the_server_says_so() {
+    let space = Space::create("foreign").await;
+    admit(&space, true).await;
+    let service: Service = serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": {"ports": [{"port": 80}]},
+    }))
+    .expect("a Service");
+    let before = space.api::<Service>().create(&PostParams::default(), &service).await.expect("somebody's Service");
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    let message = until(&space, "OutControl").await;
+    let name = format!("{}/{NAME}", space.name);
+    assert!(message.starts_with(&format!("service {name} already exists but not managed by {name};")), "{message}");
+    let after = exists::<Service>(&space).await.expect("somebody's Service");
+    assert_eq!(after.resource_version(), before.resource_version());
+    space.api::<Service>().delete(NAME, &DeleteParams::default()).await.expect("their Service goes");
+    until_ready(&space).await;
+    end(space).await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_never_released_has_its_objects_and_no_pods() {
+    let space = Space::create("fresh").await;
+    let server = HEALTHY.replace("  release: { id: v1, image: docker.io/tarsrs/probe:v0.1.0 }\n", "");
+    space.apply::<TServer>(&server).await.expect("the TServer");
+    let ready = eventually("the server to say NotReleased", || async {
+        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
+    })
+    .await;
+    assert!(ready.message.contains("spec.release"), "{}", ready.message);
+    let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec");
+    assert_eq!(set.replicas, Some(0));
+    assert_eq!(set.template.spec.expect("a pod").containers[0].image.as_deref(), Some(" "));
+    end(space).await;
+}
