@@ -67,6 +67,20 @@ watch_build() {
     done
 }
 
+# add_files TOOL FOLDER: what a tool needs besides its programs.
+add_files() {
+    [[ $1 == kwok ]] || return 0
+    # How simulated nodes and pods behave, from the same release.
+    local stages
+    stages=$(go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    local file
+    for file in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease \
+        pod/fast/pod-ready pod/fast/pod-complete pod/fast/pod-delete; do
+        printf -- '---\n'
+        cat "$stages/$file.yaml"
+    done >"$2/kwok-stages.yaml"
+}
+
 build() {
     local name=$1 destination temporary log start=$SECONDS status=0
     describe "$name"
@@ -90,6 +104,7 @@ build() {
             rm -rf "$temporary" "$log"
             die "building $name failed; its last lines are above"
         fi
+        add_files "$name" "$temporary"
         chmod 755 "$temporary"
         mv "$temporary" "$destination"
         rm -f "$log"

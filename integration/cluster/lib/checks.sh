@@ -114,10 +114,11 @@ LIST
 
 check_other_clusters() {
     [[ ! -e $cluster_dir/boot ]] || return 0
-    if iptables-save --table nat 2>/dev/null | grep -q '^:KUBE-SERVICES'; then
+    # Not `grep -q`: it ends at the first match, and the writer's broken pipe would count as a failure.
+    if iptables-save --table nat 2>/dev/null | grep '^:KUBE-SERVICES' >/dev/null; then
         die "another Kubernetes runs, or ran, on this machine (iptables has its chain KUBE-SERVICES): remove that first"
     fi
-    if ip route show "$pod_range" | grep -q . || ip route show "$service_range" | grep -q .; then
+    if [[ -n $(ip route show "$pod_range")$(ip route show "$service_range") ]]; then
         die "this machine already has a route to $pod_range or $service_range, the local cluster's addresses"
     fi
 }

@@ -3,7 +3,7 @@
 
 make_bridge() {
     ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
-    ip address show dev "$bridge" | grep -q "inet $node_ip/" || ip address add "$node_ip/24" dev "$bridge"
+    [[ $(ip -4 -oneline address show dev "$bridge") == *" $node_ip/"* ]] || ip address add "$node_ip/24" dev "$bridge"
     ip link set "$bridge" up
     # Pods reach other networks under the machine's address; a firewall that drops forwarded traffic lets them through.
     rule nat POSTROUTING --source "$pod_range" ! --destination "$pod_range" --jump MASQUERADE

@@ -3,12 +3,11 @@
 
 # shims: the process ids of the shims that our containerd started; each has its socket among its arguments.
 shims() {
-    local arguments
-    for arguments in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' 2>/dev/null <"$arguments" | grep -q -F -e "containerd-shim-runc-v2 " -e "containerd-shim-runc-v2 -" &&
-            tr '\0' '\n' 2>/dev/null <"$arguments" | grep -q -x -F "$containerd_socket"; then
-            arguments=${arguments#/proc/}
-            printf '%s\n' "${arguments%/cmdline}"
+    local folder arguments
+    for folder in /proc/[0-9]*; do
+        { mapfile -d '' -t arguments <"$folder/cmdline"; } 2>/dev/null || continue
+        if [[ ${arguments[0]:-} == *containerd-shim* && " ${arguments[*]} " == *" $containerd_socket "* ]]; then
+            printf '%s\n' "${folder#/proc/}"
         fi
     done
 }

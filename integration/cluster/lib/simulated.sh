@@ -4,6 +4,7 @@
 simulate_nodes() {
     local count=$1 number
     launch kwok "$bin/kwok" --kubeconfig "$config/kwok.kubeconfig" --server-address 127.0.0.1:10247 \
+        --config "$bin/kwok-stages.yaml" \
         --manage-all-nodes=false --manage-nodes-with-annotation-selector kwok.x-k8s.io/node=fake
     # The taint keeps pods that are meant to run off them; a test of many nodes removes it:
     # kubectl taint nodes --selector type=kwok kwok.x-k8s.io/node-
