@@ -151,26 +151,38 @@ impl<V: View> Cache<V> {
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the answer of an own write, unless the watch has already gone past it (then the watch knows better).
-    pub fn observe(&self, object: DynamicObject) {
+    /// Takes the answer of an own write, unless the watch has already gone past it (then the watch knows better). Gives back what
+    /// was answered, `None` if it does not decode.
+    pub fn observe(&self, object: DynamicObject) -> Option<Arc<V>> {
         let version = version_of(&object);
         let key = key_of(&object);
+        let view = match V::of(object) {
+            Ok(view) => Arc::new(view),
+            Err(error) => {
+                tracing::warn!(%key, %error, "the answer of a write does not decode, waiting for the watch");
+                return None;
+            }
+        };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if version <= state.seen {
-            return;
+        if version > state.seen {
+            state.put(key, version, view.clone());
         }
-        match V::of(object) {
-            Ok(view) => drop(state.put(key, version, view)),
-            Err(error) => tracing::warn!(%key, %error, "the answer of a write does not decode, waiting for the watch"),
-        }
+        Some(view)
     }
 
     /// Applies one watch event; `None` if nothing changed or the object does not decode.
     pub fn apply(&self, object: DynamicObject) -> Option<Change<V>> {
         let version = version_of(&object);
         let key = key_of(&object);
+        let known = |state: &State<V>| state.objects.get(&key).is_some_and(|entry| entry.version >= version);
+        // Most events are echoes of our own writes, and need not be decoded again.
+        if self.read(known) {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.seen = state.seen.max(version);
+            return None;
+        }
         let view = match V::of(object) {
-            Ok(view) => view,
+            Ok(view) => Arc::new(view),
             Err(error) => {
                 tracing::warn!(%key, %error, "an object does not decode and is skipped");
                 return None;
@@ -178,12 +190,12 @@ impl<V: View> Cache<V> {
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.seen = state.seen.max(version);
-        let old = state.objects.get(&key).map(|entry| (entry.version, entry.view.clone()));
-        if old.as_ref().is_some_and(|(have, _)| *have >= version) {
+        if known(&state) {
             return None;
         }
-        let new = state.put(key.clone(), version, view);
-        Some(Change { key, old: old.map(|(_, view)| view), new: Some(new) })
+        let old = state.objects.get(&key).map(|entry| entry.view.clone());
+        state.put(key.clone(), version, view.clone());
+        Some(Change { key, old, new: Some(view) })
     }
 
     /// Forgets an object that the watch reports as deleted. The change carries its last state as `old`.
@@ -217,14 +229,12 @@ impl<V: View> Cache<V> {
 }
 
 impl<V: View> State<V> {
-    fn put(&mut self, key: Key, version: u64, view: V) -> Arc<V> {
+    fn put(&mut self, key: Key, version: u64, view: Arc<V>) {
         self.leave_group(&key);
         if let Some(group) = view.group() {
             self.groups.entry(group).or_default().insert(key.name.clone());
         }
-        let view = Arc::new(view);
-        self.objects.insert(key, Entry { version, view: view.clone() });
-        view
+        self.objects.insert(key, Entry { version, view });
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<V>> {

@@ -88,7 +88,10 @@ fn derived(context: &Context, change: &Change<Live>) {
         // Its successor may be waiting for the name.
         return context.queues.servers.add(change.key.clone());
     }
-    context.queues.servers.add_after(change.key.clone(), SETTLE);
+    let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
+    if !unchanged {
+        context.queues.servers.add_after(change.key.clone(), SETTLE);
+    }
 }
 
 fn pod(context: &Context, change: &Change<PodView>) {

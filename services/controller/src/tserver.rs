@@ -188,7 +188,7 @@ async fn tell_server(context: &Context, key: &Key, view: &ServerView, server: &T
         "metadata": {"name": key.name, "namespace": key.namespace, "uid": view.uid},
     });
     match context.writer.apply_status(&resource, key, &body).await {
-        Ok(answer) => context.caches.servers.observe(answer),
+        Ok(answer) => drop(context.caches.servers.observe(answer)),
         // Deleted, or deleted and made again, in the meantime: the watch brings us back if there is still something to tell.
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         Err(source) => return Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),

@@ -192,8 +192,9 @@ impl Task<'_> {
 
     async fn ensure(&self, wanted: &Value, live: Option<Arc<Live>>) -> Result<(), Error> {
         let live = match live {
-            Some(live) => Some(live),
-            None => self.look().await?,
+            // All TEndpoints are watched, so one that is not in the cache is not there.
+            None if self.kind != Kind::TEndpoint => self.look().await?,
+            live => live,
         };
         let Some(live) = live else {
             // Nothing of this name was there a moment ago. Not forced: whoever came first since then keeps the name.
@@ -247,14 +248,13 @@ impl Task<'_> {
         }
         let answer = self.context.writer.apply(&self.resource, self.key(), &body, force).await.map_err(self.failed("apply"))?;
         tracing::debug!(kind = self.kind.name(), "applied");
-        if let Ok(after) = Live::of(answer.clone()) {
+        if let Some(after) = self.context.caches.live(self.kind).observe(answer) {
             let (mine, owned) = (comparable(wanted), comparable(&after.owned()));
             if !fields::same(&mine, &owned) {
                 tracing::debug!(kind = self.kind.name(), %mine, %owned, "the API server stored something else than was sent");
                 self.context.settled.insert(self.kind, self.key(), &mine, &owned);
             }
         }
-        self.context.caches.live(self.kind).observe(answer);
         Ok(())
     }
 

@@ -61,7 +61,7 @@ pub struct Controller {
 }
 
 /// A derived object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
     /// Namespace and name.
     pub key: Key,
@@ -91,6 +91,11 @@ impl Live {
     /// Whether the TServer with this uid controls it.
     pub fn is_of(&self, uid: &str) -> bool {
         self.controller.as_ref().is_some_and(|controller| controller.uid == uid)
+    }
+
+    /// Whether anything but the version is different: most changes are of a status that nobody here reads.
+    pub fn differs(&self, other: &Self) -> bool {
+        *self != Self { version: self.version.clone(), ..other.clone() }
     }
 
     /// What we own; null if we never applied.
