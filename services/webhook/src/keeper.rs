@@ -37,7 +37,7 @@ use tars_kit::{
     lease::{Elector, Timing},
     tls::ServingCertificate,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// The Secret with certificates and keys.
@@ -138,7 +138,7 @@ pub struct Keeper {
 impl Keeper {
     /// Runs until `stop`; whatever fails is tried again.
     pub async fn run(self, identity: String, stop: CancellationToken) -> Result<(), Infallible> {
-        let mut leading = lead(self.client.clone(), self.namespace.clone(), identity, stop.clone());
+        let (mut leading, election) = lead(self.client.clone(), self.namespace.clone(), identity, stop.clone());
         let mut changes = self.changes();
         let mut served = None;
         loop {
@@ -151,12 +151,15 @@ impl Keeper {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
                 Ok(()) = leading.changed() => {}
                 Some(()) = changes.next() => {}
             }
         }
+        // The Lease is given back, or the next leader would have to wait for its expiry. The task cannot panic.
+        let _ = election.await;
+        Ok(())
     }
 
     /// The DNS names under which API servers call this webhook.
@@ -306,10 +309,10 @@ fn bundles(object: &Value, service: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Takes part in the election for as long as the process runs; the value says whether it leads.
-fn lead(client: Client, namespace: String, identity: String, stop: CancellationToken) -> watch::Receiver<bool> {
+/// Takes part in the election until `stop`; the value says whether this process leads. The task ends when the Lease is given back.
+fn lead(client: Client, namespace: String, identity: String, stop: CancellationToken) -> (watch::Receiver<bool>, JoinHandle<()>) {
     let (sender, receiver) = watch::channel(false);
-    tokio::spawn(async move {
+    let election = tokio::spawn(async move {
         loop {
             let elector = Elector::new(client.clone(), &namespace, names::WEBHOOK_LEASE, identity.clone(), Timing::default());
             let Some(leadership) = elector.acquire(&stop).await else { return };
@@ -322,7 +325,7 @@ fn lead(client: Client, namespace: String, identity: String, stop: CancellationT
             leadership.release().await;
         }
     });
-    receiver
+    (receiver, election)
 }
 
 #[cfg(test)]

@@ -1,0 +1,219 @@
+//! What the webhook does on a real cluster: each refusal reaches the user as one clear sentence, defaults are in the stored object, and
+//! objects can be read and written through the older version without loss.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+
+use e2e::{Space, apply, eventually, refusal};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+use tars_common::v1beta3::{TConfig, TServer, TTemplate};
+
+/// A namespace with the template `root`.
+async fn space(purpose: &str) -> Space {
+    let space = Space::create(purpose).await;
+    apply_template(&space, "root", "root").await.expect("a template without parent");
+    space
+}
+
+async fn apply_template(space: &Space, name: &str, parent: &str) -> kube::Result<TTemplate> {
+    let object = json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": name}, "spec": {"content": "", "parent": parent},
+    });
+    space.apply(&object.to_string()).await
+}
+
+/// A Tars server that was never released, so that nothing runs.
+fn server() -> Value {
+    json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
+        "spec": {
+            "app": "Trade", "server": "Audit", "subType": "tars", "k8s": {"replicas": 3},
+            "tars": {"template": "root", "servants": [{"name": "AuditObj", "port": 9999}]},
+        },
+    })
+}
+
+async fn refused(space: &Space, change: impl FnOnce(&mut Value)) -> String {
+    let mut object = server();
+    change(&mut object);
+    refusal(space.apply::<TServer>(&object.to_string()).await)
+}
+
+#[tokio::test]
+async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
+    let space = space("refusals").await;
+    let denied = "admission webhook \"validating.crd.tars.io-0\" denied the request: ";
+    let text = refused(&space, |object| object["spec"]["tars"]["template"] = json!("gone")).await;
+    let expected = format!(
+        "{denied}ttemplate {name}/gone not exists; .spec.tars.template names it, create it first or name one that exists (tserver {name}/trade-audit)",
+        name = space.name,
+    );
+    assert_eq!(text, expected);
+    let second = json!([{"name": "AuditObj", "port": 9999}, {"name": "OtherObj", "port": 9999}]);
+    let text = refused(&space, |object| object["spec"]["tars"]["servants"] = second).await;
+    assert!(text.contains("tserver resource is invalid : duplicate port value 9999; \"OtherObj\" has a number"), "{text}");
+    let text = refused(&space, |object| object["metadata"]["name"] = json!("audit")).await;
+    assert!(text.contains("unexpected resource name; metadata.name is \"audit\""), "{text}");
+    assert!(text.contains("it must be \"trade-audit\""), "{text}");
+    let long = "a".repeat(50);
+    let text = refused(&space, |object| {
+        object["spec"]["app"] = json!(long);
+        object["metadata"]["name"] = json!(format!("{long}-audit"));
+    });
+    assert!(text.await.contains("cannot create pods"));
+    let release = json!({"id": "v1", "image": "repo/audit:1"});
+    let text = refused(&space, |object| object["spec"]["release"] = release).await;
+    assert!(
+        text.contains("denied the request: tserver resource is invalid : no default node image has been set; set .spec"),
+        "{text}"
+    );
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn a_template_cycle_is_refused_and_templates_in_use_stay() {
+    let space = space("templates").await;
+    apply_template(&space, "middle", "root").await.expect("a child");
+    // The next one follows at once: what a cache does not know yet must not be refused.
+    apply_template(&space, "leaf", "middle").await.expect("a grandchild");
+    let text = refusal(apply_template(&space, "root", "leaf").await);
+    assert!(text.contains("parents form a cycle: root -> leaf -> middle -> root; set .spec.parent"), "{text}");
+    let text = refusal(space.api::<TTemplate>().delete("middle", &DeleteParams::default()).await);
+    assert!(
+        text.contains(&format!("cannot delete ttemplate {}/middle because it is reference by some ttemplate", space.name)),
+        "{text}"
+    );
+    space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    space.api::<TTemplate>().delete("leaf", &DeleteParams::default()).await.expect("nobody needs the leaf");
+    let text = refusal(space.api::<TTemplate>().delete("root", &DeleteParams::default()).await);
+    assert!(text.contains("because it is reference by some t"), "{text}");
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn defaults_are_stored_and_identity_never_changes() {
+    let space = space("defaults").await;
+    let stored = space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    let label = |key: &str| stored.labels().get(key).map(String::as_str);
+    assert_eq!(label("tars.io/ServerApp"), Some("Trade"));
+    assert_eq!(label("tars.io/ServerName"), Some("Audit"));
+    assert_eq!(label("tars.io/SubType"), Some("tars"));
+    assert_eq!(label("tars.io/Template"), Some("root"));
+    let spec = serde_json::to_value(&stored).expect("JSON");
+    assert_eq!(spec["spec"]["k8s"]["replicas"], 0, "nothing runs without a release");
+    assert_eq!(spec["spec"]["k8s"]["readinessGates"], json!(["tars.io/active"]));
+    let text = refused(&space, |object| object["spec"]["subType"] = json!("normal")).await;
+    assert!(text.contains("tserver resource filed \".spec.subType\" is immutable; delete the tserver"), "{text}");
+    space.delete().await;
+}
+
+/// TServers in v1beta2, untyped: what the types do not know would not be seen.
+fn older(space: &Space) -> Api<DynamicObject> {
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("k8s.tars.io", "v1beta2", "TServer"), "tservers");
+    Api::namespaced_with(space.client.clone(), &space.name, &resource)
+}
+
+#[tokio::test]
+async fn the_older_version_reads_and_writes_without_loss() {
+    let space = space("versions").await;
+    let mut object = server();
+    object["spec"]["k8s"]["command"] = json!(["run", "fast"]);
+    object["spec"]["k8s"]["readinessGates"] = json!(["example.org/second"]);
+    let stored = space.apply::<TServer>(&object.to_string()).await.expect("a server");
+    let before = serde_json::to_value(&stored).expect("JSON")["spec"].clone();
+
+    let older = older(&space);
+    let written = eventually("a write as v1beta2", || async {
+        let mut read = older.get("trade-audit").await.expect("the server as v1beta2");
+        let seen = read.clone();
+        read.data["spec"]["important"] = json!(7);
+        read.metadata.managed_fields = None;
+        match older.replace("trade-audit", &PostParams::default(), &read).await {
+            Ok(_) => Some(seen),
+            // The controller wrote the status meanwhile.
+            Err(kube::Error::Api(status)) if status.is_conflict() => None,
+            Err(error) => panic!("the write was refused: {error}"),
+        }
+    });
+    let seen = written.await;
+    assert_eq!(seen.data["spec"]["k8s"]["readinessGate"], "tars.io/active");
+    assert_eq!(seen.data["spec"]["k8s"].get("command"), None);
+
+    let after = space.api::<TServer>().get("trade-audit").await.expect("the server as v1beta3");
+    assert!(!after.annotations().keys().any(|key| key.contains("Conversion")), "{:?}", after.annotations());
+    let mut expected = before;
+    expected["important"] = json!(7);
+    assert_eq!(serde_json::to_value(&after).expect("JSON")["spec"], expected);
+
+    let mut made = server();
+    made["apiVersion"] = json!("k8s.tars.io/v1beta2");
+    made["metadata"]["name"] = json!("trade-other");
+    made["spec"]["server"] = json!("Other");
+    let made: DynamicObject = serde_json::from_value(made).expect("an object");
+    let made = older.create(&PostParams::default(), &made).await.expect("a server made as v1beta2");
+    assert_eq!(made.data["spec"]["k8s"]["readinessGate"], "tars.io/active");
+    let read = space.api::<TServer>().get("trade-other").await.expect("the same server as v1beta3");
+    assert_eq!(serde_json::to_value(&read).expect("JSON")["spec"]["k8s"]["readinessGates"], json!(["tars.io/active"]));
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn only_the_controller_writes_what_belongs_to_a_server() {
+    let space = space("workloads").await;
+    space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "mine", "labels": {"tars.io/ServerApp": "Trade", "tars.io/ServerName": "Audit"}},
+        "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"port": 1}]},
+    });
+    let text = refusal(apply::<Service>(&space.api(), &service.to_string()).await);
+    assert!(text.contains("only use authorized account can create service; create a tserver"), "{text}");
+
+    let sets: Api<StatefulSet> = space.api();
+    eventually("the StatefulSet", || async { sets.get_opt("trade-audit").await.expect("an answer") }).await;
+    let patch = |patch: Value| {
+        let sets = sets.clone();
+        async move { sets.patch("trade-audit", &PatchParams::default(), &Patch::Strategic(patch)).await }
+    };
+    let text = refusal(patch(json!({"spec": {"replicas": 2}})).await);
+    assert!(text.contains("resource should be modified through tserver; edit tserver"), "{text}");
+    patch(json!({"metadata": {"annotations": {"example.org/note": "x"}}})).await.expect("annotations are anybody's");
+    let restart = json!({"kubectl.kubernetes.io/restartedAt": "2026-03-04T15:06:07Z"});
+    patch(json!({"spec": {"template": {"metadata": {"annotations": restart}}}})).await.expect("kubectl rollout restart");
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn a_new_version_of_a_configuration_replaces_the_live_one() {
+    let space = space("configs").await;
+    let config = |name: &str| {
+        json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TConfig", "metadata": {"name": name},
+            "app": "Trade", "server": "Audit", "configName": "audit.conf", "configContent": name,
+        })
+    };
+    let first = space.apply::<TConfig>(&config("first").to_string()).await.expect("a configuration");
+    assert_eq!(first.labels().get("tars.io/Activated").map(String::as_str), Some("true"));
+    let version = first.labels().get("tars.io/Version").expect("a version");
+    assert_eq!(serde_json::to_value(&first).expect("JSON")["version"], json!(version));
+
+    // A dry run changes nothing.
+    let dry = PatchParams { dry_run: true, ..PatchParams::apply("e2e").force() };
+    let configs = space.api::<TConfig>();
+    configs.patch("second", &dry, &Patch::Apply(&config("second"))).await.expect("a dry run");
+    let deactivated = |config: &TConfig| config.labels().contains_key("tars.io/Deactivate");
+    assert!(!deactivated(&configs.get("first").await.expect("the first version")));
+
+    space.apply::<TConfig>(&config("second").to_string()).await.expect("a second version");
+    let first = configs.get("first").await.expect("the first version");
+    let live = serde_json::to_value(&first).expect("JSON")["activated"] == json!(true);
+    assert!(deactivated(&first) || !live, "the first version is asked to go");
+    let text = refusal(configs.delete("second", &DeleteParams::default()).await);
+    assert!(text.contains("tconfig during deletion guard time(48s); try again in"), "{text}");
+    space.delete().await;
+}
