@@ -20,7 +20,7 @@ pub const FRAMEWORK: &str = "tars";
 pub const TEST_LABEL: &str = "tars.io/e2e";
 
 /// How long a test waits for something that the cluster does in a second or two. Generous, since it bounds failures only.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A client for the cluster of `KUBECONFIG`.
 ///
@@ -116,7 +116,7 @@ where
     };
     match tokio::time::timeout(PATIENCE, waiting).await {
         Ok(found) => found,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+        Err(elapsed) => panic!("waited {PATIENCE:?} in vain for {what}: {elapsed}"),
     }
 }
 

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn cycles_of_any_length_are_refused_and_shown() {
-        let cases: [(&[(&str, Option<&str>)], &str); 3] = [
+        type Known = &'static [(&'static str, Option<&'static str>)];
+        let cases: [(Known, &str); 3] = [
             (&[("b", Some("a"))], "a -> b -> a"),
             (&[("b", Some("c")), ("c", Some("a"))], "a -> b -> c -> a"),
             // A cycle further up that an older release let in.
