@@ -102,6 +102,11 @@ func components() []component {
 		echoRust,
 		echoGo,
 		{
+			name: "client-go", image: "tars.client-go", title: "tars-client", about: "TarsGo client that knows only the locator",
+			toolchain: golang, source: "integration/clients/go",
+			path: "/usr/local/bin/tars-client", entrypoint: []string{"/usr/local/bin/tars-client"}, user: nobody,
+		},
+		{
 			name: "pause", image: "pause", title: "pause", about: "Holds the network of a pod of the local cluster",
 			toolchain: golang, source: "integration/images/pause",
 			path: "/pause", entrypoint: []string{"/pause"}, user: nobody, extra: true,
