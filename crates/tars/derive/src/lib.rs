@@ -41,7 +41,28 @@ pub fn tars_enum(input: TokenStream) -> TokenStream {
     enums::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Turns the declaration of an interface into a trait for servants, a dispatcher and a client, see `tars::interface`.
+/// Turns the declaration of an interface into a trait for servants, a dispatcher and a client.
+///
+/// ```ignore
+/// #[tars::interface]
+/// pub trait Echo {
+///     /// Gives `text` back, and how long it is.
+///     async fn echo(&self, text: String, length: Out<i32>) -> String;
+///
+///     #[tars(name = "Log_Line")]                  // name in the definition, default: the Rust name in lowerCamelCase
+///     async fn log(&self, #[tars(name = "sLine")] line: String);
+///
+///     #[tars(default)]                            // a servant need not implement it, it then answers -3
+///     async fn newer(&self) -> i32;
+/// }
+/// ```
+///
+/// Parameters have tags by position, counted from 1; those of type `Out<T>` are out-parameters. What comes back is the return value
+/// and the out-parameters: nothing, one value, or a tuple of all. So this becomes
+///
+/// - `trait Echo` with `async fn echo(&self, request: &Request, text: String) -> Result<(String, i32), ServantError>` and so on,
+/// - `EchoDispatch<T>(pub T)`, which serves a `T: Echo`,
+/// - `EchoClient`, with `async fn echo(&self, text: &str) -> Result<(String, i32), CallError>` and so on.
 #[proc_macro_attribute]
 pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as ItemTrait);

@@ -139,14 +139,20 @@ impl Proxy {
         let mut last = CallError::NoEndpoint { object: object.to_string() };
         while tried.len() < group.len() {
             let Some(slot) = group.choose(&tried) else { break };
-            match slot.link(object, shared, pushes).await {
-                Ok(link) => match self.exchange(&slot, &link, &request, frame.clone()).await {
-                    Exchange::Done(result) => return result,
-                    Exchange::NotSent(error) => last = error,
-                },
-                Err(source) => {
-                    slot.failed(true);
-                    last = CallError::Connect { object: object.to_string(), endpoint: slot.endpoint.to_string(), source };
+            // A connection that ends just before it is used is replaced by a new one, once.
+            for _ in 0..2 {
+                match slot.link(object, shared, pushes).await {
+                    Ok(link) => match self.exchange(&slot, &link, &request, frame.clone()).await {
+                        Exchange::Done(result) => return result,
+                        Exchange::NotSent(error) => last = error,
+                    },
+                    Err(source) => {
+                        slot.failed(true);
+                        last = CallError::Connect { object: object.to_string(), endpoint: slot.endpoint.to_string(), source };
+                    }
+                }
+                if !matches!(last, CallError::Lost { .. }) {
+                    break;
                 }
             }
             tried.push(slot);

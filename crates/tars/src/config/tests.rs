@@ -96,16 +96,16 @@ fn brackets_are_read_but_not_written() {
 #[test]
 fn depth_and_length_are_bounded() {
     let nested = |depth: usize| {
-        let open: String = (0..depth).map(|i| format!("<d{i}>\n")).collect();
-        let close: String = (0..depth).rev().map(|i| format!("</d{i}>\n")).collect();
-        open + &close
+        let open = (0..depth).map(|i| format!("<d{i}>\n"));
+        let close = (0..depth).rev().map(|i| format!("</d{i}>\n"));
+        open.chain(close).collect::<Vec<_>>().concat()
     };
     assert!(Config::parse(&nested(MAX_DEPTH)).is_ok());
     assert_eq!(problem(&nested(MAX_DEPTH + 1)), (MAX_DEPTH + 1, ParseProblem::TooDeep(format!("d{MAX_DEPTH}"))));
     assert_eq!(problem(&nested(50_000)).1, ParseProblem::TooDeep(format!("d{MAX_DEPTH}")));
     assert_eq!(problem(&"x".repeat(MAX_TEXT + 1)).1, ParseProblem::TooLong(MAX_TEXT + 1));
 
-    let wide: String = (0..100_000).map(|i| format!("{i}\n")).collect();
+    let wide = (0..100_000).map(|i| format!("{i}\n")).collect::<Vec<_>>().concat();
     let deep = nested(MAX_DEPTH).replacen("</", &format!("{wide}</"), 1);
     assert_eq!(Config::parse(&deep).unwrap().print(), Err(PrintError::TooLong));
 }

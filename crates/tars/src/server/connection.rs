@@ -184,8 +184,12 @@ impl Connection<'_> {
         let check = tokio::time::sleep(self.check_interval(None));
         tokio::pin!(check);
         loop {
-            self.handle_frames()?;
+            let more = self.handle_frames()?;
             self.write_now()?;
+            if more && self.out.len() < OUT_HIGH {
+                tokio::task::yield_now().await;
+                continue;
+            }
             if self.out.is_empty() && self.in_flight == 0 && !self.reading {
                 return Ok(());
             }
@@ -223,8 +227,8 @@ impl Connection<'_> {
         self.next_read = if count >= self.next_read { (self.next_read * 2).min(MAX_READ) } else { self.next_read };
     }
 
-    /// Answers or starts every complete request that was read, as long as its answers find room.
-    fn handle_frames(&mut self) -> Result<(), End> {
+    /// Answers or starts every complete request that was read, as long as its answers find room; `true` when that ran out first.
+    fn handle_frames(&mut self) -> Result<bool, End> {
         let max = self.adapter.limits.max_frame;
         let mut start = 0;
         let mut began = None;
@@ -254,7 +258,7 @@ impl Connection<'_> {
         if self.input.is_empty() && self.input.capacity() > 4 * MAX_READ {
             self.input = BytesMut::new();
         }
-        Ok(())
+        Ok(self.out.len() >= OUT_HIGH)
     }
 
     /// Runs a request: as far as it comes without waiting if `inline`, and the rest in its own task.

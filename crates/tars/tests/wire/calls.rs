@@ -92,6 +92,29 @@ async fn requests_may_be_pipelined_and_cut_anywhere() {
 }
 
 #[tokio::test]
+async fn small_requests_with_large_answers_are_all_answered() {
+    let server = Running::tcp().await;
+    let mut raw = Raw::connect(server.addr).await;
+    let requests: Vec<u8> = (1..=100).flat_map(|id| request(id, "blob", b"").to_frame().unwrap()).collect();
+    raw.write(&requests).await;
+    for id in 1..=100 {
+        let response = raw.response().await;
+        assert_eq!((response.request_id, response.buffer.len()), (id, 100_000));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_does_not_hold_up_the_next() {
+    let server = Running::tcp().await;
+    let mut raw = Raw::connect(server.addr).await;
+    raw.send(&request(1, "hold", b"first")).await;
+    raw.send(&request(2, "later", b"second")).await;
+    assert_eq!(raw.response().await.request_id, 2);
+    server.echo.release.notify_one();
+    assert_eq!(raw.response().await.request_id, 1);
+}
+
+#[tokio::test]
 async fn named_arguments_of_both_versions() {
     let server = Running::tcp().await;
     let mut raw = Raw::connect(server.addr).await;

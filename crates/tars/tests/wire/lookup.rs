@@ -90,7 +90,7 @@ async fn calls_go_to_the_active_endpoints_in_turn() {
     names.set(&[&first, &second], &[&inactive]);
     let (locator, _stop) = name_service(&names).await;
     let options =
-        ClientOptions { refresh_interval: Duration::from_secs(600), node_name: Some("n1".into()), ..ClientOptions::default() };
+        ClientOptions { refresh_interval: Duration::from_mins(10), node_name: Some("n1".into()), ..ClientOptions::default() };
     let client = Client::builder().locator(locator).options(options).build().unwrap();
     let proxy = client.proxy(OBJECT).unwrap();
     for _ in 0..10 {

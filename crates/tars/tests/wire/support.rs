@@ -69,6 +69,7 @@ impl Dispatch for Echo {
                 context: call.context("key").map(|value| ("key".to_owned(), value)).into_iter().collect(),
                 ..Response::default()
             }),
+            "blob" => Some(Response::ok(Bytes::from(vec![7; 100_000]))),
             _ => None,
         }
     }
