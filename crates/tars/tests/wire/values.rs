@@ -325,7 +325,7 @@ mod lighter {
     }
 
     #[derive(Debug, Clone, PartialEq, TarsStruct)]
-    struct Node {
+    struct Plain {
         #[tars(tag = 0, optional)]
         node: String,
         #[tars(tag = 1, optional)]
@@ -371,7 +371,7 @@ mod lighter {
         let r20 = "1a060831302e302e302e351603417070260653696d706c6536004900010a06124170702e53696d706c652e4d61696e4f626a1621746370202d682031302e302e302e35202d70203133303030202d742033303030302604746172733200030d404005512710620000ea600b5c660a61637469766174696e67760276310b";
         reads("R20", 1, &startup, r20);
 
-        let node = |first: &str, second: &str, third: &str| Node {
+        let node = |first: &str, second: &str, third: &str| Plain {
             node: text("10.0.0.5"),
             first: text(first),
             second: text(second),
