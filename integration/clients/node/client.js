@@ -87,7 +87,8 @@ async function run(echo, { calls, concurrency }) {
       const n = next++;
       const began = process.hrtime.bigint();
       try {
-        if (n % 10 === 1) {
+        // An odd number, so that a rotation over two servers meets both.
+        if (n % 7 === 1) {
           const host = await echo.hostname();
           answered[host] = (answered[host] ?? 0) + 1;
         } else if ((await echo.echo(`call ${n}`)) !== `call ${n}`) {
