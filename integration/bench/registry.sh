@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The name service: lookups per second over the Tars protocol and gRPC, their latency, and what each costs the server.
+source "$(dirname "$0")/../lib/common.sh"
+
+need cargo 'install Rust 1.95 (https://rustup.rs)'
+phase 'build the benchmark' cargo bench --quiet --locked -p tarsregistry --bench lookup --no-run
+phase 'lookups' cargo bench --quiet --locked -p tarsregistry --bench lookup
