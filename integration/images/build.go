@@ -139,6 +139,8 @@ type stamp struct {
 	Inputs    string `json:"inputs"`
 	Reference string `json:"reference"`
 	Digest    string `json:"digest"`
+	// Content is the file system's digest: equal when two images differ in labels only.
+	Content string `json:"content"`
 	// Bytes is the archive's size, as it is transferred; Unpacked the file system's.
 	Bytes    int64 `json:"bytes"`
 	Unpacked int64 `json:"unpacked"`
@@ -173,7 +175,14 @@ func pack(c component, program string, of release, destination string) (stamp, b
 	if err != nil {
 		return stamp{}, false, err
 	}
-	made := stamp{Inputs: inputs, Reference: c.reference(of.version), Digest: digest.String(), Bytes: written.Size()}
+	described, err := image.ConfigFile()
+	if err != nil {
+		return stamp{}, false, err
+	}
+	made := stamp{
+		Inputs: inputs, Reference: c.reference(of.version), Digest: digest.String(), Content: described.RootFS.DiffIDs[0].String(),
+		Bytes: written.Size(),
+	}
 	for _, entry := range c.files(content, of.certificates) {
 		made.Unpacked += int64(len(entry.body))
 	}

@@ -93,7 +93,9 @@ build() {
     if [[ ! -d $destination ]]; then
         say "building $name (once; kept in $destination)"
         temporary=$(mktemp -d "$destination.XXXXXX")
-        log=$(mktemp)
+        log=$temporary.log
+        # shellcheck disable=SC2064
+        trap "rm -rf '$temporary' '$log'" EXIT
         CGO_ENABLED=0 GOFLAGS='' go build -v -trimpath -buildvcs=false -mod=readonly -ldflags "$ldflags" \
             -o "$temporary/$output" "${packages[@]}" >"$log" 2>&1 &
         local pid=$!
@@ -101,7 +103,6 @@ build() {
         wait "$pid" || status=$?
         if ((status != 0)); then
             tail -n 30 "$log" >&2
-            rm -rf "$temporary" "$log"
             die "building $name failed; its last lines are above"
         fi
         add_files "$name" "$temporary"
