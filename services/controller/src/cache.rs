@@ -10,10 +10,10 @@
 //! not decode is logged and skipped. A view is small and names the server that it belongs to, so that "the pods of this server"
 //! is a look-up, not a scan.
 
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, TypeMeta},
+    api::{ApiResource, DynamicObject, PartialObjectMeta, TypeMeta},
     runtime::{WatchStreamExt as _, watcher},
 };
 use std::{
@@ -262,24 +262,52 @@ fn version_of(object: &DynamicObject) -> u64 {
     object.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Watches the objects of `resource` for ever, keeps `cache` and tells `route` about each change, in order.
+/// Which objects a watch asks for, and how much of them.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The kind.
+    pub resource: ApiResource,
+    /// A label selector; all objects without one.
+    pub labels: Option<String>,
+    /// Whether only metadata is wanted: nodes tell a lot that nobody here reads, configurations are large.
+    pub metadata_only: bool,
+}
+
+type Events = BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>;
+
+impl Selection {
+    fn events(&self, client: Client) -> Events {
+        let config = watcher::Config { label_selector: self.labels.clone(), ..watcher::Config::default() };
+        if self.metadata_only {
+            let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client, &self.resource);
+            return watcher(api, config).default_backoff().map_ok(as_dynamic).boxed();
+        }
+        watcher(Api::<DynamicObject>::all_with(client, &self.resource), config).default_backoff().boxed()
+    }
+}
+
+fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watcher::Event<DynamicObject> {
+    let dynamic = |object: PartialObjectMeta<DynamicObject>| DynamicObject {
+        types: None,
+        metadata: object.metadata,
+        data: serde_json::Value::Null,
+    };
+    match event {
+        watcher::Event::Apply(object) => watcher::Event::Apply(dynamic(object)),
+        watcher::Event::Delete(object) => watcher::Event::Delete(dynamic(object)),
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitApply(object) => watcher::Event::InitApply(dynamic(object)),
+        watcher::Event::InitDone => watcher::Event::InitDone,
+    }
+}
+
+/// Watches what `selection` says for ever, keeps `cache` and tells `route` about each change, in order.
 ///
 /// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
-pub async fn feed<V: View>(
-    client: Client,
-    resource: ApiResource,
-    selector: Option<String>,
-    cache: Cache<V>,
-    route: impl Fn(Change<V>) + Send,
-) {
+pub async fn feed<V: View>(client: Client, selection: Selection, cache: Cache<V>, route: impl Fn(Change<V>) + Send) {
+    let mut events = selection.events(client);
+    let resource = selection.resource;
     let kind = resource.kind.clone();
-    let api: Api<DynamicObject> = Api::all_with(client, &resource);
-    let mut config = watcher::Config::default();
-    if let Some(selector) = &selector {
-        config = config.labels(selector);
-    }
-    let events = watcher(api, config).default_backoff();
-    futures::pin_mut!(events);
     let mut listed = HashSet::new();
     // Elements of lists of built-in kinds come without their kind.
     let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };

@@ -5,7 +5,10 @@ use crate::{
     cache::{Cache, Key},
     metrics::Metrics,
     queue::Queue,
+    taccount::AccountView,
+    tconfig::ConfigView,
     texitedrecord::Exits,
+    timage::ImageView,
     tserver::apply::Settled,
     view::{ClaimView, FrameworkView, Kind, Live, NodeView, PodView, ServerView, TemplateView, TreeView},
 };
@@ -23,6 +26,9 @@ pub struct Caches {
     pub templates: Cache<TemplateView>,
     pub frameworks: Cache<FrameworkView>,
     pub trees: Cache<TreeView>,
+    pub configs: Cache<ConfigView>,
+    pub accounts: Cache<AccountView>,
+    pub images: Cache<ImageView>,
     services: Cache<Live>,
     stateful_sets: Cache<Live>,
     daemon_sets: Cache<Live>,
@@ -44,7 +50,7 @@ impl Caches {
 
     /// Waits until every cache has had its first list.
     pub async fn synced(&self) {
-        let Self { servers, pods, claims, nodes, templates, frameworks, trees, .. } = self;
+        let Self { servers, pods, claims, nodes, templates, frameworks, trees, configs, accounts, images, .. } = self;
         for kind in Kind::ALL {
             self.live(kind).synced().await;
         }
@@ -55,7 +61,10 @@ impl Caches {
             nodes.synced(),
             templates.synced(),
             frameworks.synced(),
-            trees.synced()
+            trees.synced(),
+            configs.synced(),
+            accounts.synced(),
+            images.synced()
         );
     }
 }
@@ -69,6 +78,12 @@ pub struct Queues {
     pub nodes: Queue<Key>,
     /// Namespaces whose TTree may lack an application.
     pub trees: Queue<Key>,
+    /// Identities of configurations.
+    pub configs: Queue<Key>,
+    /// Accounts, by key.
+    pub accounts: Queue<Key>,
+    /// Images, by key.
+    pub images: Queue<Key>,
 }
 
 /// Shared by all workers.

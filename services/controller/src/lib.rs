@@ -7,6 +7,7 @@
 //!    │                   │                                                   └► Service, StatefulSet or      │
 //!    │                   │                                                      DaemonSet, TEndpoint,        │
 //!    │                   │                                                      TExitedRecord, claims        │
+//!    │                   ├─────► tconfig, taccount, timage: versions, tokens, builds ────────────────────────┤
 //!    │                   ├─────► ttree:  applications of a namespace ────────────────────────────────────────┤
 //!    │                   └─────► node:   label tars.io/node ─────────────────────────────────────────────────┘
 //!    └ metadata.managedFields → fields: what of an object is ours
@@ -41,7 +42,10 @@ pub mod node;
 pub mod queue;
 pub mod route;
 pub mod run;
+pub mod taccount;
+pub mod tconfig;
 pub mod texitedrecord;
+pub mod timage;
 pub mod tserver;
 pub mod ttree;
 pub mod view;

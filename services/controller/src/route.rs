@@ -4,13 +4,16 @@
 //! TServer ─────────────► itself                      TTemplate (parent) ──► TServers of the namespace
 //! Service … TEndpoint ─► the TServer of that name    tars-framework ──────► TServers of the namespace
 //! Pod, claim ──────────► the TServer of its labels   Node (labels) ───────► Node; TServers without a place
-//! TTree ───────────────► itself
+//! TTree, TAccount, TImage ► itself               TConfig ──────────────► its identity (all versions)
 //! ```
 
 use crate::{
-    cache::{Cache, Change, Key, View, feed},
+    cache::{Cache, Change, Key, Selection, View, feed},
     context::Context,
     node,
+    taccount::{self, AccountView},
+    tconfig::{self, ConfigView},
+    timage::{self, ImageView},
     tserver::{self, reason::Reason},
     ttree,
     view::{ClaimView, FrameworkView, Kind, Live, NodeView, PodView, ServerView, TemplateView, TreeView},
@@ -40,6 +43,9 @@ pub fn start(context: &Arc<Context>, client: &Client) -> JoinSet<()> {
     watches.watch(tars("TTemplate", "ttemplates"), None, &caches.templates, template);
     watches.watch(tars("TFrameworkConfig", "tframeworkconfigs"), None, &caches.frameworks, framework);
     watches.watch(ttree::resource(), None, &caches.trees, tree);
+    watches.watch(tconfig::resource(), None, &caches.configs, config);
+    watches.watch(taccount::resource(), None, &caches.accounts, account);
+    watches.watch(timage::resource(), None, &caches.images, image);
     watches.tasks
 }
 
@@ -53,12 +59,14 @@ impl Watches {
     fn watch<V: View>(
         &mut self,
         resource: ApiResource,
-        selector: Option<String>,
+        labels: Option<String>,
         cache: &Cache<V>,
         route: fn(&Context, &Change<V>),
     ) {
+        let metadata_only = matches!(resource.kind.as_str(), "Node" | "TConfig");
+        let selection = Selection { resource, labels, metadata_only };
         let context = self.context.clone();
-        self.tasks.spawn(feed(self.client.clone(), resource, selector, cache.clone(), move |change| route(&context, &change)));
+        self.tasks.spawn(feed(self.client.clone(), selection, cache.clone(), move |change| route(&context, &change)));
     }
 }
 
@@ -144,6 +152,24 @@ fn framework(context: &Context, change: &Change<FrameworkView>) {
 fn servers_of_namespace(context: &Context, of: &Key) {
     for key in context.caches.servers.keys(|key, _| key.namespace == of.namespace) {
         context.queues.servers.add_after(key, SETTLE);
+    }
+}
+
+fn config(context: &Context, change: &Change<ConfigView>) {
+    if let Some(identity) = change.new.as_ref().and_then(|config| config.group()) {
+        context.queues.configs.add_after(identity, SETTLE);
+    }
+}
+
+fn account(context: &Context, change: &Change<AccountView>) {
+    if change.new.as_ref().is_some_and(|account| account.expiries.iter().any(Option::is_some)) {
+        context.queues.accounts.add(change.key.clone());
+    }
+}
+
+fn image(context: &Context, change: &Change<ImageView>) {
+    if change.new.as_ref().is_some_and(|image| image.running.is_some()) {
+        context.queues.images.add(change.key.clone());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     node,
     queue::Queue,
-    route, tserver, ttree,
+    route, taccount, tconfig, timage, tserver, ttree,
 };
 use kube::{
     Client, Config,
@@ -40,6 +40,8 @@ use tracing::Instrument as _;
 const CACHES: &str = "caches";
 /// Workers that are under way when the process is told to stop have this long; the kubelet kills after 30 s.
 const GRACE: Duration = Duration::from_secs(15);
+/// Configurations come in bursts when a front end saves them, each a write or two.
+const CONFIG_WORKERS: u16 = 4;
 /// An answer that takes longer than this is an error: a worker must not wait for ever on a connection that died silently.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -224,7 +226,14 @@ async fn lead(
 /// The workers of every queue: many for TServers, one each where a key is a whole namespace or rarely changes.
 fn workers(context: &Arc<Context>, servers: u16, halt: &CancellationToken) -> JoinSet<()> {
     let mut workers = JoinSet::new();
-    for (reconciler, count) in [(Reconciler::TServer, servers), (Reconciler::Node, 1), (Reconciler::TTree, 1)] {
+    for (reconciler, count) in [
+        (Reconciler::TServer, servers),
+        (Reconciler::Node, 1),
+        (Reconciler::TTree, 1),
+        (Reconciler::TConfig, CONFIG_WORKERS),
+        (Reconciler::TAccount, 1),
+        (Reconciler::TImage, 1),
+    ] {
         for _ in 0..count {
             workers.spawn(work(context.clone(), reconciler, halt.clone()));
         }
@@ -238,6 +247,9 @@ enum Reconciler {
     TServer,
     Node,
     TTree,
+    TConfig,
+    TAccount,
+    TImage,
 }
 
 /// What a worker needs to know of a failure.
@@ -272,6 +284,9 @@ impl Reconciler {
             Self::TServer => "tserver",
             Self::Node => "node",
             Self::TTree => "ttree",
+            Self::TConfig => "tconfig",
+            Self::TAccount => "taccount",
+            Self::TImage => "timage",
         }
     }
 
@@ -280,15 +295,23 @@ impl Reconciler {
             Self::TServer => &queues.servers,
             Self::Node => &queues.nodes,
             Self::TTree => &queues.trees,
+            Self::TConfig => &queues.configs,
+            Self::TAccount => &queues.accounts,
+            Self::TImage => &queues.images,
         }
     }
 
-    async fn reconcile(self, context: &Context, key: &Key) -> Result<(), Failure> {
+    /// One run. Gives back when to look again although nothing changes.
+    async fn reconcile(self, context: &Context, key: &Key) -> Result<Option<Duration>, Failure> {
         match self {
-            Self::TServer => tserver::reconcile(context, key).await.map_err(Into::into),
-            Self::Node => node::reconcile(context, key).await.map_err(Into::into),
-            Self::TTree => ttree::reconcile(context, key).await.map_err(Into::into),
+            Self::TServer => tserver::reconcile(context, key).await?,
+            Self::Node => node::reconcile(context, key).await?,
+            Self::TTree => ttree::reconcile(context, key).await?,
+            Self::TConfig => tconfig::reconcile(context, key).await?,
+            Self::TAccount => return Ok(taccount::reconcile(context, key).await?),
+            Self::TImage => return Ok(timage::reconcile(context, key).await?),
         }
+        Ok(None)
     }
 }
 
@@ -307,7 +330,12 @@ async fn work(context: Arc<Context>, reconciler: Reconciler, halt: CancellationT
         let category = outcome.as_ref().err().map_or("ok", |failure| failure.category);
         context.metrics.run(reconciler.name(), category, began.elapsed());
         match outcome {
-            Ok(()) => queue.forget(&key),
+            Ok(again) => {
+                queue.forget(&key);
+                if let Some(pause) = again {
+                    queue.add_after(key.clone(), pause);
+                }
+            }
             Err(failure) if failure.retry => {
                 let pause = queue.retry(key.clone());
                 span.in_scope(|| {

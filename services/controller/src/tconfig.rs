@@ -1,0 +1,173 @@
+//! The versions of a configuration: hand-over, deletion on request, and the limit of their number (controller.md §7.10).
+//!
+//! ```text
+//! admission of a new active version ─► label tars.io/Deactivate on the old one ─► here: activated = false
+//! admission of a deletion           ─► label tars.io/Deleting                  ─► here: delete
+//! more inactive versions than tars-framework allows                            ─► here: delete the oldest
+//! ```
+//!
+//! Only metadata is watched: a configuration may hold 1.5 MB. The key is the identity, so that all versions are looked at together.
+
+use crate::{
+    cache::{Key, View},
+    context::Context,
+};
+use jiff::Timestamp;
+use kube::api::{ApiResource, DynamicObject, PropagationPolicy};
+use serde_json::json;
+use std::{collections::BTreeMap, sync::Arc};
+use tars_common::names::{self, fallback, label};
+
+/// What is known of a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigView {
+    /// Namespace and name.
+    pub key: Key,
+    /// Uid.
+    pub uid: String,
+    /// The resourceVersion that was seen.
+    pub version: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+impl View for ConfigView {
+    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+        let metadata = object.metadata;
+        Ok(Self {
+            key: Key::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default()),
+            uid: metadata.uid.unwrap_or_default(),
+            version: metadata.resource_version.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default(),
+            created: metadata.creation_timestamp.map(|time| time.0),
+            deleting: metadata.deletion_timestamp.is_some(),
+        })
+    }
+
+    /// The identity: versions that agree in these four labels belong together.
+    fn group(&self) -> Option<Key> {
+        let parts = [label::SERVER_APP, label::SERVER_NAME, label::CONFIG_NAME, label::POD_SEQ];
+        let parts: Vec<&str> = parts.iter().map(|key| self.labels.get(*key).map_or("", String::as_str)).collect();
+        Some(Key::new(&self.key.namespace, parts.join("/")))
+    }
+}
+
+impl ConfigView {
+    fn is_to_go(&self) -> bool {
+        self.labels.contains_key(label::DELETING)
+    }
+
+    fn hands_over(&self) -> bool {
+        self.labels.contains_key(label::DEACTIVATE)
+    }
+
+    fn is_inactive(&self) -> bool {
+        self.labels.get(label::ACTIVATED).is_some_and(|value| value == "false")
+    }
+}
+
+/// What must happen to one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Deactivate,
+    Delete,
+}
+
+/// What must happen to which of `versions`, if at most `limit` inactive ones are kept.
+fn plan(versions: &[Arc<ConfigView>], limit: usize) -> Vec<(Arc<ConfigView>, Step)> {
+    let living = || versions.iter().filter(|version| !version.deleting);
+    let mut steps = Vec::new();
+    steps.extend(living().filter(|version| version.is_to_go()).map(|version| (version.clone(), Step::Delete)));
+    let kept = || living().filter(|version| !version.is_to_go());
+    steps.extend(kept().filter(|version| version.hands_over()).map(|version| (version.clone(), Step::Deactivate)));
+    // One that hands over is still on its way to inactive, and counts next time.
+    let mut inactive: Vec<_> = kept().filter(|version| version.is_inactive() && !version.hands_over()).collect();
+    inactive.sort_by_key(|version| (version.created, version.labels.get(label::VERSION).cloned(), version.key.name.clone()));
+    let surplus = inactive.len().saturating_sub(limit);
+    steps.extend(inactive.into_iter().take(surplus).map(|version| (version.clone(), Step::Delete)));
+    steps
+}
+
+/// Looks at all versions of the identity `key`.
+pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> {
+    let versions = context.caches.configs.group(key);
+    let framework = context.caches.frameworks.get(&Key::new(&key.namespace, names::FRAMEWORK_CONFIG));
+    let limit = framework.and_then(|framework| framework.config_history);
+    let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
+    let mut result = Ok(());
+    for (version, step) in plan(&versions, limit) {
+        let outcome = match step {
+            Step::Delete => context.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
+            Step::Deactivate => deactivate(context, &version).await,
+        };
+        tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
+        // One that fails does not stop the others.
+        result = result.and(outcome);
+    }
+    result
+}
+
+async fn deactivate(context: &Context, version: &ConfigView) -> Result<(), kube::Error> {
+    let escaped = |key: &str| format!("/metadata/labels/{}", key.replace('~', "~0").replace('/', "~1"));
+    let operations = json!([
+        {"op": "test", "path": "/metadata/resourceVersion", "value": version.version},
+        {"op": "remove", "path": escaped(label::DEACTIVATE)},
+        {"op": "add", "path": escaped(label::ACTIVATED), "value": "false"},
+        {"op": "add", "path": "/activated", "value": false},
+    ]);
+    let answer = context.writer.patch(&resource(), &version.key, operations).await?;
+    context.caches.configs.observe(answer);
+    Ok(())
+}
+
+/// The resource of `TConfig`.
+pub fn resource() -> ApiResource {
+    ApiResource { kind: "TConfig".to_owned(), plural: "tconfigs".to_owned(), ..crate::tserver::resource() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(name: &str, created: i64, labels: &[(&str, &str)]) -> Arc<ConfigView> {
+        Arc::new(ConfigView {
+            key: Key::new("bank", name),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            created: Timestamp::from_second(created).ok(),
+            ..ConfigView::default()
+        })
+    }
+
+    fn planned(versions: &[Arc<ConfigView>], limit: usize) -> Vec<(String, Step)> {
+        plan(versions, limit).into_iter().map(|(version, step)| (version.key.name.clone(), step)).collect()
+    }
+
+    const OFF: (&str, &str) = (label::ACTIVATED, "false");
+    const ON: (&str, &str) = (label::ACTIVATED, "true");
+
+    #[test]
+    fn the_version_that_hands_over_is_deactivated_and_the_new_one_is_left_alone() {
+        let versions = [version("old", 1, &[ON, (label::DEACTIVATE, "Deactivating")]), version("new", 2, &[ON])];
+        assert_eq!(planned(&versions, 10), [("old".to_owned(), Step::Deactivate)]);
+        assert!(planned(&versions[1..], 0).is_empty(), "an active version is never surplus");
+    }
+
+    #[test]
+    fn a_version_that_was_asked_to_go_goes_whatever_else_it_is() {
+        let versions = [version("gone", 1, &[ON, (label::DEACTIVATE, "Deactivating"), (label::DELETING, "Deleting")])];
+        assert_eq!(planned(&versions, 10), [("gone".to_owned(), Step::Delete)]);
+    }
+
+    #[test]
+    fn as_many_of_the_oldest_go_as_exceed_the_limit() {
+        let same_second = |name: &str, number: &str| version(name, 5, &[OFF, (label::VERSION, number)]);
+        let versions = [same_second("c", "3"), version("d", 9, &[OFF]), same_second("b", "2"), version("a", 1, &[OFF])];
+        let gone: Vec<_> = planned(&versions, 1).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(gone, ["a", "b", "c"]);
+        assert!(planned(&versions, 4).is_empty());
+    }
+}
