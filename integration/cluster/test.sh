@@ -181,6 +181,13 @@ for program in kube-scheduler etcd containerd kubelet coredns kube-apiserver; do
     check "a cluster whose $program died is repaired" repaired "$program"
 done
 
+restarted() {
+    # The machine was another one then, as far as the cluster knows.
+    echo another >"$TARS_CLUSTER_DIR/boot"
+    up && [[ -z $(kubectl get statefulset --output name) ]]
+}
+check "after a restart of the machine it starts afresh" restarted
+
 check "the cluster ends" down
 check "no process is left" test -z "$(processes_of_cluster)"
 check "no interface, mount, rule or folder is left" test -z "$(comm -13 <(sort <<<"$before") <(state_of_machine | sort))"

@@ -44,11 +44,18 @@ claim_folder() {
 }
 
 lock_folder() {
-    exec 9>"$cluster_dir/lock"
-    flock --nonblock 9 || {
-        say "another up or down is at work; waiting for it"
-        flock 9
-    }
+    while true; do
+        claim_folder
+        exec 9>"$cluster_dir/lock"
+        flock --nonblock 9 || {
+            say "another up or down is at work; waiting for it"
+            flock 9
+        }
+        # A down that we waited for has removed the folder, and the file we hold the lock of with it.
+        if [[ $cluster_dir/lock -ef /proc/self/fd/9 && -d $mounts ]]; then
+            return
+        fi
+    done
 }
 
 # build_programs: builds what isn't in the cache and links everything into one folder for PATH.
@@ -113,7 +120,6 @@ explain() {
 main() {
     local boot
     check_root
-    claim_folder
     lock_folder
     phase "programs and packages"
     check_programs
@@ -123,7 +129,6 @@ main() {
         # Of pods, mounts and interfaces nothing outlives a restart of the machine, and etcd wrote without syncing.
         say "          the machine was restarted since: starting afresh"
         remove_cluster
-        claim_folder
         lock_folder
         build_programs
     fi

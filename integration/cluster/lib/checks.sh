@@ -66,6 +66,15 @@ check_kernel() {
         die "this kernel has no overlay file system, which containers' images need"
     [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || modprobe br_netfilter 2>/dev/null ||
         die "this kernel can't filter bridged traffic (br_netfilter), which Services between pods need"
+    if ! ip link add name tars-check type bridge 2>/dev/null; then
+        die "no network bridge can be made here (a container without the right to?), which pods are connected by"
+    fi
+    ip link delete tars-check
+    mkdir -p "$cluster_dir/mount-check"
+    if ! mount -t tmpfs tmpfs "$cluster_dir/mount-check" 2>/dev/null; then
+        die "nothing can be mounted here (a container without the right to?), which containers need"
+    fi
+    umount "$cluster_dir/mount-check"
     iptables --wait --table nat --list-rules >/dev/null 2>&1 ||
         die "iptables doesn't work here (the nat table can't be read), which Services need"
     [[ -e /sys/fs/cgroup/cgroup.controllers || -d /sys/fs/cgroup/memory ]] ||
