@@ -1,4 +1,4 @@
-//! Calls per second of echo servers: ours with a task per call, ours answering at once, and TarsGo's when `TARSGO_ECHO` names the
+//! Calls per second of echo servers: ours by its interface, ours answering in place, and TarsGo's when `TARSGO_ECHO` names the
 //! program of `examples/echo-go`. Same machine, same load generator, in turns; `integration/bench/tars.sh` runs it with both.
 //!
 //! `cargo bench -p tars --bench echo`
@@ -29,7 +29,7 @@ const SHAPES: [(usize, usize); 3] = [(8, 32), (64, 1), (1, 1)];
 /// Clock ticks per second in `/proc/PID/stat`; the same on all Linux platforms.
 const TICKS: f64 = 100.0;
 
-/// `string echo(string message)` by interface: each call in its own task.
+/// `string echo(string message)` by its interface.
 #[tars::interface]
 trait Echo {
     /// Gives back what it got.
@@ -44,7 +44,7 @@ impl Echo for Servant {
     }
 }
 
-/// The same, answered on the connection's task.
+/// The same, answered without a copy of the request.
 struct AtOnce;
 
 impl Dispatch for AtOnce {
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     {
         return runtime.block_on(serve_echo(mode, port.parse()?));
     }
-    let mut targets = vec![Target::ours("ours, task per call", "task")?, Target::ours("ours, at once", "now")?];
+    let mut targets = vec![Target::ours("ours, by interface", "interface")?, Target::ours("ours, in place", "now")?];
     if let Ok(program) = std::env::var("TARSGO_ECHO") {
         targets.insert(0, Target::tarsgo(&program)?);
     } else {
