@@ -86,7 +86,7 @@ impl Error {
 
     /// Whether this is part of the normal course of things: something must go before something else can come.
     pub fn is_expected(&self) -> bool {
-        matches!(self, Self::Apply { first, .. } if matches!(**first, apply::Error::Leaving { .. } | apply::Error::Replacing { .. }))
+        matches!(self, Self::Apply { first, .. } if first.is_expected())
     }
 
     /// Whether trying again can help; if not, only a change of the object does.

@@ -58,6 +58,12 @@ pub enum Error {
         /// Its name.
         key: Key,
     },
+    /// The namespace is being deleted, and everything in it.
+    #[error("namespace {namespace} is being deleted, nothing new can be made in it")]
+    NamespaceEnds {
+        /// Its name.
+        namespace: String,
+    },
     /// The API server said no, or nothing.
     #[error("{}", message::failed(verb, kind, &key.namespace, &key.name, reason(source)))]
     Api {
@@ -74,7 +80,15 @@ pub enum Error {
 
 impl Error {
     fn api(verb: &'static str, kind: &'static str, key: &Key, source: kube::Error) -> Self {
+        if namespace_ends(&source) {
+            return Self::NamespaceEnds { namespace: key.namespace.clone() };
+        }
         Self::Api { verb, kind, key: key.clone(), source: Box::new(source) }
+    }
+
+    /// Whether this is part of the normal course of things: something must go before something else can come.
+    pub const fn is_expected(&self) -> bool {
+        matches!(self, Self::Leaving { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. })
     }
 
     /// Whether the API server refused what was asked, so that asking again is of little use.
@@ -87,10 +101,16 @@ impl Error {
     pub const fn category(&self) -> &'static str {
         match self {
             Self::Foreign { .. } => "foreign",
-            Self::Leaving { .. } | Self::Replacing { .. } => "replacing",
+            Self::Leaving { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. } => "replacing",
             Self::Api { .. } => "api",
         }
     }
+}
+
+/// Whether the API server refused because the namespace is on its way out.
+fn namespace_ends(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
 }
 
 /// The sentence of the API server, without the decoration of the client library.

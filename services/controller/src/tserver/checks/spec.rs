@@ -29,7 +29,7 @@ pub(super) fn names_are_free(input: &Input<'_>) -> Option<Verdict> {
 pub(super) fn objects_are_accepted(input: &Input<'_>) -> Option<Verdict> {
     let failure = input.failures.first()?;
     let reason = match failure {
-        apply::Error::Leaving { .. } | apply::Error::Replacing { .. } => Reason::Replacing,
+        failure if failure.is_expected() => Reason::Replacing,
         failure if failure.is_refusal() => Reason::Refused,
         _ => Reason::ApplyFailed,
     };
