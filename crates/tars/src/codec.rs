@@ -19,7 +19,7 @@
 //! | `u32`, `i64` | `unsigned int`, `long` | at most LONG |
 //! | `f32`, `f64` | `float`, `double` | FLOAT, DOUBLE |
 //! | `String` | `string` | STRING1, STRING4 |
-//! | [`Bytes`](bytes::Bytes), `Vec<i8>` | `vector<byte>` | SIMPLE LIST |
+//! | [`Bytes`], `Vec<i8>` | `vector<byte>` | SIMPLE LIST |
 //! | `Vec<T>`, also `Vec<u8>` | `vector<T>`, `vector<unsigned byte>` | LIST |
 //! | `BTreeMap<K, V>`, `HashMap<K, V>` | `map<K, V>` | MAP |
 //! | `#[derive(TarsStruct)]` | struct | STRUCT BEGIN … STRUCT END |
