@@ -16,9 +16,10 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, PostParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use serde_json::json;
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -37,6 +38,9 @@ const PERIOD: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(30);
 /// What the storage class says before it was read (spec `agent.md` §2).
 const DEFAULT_POLICY: &str = "Retain";
+
+/// When the volume was last shown to the scheduler.
+const OFFERED: &str = "tars.io/OfferedAt";
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +123,7 @@ impl Actor {
             Step::Make(making) => ("make", self.make(making).await),
             Step::Own { identity, owner, .. } => ("own", self.own(identity, *owner).await),
             Step::Remove { volume, reason } => ("remove", self.remove(volume, reason).await),
+            Step::Remind { volume } => ("remind", self.remind(volume).await),
             Step::Complain { claim, problem } => {
                 tracing::warn!(claim = %full_name(claim), problem, "claim cannot be served");
                 self.tell(claim, EventType::Warning, "Unusable", problem).await;
@@ -130,7 +135,7 @@ impl Actor {
         let claim = match step {
             Step::Make(making) => Some(&making.claim),
             Step::Own { claim, .. } => Some(claim),
-            Step::Remove { .. } | Step::Complain { .. } => None,
+            Step::Remove { .. } | Step::Remind { .. } | Step::Complain { .. } => None,
         };
         tracing::warn!(step = what, claim = claim.map(|claim| full_name(claim)), %error, "step failed, trying again");
         if let Some(claim) = claim {
@@ -180,6 +185,16 @@ impl Actor {
         }
     }
 
+    async fn remind(&self, volume: &PersistentVolume) -> Result<(), Error> {
+        let name = volume.name_any();
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {OFFERED: Timestamp::now().to_string()}}}));
+        match Api::<PersistentVolume>::all(self.client.clone()).patch_metadata(&name, &PatchParams::default(), &patch).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            Err(source) => Err(Error::Api { verb: "touch", name, source: Box::new(source) }),
+        }
+    }
+
     async fn tell(&self, claim: &PersistentVolumeClaim, type_: EventType, reason: &str, note: &str) {
         let event = Event {
             type_,
@@ -221,6 +236,7 @@ fn key(step: &Step) -> String {
         // The owner belongs to the key: changed annotations are acted on at once.
         Step::Own { identity, owner, .. } => format!("own {identity} {owner:?}"),
         Step::Remove { volume, .. } => format!("remove {} {}", volume.name_any(), volume.resource_version().unwrap_or_default()),
+        Step::Remind { volume } => format!("remind {}", volume.name_any()),
         Step::Complain { claim, problem } => format!("complain {} {problem}", full_name(claim)),
     }
 }

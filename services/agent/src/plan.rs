@@ -6,6 +6,7 @@
 //! | a bound claim of a volume of this node | make sure of the directory's owner and mode |
 //! | a claim that lost its volume, which was of this node | make the volume again, for the same directory |
 //! | a volume of this node whose claim is gone | remove the volume; **the directory stays** |
+//! | a fresh volume of this node that a pod still waits for | touch the volume, so that the scheduler looks again |
 //! | a volume of this node that was never used and that no pod waits for | remove the volume; the directory stays |
 //!
 //! Rules:
@@ -34,6 +35,10 @@ pub use volume::Making;
 
 /// An unused volume is removed no earlier than this after it was made: its pod may just be on its way.
 const IDLE: SignedDuration = SignedDuration::from_mins(1);
+
+/// A volume that is wanted and not taken after this time may have escaped the scheduler; it usually takes one within milliseconds. Until
+/// [`IDLE`], so that a pod which waits for something else does not cause writes for ever.
+const UNNOTICED: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the cluster says.
 pub struct World<'a> {
@@ -75,6 +80,14 @@ pub enum Step {
         volume: Arc<PersistentVolume>,
         /// Why.
         reason: &'static str,
+    },
+    /// Change an annotation of a volume that nobody took yet.
+    ///
+    /// The scheduler keeps volumes in a cache of its own, which can be a moment behind the event that makes it look at a waiting pod
+    /// again; it then finds nothing and does not look for another five minutes, unless the volume changes.
+    Remind {
+        /// The volume.
+        volume: Arc<PersistentVolume>,
     },
     /// Tell the owner of a claim what is wrong with it.
     Complain {
@@ -141,7 +154,7 @@ pub fn plan(world: &World<'_>) -> Vec<Step> {
     }
     steps.extend(waiting.iter().flat_map(|group| provision(world, group, &claims, &volumes, host)));
     let mine = volumes.iter().filter(|volume| volume.host == host);
-    steps.extend(mine.filter_map(|volume| reclaim(world, volume, &claims, &waiting)));
+    steps.extend(mine.filter_map(|volume| tend(world, volume, &claims, &waiting)));
     steps
 }
 
@@ -350,8 +363,8 @@ fn look_after(world: &World<'_>, claim: &Claim<'_>, volumes: &[Volume<'_>], host
     }
 }
 
-/// Whether a volume of this node is to go.
-fn reclaim(
+/// What a volume of this node needs: to go, or to be noticed.
+fn tend(
     world: &World<'_>,
     volume: &Volume<'_>,
     claims: &BTreeMap<ClaimKey<'_>, Claim<'_>>,
@@ -360,18 +373,20 @@ fn reclaim(
     if volume.is_leaving() {
         return None;
     }
-    let reason = match volume.phase() {
-        "Released" | "Failed" if !is_claim_alive(volume, claims) => "its claim is gone",
-        "Available" if !volume.is_claimed() && is_idle(world, volume) => {
+    let remove = |reason| Some(Step::Remove { volume: volume.object.clone(), reason });
+    match volume.phase() {
+        "Released" | "Failed" if !is_claim_alive(volume, claims) => remove("its claim is gone"),
+        "Available" if !volume.is_claimed() => {
+            let age = age(world, volume);
             let wanted = waiting.iter().flat_map(|group| &group.pending).any(|key| claims[key].identity == volume.identity);
-            if wanted {
-                return None;
+            match wanted {
+                true if (UNNOTICED..IDLE).contains(&age) => Some(Step::Remind { volume: volume.object.clone() }),
+                false if age >= IDLE => remove("no pod waits for it"),
+                _ => None,
             }
-            "no pod waits for it"
         }
-        _ => return None,
-    };
-    Some(Step::Remove { volume: volume.object.clone(), reason })
+        _ => None,
+    }
 }
 
 fn is_claim_alive(volume: &Volume<'_>, claims: &BTreeMap<ClaimKey<'_>, Claim<'_>>) -> bool {
@@ -380,9 +395,9 @@ fn is_claim_alive(volume: &Volume<'_>, claims: &BTreeMap<ClaimKey<'_>, Claim<'_>
     claims.get(&key).is_some_and(|claim| claim.object.metadata.uid == reference.uid)
 }
 
-fn is_idle(world: &World<'_>, volume: &Volume<'_>) -> bool {
+fn age(world: &World<'_>, volume: &Volume<'_>) -> SignedDuration {
     let made = volume.object.metadata.creation_timestamp.as_ref().map_or(world.now, |time| time.0);
-    world.now.duration_since(made) >= IDLE
+    world.now.duration_since(made)
 }
 
 const DEFAULT_OWNER: Owner = Owner { uid: 0, gid: 0, mode: 0o755 };
