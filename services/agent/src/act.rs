@@ -34,6 +34,8 @@ const AT_ONCE: usize = 16;
 const GATHER: Duration = Duration::from_millis(20);
 /// A plan without a change: time passes for pods that wait, for unused volumes and for failed steps.
 const PERIOD: Duration = Duration::from_secs(2);
+/// How long the scheduler has to take a volume before it is shown to it again. It takes one within tens of milliseconds.
+const UNNOTICED: Duration = Duration::from_millis(300);
 /// How often the metrics look at the disk, and the storage class is read again.
 const LOOK: Duration = Duration::from_secs(30);
 /// What the storage class says before it was read (spec `agent.md` §2).
@@ -83,17 +85,17 @@ impl Actor {
                 self.look(&mut policy).await;
                 holds.tidy(Instant::now());
             }
-            self.round(&policy, &mut holds).await;
+            let wait = if self.round(&policy, &mut holds).await { UNNOTICED } else { PERIOD };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(PERIOD) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = self.watched.changed.notified() => tokio::time::sleep(GATHER).await,
             }
         }
     }
 
-    /// One plan, and its steps.
-    async fn round(&self, policy: &str, holds: &mut Holds) {
+    /// One plan, and its steps. Returns whether a volume is waiting to be noticed by the scheduler.
+    async fn round(&self, policy: &str, holds: &mut Holds) -> bool {
         let (claims, volumes) = (self.watched.claims.state(), self.watched.volumes.state());
         let (pods, nodes) = (self.watched.pods.state(), self.watched.nodes.state());
         let world = World {
@@ -107,14 +109,17 @@ impl Actor {
             now: Timestamp::now(),
         };
         let now = Instant::now();
-        let steps = plan(&world).into_iter().map(|step| (key(&step), step)).filter(|(key, _)| holds.allow(key, now));
-        let steps: Vec<(String, Step)> = steps.collect();
+        let mut steps: Vec<(String, Step)> = plan(&world).into_iter().map(|step| (key(&step), step)).collect();
+        let reminders = steps.iter().filter(|(_, step)| matches!(step, Step::Remind { .. })).map(|(key, _)| key);
+        let unnoticed = reminders.map(|key| holds.begin(key, UNNOTICED, now)).count() > 0;
+        steps.retain(|(key, _)| holds.allow(key, now));
         let taken = steps.into_iter().map(async |(key, step)| (key, self.take(&step).await));
         let ended: Vec<_> = futures::stream::iter(taken).buffer_unordered(AT_ONCE).collect().await;
         let now = Instant::now();
         for (key, succeeded) in ended {
             holds.ended(key, succeeded, now);
         }
+        unnoticed
     }
 
     /// Takes one step and says how it went: to the log, to the metrics, and to the claim's owner when something is wrong.
@@ -236,7 +241,8 @@ fn key(step: &Step) -> String {
         // The owner belongs to the key: changed annotations are acted on at once.
         Step::Own { identity, owner, .. } => format!("own {identity} {owner:?}"),
         Step::Remove { volume, .. } => format!("remove {} {}", volume.name_any(), volume.resource_version().unwrap_or_default()),
-        Step::Remind { volume } => format!("remind {}", volume.name_any()),
+        // A volume that was made anew under the same name is another one.
+        Step::Remind { volume } => format!("remind {}", volume.uid().unwrap_or_default()),
         Step::Complain { claim, problem } => format!("complain {} {problem}", full_name(claim)),
     }
 }

@@ -28,6 +28,11 @@ impl Holds {
         self.0.get(key).is_none_or(|hold| hold.until <= now)
     }
 
+    /// Holds a step that is new back for `wait`. One that is known already is as it was.
+    pub fn begin(&mut self, key: &str, wait: Duration, now: Instant) {
+        self.0.entry(key.to_owned()).or_insert(Hold { until: now + wait, next: FIRST_RETRY });
+    }
+
     /// Remembers how the step ended.
     pub fn ended(&mut self, key: String, succeeded: bool, now: Instant) {
         let next = if succeeded { FIRST_RETRY } else { self.0.get(&key).map_or(FIRST_RETRY, |hold| hold.next) };
@@ -64,6 +69,9 @@ mod tests {
         assert!(!holds.allow("make x", now) && holds.allow("make x", now + SETTLE) && holds.allow("make y", now));
         holds.ended("make x".to_owned(), false, now);
         assert!(holds.allow("make x", now + FIRST_RETRY));
+        holds.begin("remind x", FIRST_RETRY, now);
+        holds.begin("remind x", FIRST_RETRY, now + FIRST_RETRY);
+        assert!(!holds.allow("remind x", now) && holds.allow("remind x", now + FIRST_RETRY));
         holds.tidy(now + LAST_RETRY * 4);
         assert!(holds.0.is_empty());
     }

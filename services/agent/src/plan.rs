@@ -36,10 +36,6 @@ pub use volume::Making;
 /// An unused volume is removed no earlier than this after it was made: its pod may just be on its way.
 const IDLE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A volume that is wanted and not taken after this time may have escaped the scheduler; it usually takes one within milliseconds. Until
-/// [`IDLE`], so that a pod which waits for something else does not cause writes for ever.
-const UNNOTICED: SignedDuration = SignedDuration::from_secs(1);
-
 /// What the cluster says.
 pub struct World<'a> {
     /// Name of this node.
@@ -84,7 +80,8 @@ pub enum Step {
     /// Change an annotation of a volume that nobody took yet.
     ///
     /// The scheduler keeps volumes in a cache of its own, which can be a moment behind the event that makes it look at a waiting pod
-    /// again; it then finds nothing and does not look for another five minutes, unless the volume changes.
+    /// again; it then finds nothing and does not look for another five minutes, unless the volume changes. Planned for each volume that
+    /// is wanted and free, and to be taken only if that is still so after a moment.
     Remind {
         /// The volume.
         volume: Arc<PersistentVolume>,
@@ -380,7 +377,8 @@ fn tend(
             let age = age(world, volume);
             let wanted = waiting.iter().flat_map(|group| &group.pending).any(|key| claims[key].identity == volume.identity);
             match wanted {
-                true if (UNNOTICED..IDLE).contains(&age) => Some(Step::Remind { volume: volume.object.clone() }),
+                // For a while only: a pod that waits for something else must not cause writes for ever.
+                true if age < IDLE => Some(Step::Remind { volume: volume.object.clone() }),
                 false if age >= IDLE => remove("no pod waits for it"),
                 _ => None,
             }

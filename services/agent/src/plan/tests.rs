@@ -169,12 +169,10 @@ fn a_pod_that_goes_on_waiting_gets_a_second_place_which_goes_when_it_is_not_need
 fn a_volume_that_the_scheduler_overlooked_is_shown_again_for_a_while() {
     let mut cluster = Cluster::waiting("ledger", 1, &["data"], 1);
     cluster.provision("Available");
-    assert_eq!(cluster.plan("node-0"), [], "not at once");
-    cluster.later = UNNOTICED;
     assert_eq!(cluster.plan("node-0"), [Step::Remind { volume: cluster.volumes[0].clone() }]);
     cluster.later = IDLE;
     assert_eq!(cluster.plan("node-0"), [], "a pod that waits for something else causes no writes for ever");
-    cluster.later = UNNOTICED;
+    cluster.later = SignedDuration::ZERO;
     bind(&mut cluster, 0, 0);
     assert!(!cluster.plan("node-0").iter().any(|step| matches!(step, Step::Remind { .. })));
 }
