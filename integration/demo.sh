@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job, shown: a Kubernetes, both charts, two Tars servers (Rust and Go) declared as TServers, and an unmodified TarsGo
 # client that finds them through the registry and calls them, also while one of their pods is killed.
+# shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 
 NAMESPACE=tars
@@ -9,7 +10,7 @@ OBJECTS=(Demo.EchoRust.EchoObj Demo.EchoGo.EchoObj)
 CLIENT_IMAGE=docker.io/tarsrs/tars.client-go:v0.1.0
 
 build() {
-    [ -n "${KUBECONFIG:-}" ] || integration/tools/build.sh
+    integration/tools/build.sh
     integration/images/build.sh
 }
 

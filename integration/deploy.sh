@@ -2,9 +2,14 @@
 # Brings a cluster to the state that the demo and the end-to-end tests need: images, both charts, the examples' node label.
 # Uses the local cluster, which it starts, or the one of KUBECONFIG if that is set. Safe to run again: unchanged images are not
 # loaded twice, and only what runs a changed image is restarted.
+# shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 
 FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}
+
+# A KUBECONFIG that names the local cluster, as `env.sh` sets it, is no other cluster.
+LOCAL=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}/admin.kubeconfig
+[ "${KUBECONFIG:-}" != "$LOCAL" ] || unset KUBECONFIG
 
 start_cluster() {
     if [ -z "${KUBECONFIG:-}" ]; then integration/cluster/up.sh; fi
@@ -15,7 +20,8 @@ use_cluster() {
     kubectl version >/dev/null || fail "the cluster of KUBECONFIG=$KUBECONFIG does not answer; start it or unset KUBECONFIG"
 }
 
-# Loads the image tars, and notes in CHANGED which of them differ from what ran here: their digests are kept in the cluster itself.
+# Loads the image tars, and notes in CHANGED which of them differ from what ran here: the digests of their contents, which a commit
+# alone does not change, are kept in the cluster itself.
 load_images() {
     local tar name digest
     CHANGED=()
@@ -24,7 +30,7 @@ load_images() {
         kubectl create configmap tars-loaded-images -n kube-system >/dev/null
     for tar in target/images/*.tar; do
         name=$(basename "$tar" .tar)
-        digest=$(sha256sum "$tar" | cut -c1-16)
+        digest=$(sed -n 's/.*"content": "sha256:\([0-9a-f]*\)".*/\1/p' "target/images/$name.json")
         [ "$(kubectl get configmap tars-loaded-images -n kube-system -o "jsonpath={.data.$name}")" = "$digest" ] && continue
         kubectl patch configmap tars-loaded-images -n kube-system --type merge -p "{\"data\":{\"$name\":\"$digest\"}}" >/dev/null
         CHANGED+=("$name")

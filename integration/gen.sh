@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Writes the files that are generated and checked in. A test fails when one of them is not what its source says.
+# shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 cargo run --quiet --locked -p tarscontroller -- crd --chart >helm/tarscontroller/charts/crds/templates/crds.yaml.new
 mv helm/tarscontroller/charts/crds/templates/crds.yaml.new helm/tarscontroller/charts/crds/templates/crds.yaml

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # All checks and tests: `test.sh` runs everything, `test.sh lint|unit|e2e` one part. Installs what it needs on a fresh Debian.
+# shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 
 CARGO_DENY=0.20.2
@@ -25,7 +26,7 @@ formatted() {
 
 scripts() {
     need_packages shellcheck
-    git ls-files '*.sh' .ci/run | xargs shellcheck -x
+    git ls-files '*.sh' .ci/run | xargs shellcheck -x -P "$ROOT"
 }
 
 clippy() {
@@ -54,6 +55,11 @@ deploy() {
     integration/deploy.sh
 }
 
+# The cluster scripts themselves, in name spaces of their own beside whatever runs.
+cluster_scripts() {
+    integration/cluster/test.sh
+}
+
 end_to_end() {
     eval "$(integration/cluster/env.sh)"
     cargo test -p e2e --locked --no-fail-fast
@@ -73,6 +79,7 @@ unit() {
 }
 
 e2e() {
+    phase 'cluster scripts' cluster_scripts
     phase 'a cluster with both charts' deploy
     phase 'end-to-end tests' end_to_end
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The name service: lookups per second over the Tars protocol and gRPC, their latency, and what each costs the server.
+# shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Runs the @tars/rpc client, for which it installs the packages of package-lock.json first; see README.md. With --prepare it only
 # installs.
 set -eu
@@ -11,6 +11,8 @@ if [ ! -e "$here/node/node_modules/.package-lock.json" ] ||
         exit 64
     }
     # Tests run several clients at a time; the second finds the packages there.
+    # The inner shell expands its own arguments.
+    # shellcheck disable=SC2016
     flock "$here/node/package.json" sh -c '[ -e "$1/node_modules/.package-lock.json" ] && [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] ||
         npm --prefix "$1" ci --ignore-scripts --no-audit --no-fund --loglevel=error' sh "$here/node" >&2
     touch "$here/node/node_modules/.package-lock.json"

@@ -38,7 +38,8 @@ async fn examples() -> Client {
     READY
         .get_or_init(|| async {
             for example in ["echo-rust", "echo-go"] {
-                let text = std::fs::read_to_string(root().join("examples").join(example).join("manifests.yaml")).expect("manifests");
+                let text =
+                    std::fs::read_to_string(root().join("examples").join(example).join("manifests.yaml")).expect("manifests");
                 for document in text.split("\n---\n") {
                     if document.contains("kind: TServer") {
                         apply::<TServer>(&Api::namespaced(client.clone(), FRAMEWORK), document).await.expect("a TServer");
@@ -61,7 +62,8 @@ async fn ready(client: &Client, name: &str) {
     eventually(&format!("{name} to have all its pods ready"), || async {
         let server = servers.get(name).await.expect("the TServer");
         let status = server.status?;
-        (status.ready_replicas == status.replicas && status.current_replicas == status.replicas && status.replicas > 0).then_some(())
+        (status.ready_replicas == status.replicas && status.current_replicas == status.replicas && status.replicas > 0)
+            .then_some(())
     })
     .await;
 }
@@ -87,7 +89,9 @@ async fn run_client(program: &str, arguments: &[&str]) -> Value {
 async fn a_tarsgo_client_with_only_the_locator_resolves_and_calls_both_examples() {
     examples().await;
     for (name, object) in EXAMPLES {
-        let report = run_client("integration/clients/run-go.sh", &["--object", object, "--calls", "1000", "--wait", "20s", "--json"]).await;
+        let report =
+            run_client("integration/clients/run-go.sh", &["--object", object, "--calls", "1000", "--wait", "20s", "--json"])
+                .await;
         assert_eq!((report["ok"].as_u64(), report["failed"].as_u64()), (Some(1000), Some(0)), "{report}");
         let endpoints = report["active_endpoints"].as_array().expect("endpoints");
         assert_eq!(endpoints.len(), 2, "{report}");
@@ -111,7 +115,8 @@ async fn a_client_carries_on_while_a_pod_is_killed() {
     let client = examples().await;
     let pods: Api<Pod> = Api::namespaced(client.clone(), FRAMEWORK);
     let before = pods.get("demo-echorust-1").await.expect("the pod").uid();
-    let arguments = ["--object", EXAMPLES[0].1, "--duration", "10s", "--rate", "100", "--refresh", "2s", "--allow-failed", "1000", "--json"];
+    let arguments =
+        ["--object", EXAMPLES[0].1, "--duration", "10s", "--rate", "100", "--refresh", "2s", "--allow-failed", "1000", "--json"];
     let (report, ()) = tokio::join!(run_client("integration/clients/run-go.sh", &arguments), async {
         pods.delete("demo-echorust-1", &DeleteParams::default()).await.expect("deleted");
     });
@@ -144,7 +149,10 @@ async fn malformed_packets_close_their_connection_and_harm_nobody_else() {
     let client = examples().await;
     let addresses = registry_addresses(&client).await;
     assert!(!addresses.is_empty(), "the registry has pods");
-    let steady = run_client("integration/clients/run-go.sh", &["--object", EXAMPLES[1].1, "--duration", "3s", "--rate", "200", "--refresh", "1s", "--json"]);
+    let steady = run_client(
+        "integration/clients/run-go.sh",
+        &["--object", EXAMPLES[1].1, "--duration", "3s", "--rate", "200", "--refresh", "1s", "--json"],
+    );
     let attack = async {
         for address in &addresses {
             for (what, bytes) in [
@@ -162,7 +170,8 @@ async fn malformed_packets_close_their_connection_and_harm_nobody_else() {
     assert_eq!(report["failed"].as_u64(), Some(0), "{report}");
     let pods: Api<Pod> = Api::namespaced(client, FRAMEWORK);
     for pod in pods.list(&ListParams::default().labels("tars.io/ServerName=tarsregistry")).await.expect("pods") {
-        let restarts: i32 = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()).map(|c| c.restart_count).sum();
+        let restarts: i32 =
+            pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()).map(|c| c.restart_count).sum();
         assert_eq!(restarts, 0, "{} restarted", pod.name_any());
     }
 }
