@@ -45,7 +45,7 @@ changed() {
 
 # restart COMPONENT WORKLOAD: replaces its pods when its image changed and it ran before. The tag stays, so nothing else would.
 restart() {
-    changed "$1" && kubectl get -n tars-system "$2" >/dev/null 2>&1 || return 0
+    if ! changed "$1" || ! kubectl get -n tars-system "$2" >/dev/null 2>&1; then return; fi
     kubectl rollout restart -n tars-system "$2"
     kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
 }

@@ -7,8 +7,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 if [ ! -e "$here/node/node_modules/.package-lock.json" ] ||
     [ "$here/node/package-lock.json" -nt "$here/node/node_modules/.package-lock.json" ]; then
     command -v npm >/dev/null || {
-        echo "run-node.sh: npm is missing; install Node.js 20 or newer (Debian: apt-get install nodejs npm)" >&2
-        exit 64
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+            echo "run-node.sh: npm is missing; install Node.js 18 or newer with npm" >&2
+            exit 64
+        fi
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends nodejs npm; } >&2
     }
     # Tests run several clients at a time; the second finds the packages there.
     # The inner shell expands its own arguments.

@@ -45,7 +45,9 @@ need_packages() {
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] && return
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "missing packages: ${missing[*]}; install them, or run as root on Debian"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "missing packages: ${missing[*]}; install them, or run as root on Debian"
+    fi
     echo "installing ${missing[*]}"
     DEBIAN_FRONTEND=noninteractive apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
