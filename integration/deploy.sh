@@ -73,7 +73,7 @@ install_framework() {
 }
 
 remove_leftovers() {
-    kubectl delete namespaces -l tars.io/e2e --wait=false 2>/dev/null | sed 's/^/left over from an earlier run: /'
+    kubectl delete namespaces -l tars.io/e2e --wait=false 2>/dev/null | sed -n 's/^namespace/left over from an earlier run: &/p'
 }
 
 phase 'cluster' start_cluster
