@@ -1,9 +1,5 @@
 //! Against the reference: an unmodified TarsGo client calls our servers, found through our name service, and our client calls a
-//! TarsGo server. Needs Go; run it with
-//!
-//! ```sh
-//! cargo test -p tars --test interop -- --ignored
-//! ```
+//! TarsGo server. Needs Go.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::net::SocketAddr;
@@ -111,7 +107,6 @@ fn report(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Go"]
 async fn a_tarsgo_client_finds_calls_and_leaves_our_servers() {
     let program = go_build("integration/clients/go", "tars-client").await;
     let names = Names::default();
@@ -146,7 +141,6 @@ async fn a_tarsgo_client_finds_calls_and_leaves_our_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Go"]
 async fn our_client_calls_a_tarsgo_server() {
     let program = go_build("examples/echo-go", "echo-go").await;
     let files = tempfile::tempdir().unwrap();
