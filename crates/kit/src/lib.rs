@@ -18,6 +18,7 @@ pub mod health;
 pub mod lease;
 pub mod metrics;
 pub mod shutdown;
+pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 

@@ -26,9 +26,14 @@ use disk::Root;
 use kube::Client;
 use metrics::Metrics;
 use std::{convert::Infallible, fmt::Display, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
-use tars_kit::{crypto, grpc, health::Health, shutdown, telemetry};
-use tokio::{net::TcpListener, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tars_kit::{
+    crypto, grpc,
+    health::Health,
+    shutdown,
+    tasks::{Ended, Tasks},
+    telemetry,
+};
+use tokio::net::TcpListener;
 use watch::Watched;
 
 /// Readiness: the agent knows what the cluster says.
@@ -64,8 +69,8 @@ struct Args {
 enum Error {
     #[error("{0}")]
     Configuration(String),
-    #[error("{what} ended: {reason}")]
-    Ended { what: &'static str, reason: String },
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 #[tokio::main]
@@ -107,7 +112,7 @@ async fn run(args: Args) -> Result<(), Error> {
     let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
     tracing::info!(node = args.node_name, host_root, "started");
 
-    let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
+    let mut tasks = Tasks::new(stop.clone());
     let begin = stop.clone();
     tasks.spawn("the provisioner", async move {
         tokio::select! {
@@ -118,39 +123,9 @@ async fn run(args: Args) -> Result<(), Error> {
     });
     tasks.spawn("the gRPC server", grpc::serve(grpc, routes, stop.clone()));
     tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
-    tasks.join().await
+    Ok(tasks.join().await?)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
-}
-
-/// The parts of the process. When one ends, all end: an agent without one of them would limp on unseen.
-struct Tasks {
-    set: JoinSet<Result<(), Error>>,
-    stop: CancellationToken,
-}
-
-impl Tasks {
-    fn spawn<E: Display>(&mut self, what: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.set.spawn(async move {
-            let reason = match part.await {
-                Ok(()) if stop.is_cancelled() => return Ok(()),
-                Ok(()) => "without a reason".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            Err(Error::Ended { what, reason })
-        });
-    }
-
-    async fn join(mut self) -> Result<(), Error> {
-        let mut result = Ok(());
-        while let Some(ended) = self.set.join_next().await {
-            self.stop.cancel();
-            let ended = ended.unwrap_or_else(|panic| Err(Error::Ended { what: "a part", reason: panic.to_string() }));
-            result = result.and(ended);
-        }
-        result
-    }
 }

@@ -29,8 +29,14 @@ use metrics::Metrics;
 use router::App;
 use std::{convert::Infallible, fmt::Display, net::SocketAddr, process::ExitCode, sync::Arc};
 use tars_common::names;
-use tars_kit::{crypto, grpc, health::Health, shutdown, telemetry, tls};
-use tokio::{net::TcpListener, task::JoinSet};
+use tars_kit::{
+    crypto, grpc,
+    health::Health,
+    shutdown,
+    tasks::{Ended, Tasks},
+    telemetry, tls,
+};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Readiness: the templates of the cluster are known.
@@ -64,8 +70,8 @@ struct Args {
 enum Error {
     #[error("{0}")]
     Configuration(String),
-    #[error("{what} ended: {reason}")]
-    Ended { what: &'static str, reason: String },
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 #[tokio::main]
@@ -115,14 +121,14 @@ async fn run(args: Args) -> Result<(), Error> {
     };
     tracing::info!(https = %args.https_listen, "started");
 
-    let mut tasks = Tasks { set: JoinSet::new(), stop: stop.clone() };
+    let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("the look at the caches", announce(lookup.clone(), health, stop.clone()));
     tasks.spawn("the keeper of certificates", keeper.run(identity, stop.clone()));
     let router = router::router(App::new(lookup, metrics));
     tasks.spawn("the HTTPS server", tls::serve(https, router, certificate, stop.clone()));
     tasks.spawn("the gRPC server", grpc::serve(grpc, grpc_services, stop.clone()));
     tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
-    tasks.join().await
+    Ok(tasks.join().await?)
 }
 
 /// Says when the caches are filled, then waits for the stop.
@@ -137,34 +143,4 @@ async fn announce(lookup: Lookup, health: Health, stop: CancellationToken) -> Re
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
-}
-
-/// The parts of the process. When one ends, all end: a webhook without one of them would limp on unseen.
-struct Tasks {
-    set: JoinSet<Result<(), Error>>,
-    stop: CancellationToken,
-}
-
-impl Tasks {
-    fn spawn<E: Display>(&mut self, what: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.set.spawn(async move {
-            let reason = match part.await {
-                Ok(()) if stop.is_cancelled() => return Ok(()),
-                Ok(()) => "without a reason".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            Err(Error::Ended { what, reason })
-        });
-    }
-
-    async fn join(mut self) -> Result<(), Error> {
-        let mut result = Ok(());
-        while let Some(ended) = self.set.join_next().await {
-            self.stop.cancel();
-            let ended = ended.unwrap_or_else(|panic| Err(Error::Ended { what: "a part", reason: panic.to_string() }));
-            result = result.and(ended);
-        }
-        result
-    }
 }
