@@ -15,7 +15,6 @@
 //! The scope is one namespace, that of the framework.
 
 pub mod args;
-pub mod causes;
 pub mod contact;
 pub mod grpc;
 pub mod index;

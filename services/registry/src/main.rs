@@ -4,8 +4,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tars_kit::causes::with_sources;
 use tarsregistry::args::{Args, Config};
-use tarsregistry::causes::with_sources;
 use tarsregistry::run::run;
 
 /// The conventional code for a wrong command line or configuration.

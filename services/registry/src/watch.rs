@@ -20,10 +20,10 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tars_common::names::FRAMEWORK_CONFIG;
+use tars_kit::causes::with_sources;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::causes::with_sources;
 use crate::index::{Change, Kind, Outcome, Writer};
 use crate::metrics::Metrics;
 use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
