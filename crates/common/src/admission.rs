@@ -4,7 +4,8 @@
 //! Request ──► queries() ──► what must be known of other objects        (the webhook looks it up: Facts)
 //!    │                                                │
 //!    ├──────► mutate(request, facts) ──► the object with labels, defaults and stamps, or a Denial
-//!    └──────► validate(request, facts) ─► Effects on other objects, or a Denial
+//!    ├──────► validate(request, facts) ─► Effects on other objects, or a Denial
+//!    └──────► warnings(request) ─► what is accepted, but hardly meant
 //! ```
 //!
 //! Rules:
@@ -226,4 +227,13 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Den
         Kind::Service | Kind::StatefulSet | Kind::DaemonSet => workload::validate(request).map(|()| Vec::new()),
     };
     result.map_err(|denial| request.denied(denial))
+}
+
+/// What the writer of an accepted object should know: nothing is wrong with it, but it is hardly meant. Nobody is told again who
+/// leaves the spec as it was.
+pub fn warnings(request: &Request<'_>) -> Vec<String> {
+    match request.kind {
+        Kind::Server if !request.is_metadata_only() => server::warnings(request),
+        _ => Vec::new(),
+    }
 }

@@ -29,6 +29,7 @@
 //! | --- | --- | --- |
 //! | all with image fields | images may have upper case, `_` and `@` (digests), in all versions | every legal reference must be usable |
 //! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` follow core Kubernetes (`tls.crt`, up to 253 characters) | most keys have a `.` |
+//! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers must be probed, and run with no more rights than they need |
 //! | TServer | `status.conditions`, `status.observedGeneration`, both optional, in all versions | users must see what is wrong |
 //! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, the reason of the condition Ready | |
 //! | all with columns | the column `Age` is last | naming columns removes Kubernetes' own |

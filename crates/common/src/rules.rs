@@ -25,6 +25,8 @@ pub const DASHNAME: &str = "^([0-9A-Za-z][-0-9A-Za-z]*)?[0-9A-Za-z]$";
 pub const ENVPREFIX: &str = "^[A-Za-z][_0-9A-Za-z]*$";
 /// Keys of ConfigMaps and Secrets, as core Kubernetes has them.
 pub const DATAKEY: &str = "^[-._0-9A-Za-z]{1,253}$";
+/// Names of HTTP headers.
+pub const HEADER: &str = "^[-0-9A-Za-z]+$";
 /// Values of labels; may be empty.
 pub const LABELVAL: &str = "^([0-9A-Za-z][-_.0-9A-Za-z]*)?[0-9A-Za-z]?$";
 /// Keys of labels, with or without prefix.
@@ -67,6 +69,15 @@ pub(crate) fn label_map(_: &mut SchemaGenerator) -> Schema {
 /// Schema of an RFC 3339 time.
 pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
+}
+
+/// Schema of a port that is given by its number, or by the name of a servant or port.
+pub(crate) fn port_or_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 1, "maximum": 65535,
+        "pattern": DASHNAME, "maxLength": 63,
+    })
 }
 
 /// Schema of a list of conditions that server-side apply merges by their type.

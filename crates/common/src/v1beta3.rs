@@ -32,7 +32,9 @@ pub use crate::kinds::tserver::{
     v1beta3::{Mount, TServer, TServerK8s, TServerRelease, TServerSpec},
 };
 pub use crate::kinds::tserver::{
-    ImagePullPolicy, LauncherType, RollingUpdate, TServerNormal, UpdateStrategy, UpdateStrategyType,
+    Capabilities, ExecProbe, FsGroupChangePolicy, GrpcProbe, HttpHeader, HttpProbe, ImagePullPolicy, LauncherType,
+    PodSecurityContext, Probe, Profile, ProfileType, ReadinessProbe, RollingUpdate, SeLinuxChangePolicy, SeLinuxOptions,
+    SecurityContext, SupplementalGroupsPolicy, Sysctl, TServerNormal, TcpProbe, UpdateStrategy, UpdateStrategyType, UriScheme,
 };
 pub use crate::kinds::ttemplate::{TTemplateSpec, v1beta3::TTemplate};
 pub use crate::kinds::ttree::{TTreeApp, TTreeBusiness, v1beta3::TTree};

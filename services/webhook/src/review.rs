@@ -148,7 +148,7 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let refused = |denied: Denied| Verdict { response: review.deny(&denied), effects: Vec::new(), denied: Some(denied) };
     match phase {
         Phase::Validating => match admission::validate(&review.rules(), facts) {
-            Ok(effects) => Verdict { response: accepted, effects, denied: None },
+            Ok(effects) => Verdict { response: warned(review, accepted), effects, denied: None },
             Err(denied) => refused(denied),
         },
         Phase::Mutating => match admission::mutate(&review.rules(), facts) {
@@ -156,6 +156,13 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
             Err(denied) => refused(denied),
         },
     }
+}
+
+/// The answer with what the writer should know. Only the validating phase says it, or it would be heard twice.
+fn warned(review: &Review, mut accepted: AdmissionResponse) -> AdmissionResponse {
+    let warnings = admission::warnings(&review.rules());
+    accepted.warnings = (!warnings.is_empty()).then_some(warnings);
+    accepted
 }
 
 /// The answer with the smallest patch that makes the stored object out of the one that was sent.
@@ -227,6 +234,25 @@ mod tests {
         assert!(!verdict.response.allowed && verdict.response.uid == "u-1");
         assert!(verdict.response.result.message.starts_with("ttemplate ledger/gone not exists;"));
         assert_eq!(verdict.denied.unwrap().denial.category(), "missing");
+    }
+
+    #[test]
+    fn an_accepted_object_may_draw_a_warning_once() {
+        let server = json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
+            "spec": {
+                "app": "Trade", "server": "Audit", "subType": "tars", "tars": {"template": "t", "servants": []},
+                "k8s": {"launcherType": "background", "livenessProbe": {"grpc": {"port": 1}}},
+            },
+        });
+        let facts = Facts { templates: [("t".to_owned(), None)].into(), ..Facts::default() };
+        let warnings = |phase: Phase| {
+            let response = admit(&review(request("tservers", "CREATE", &server), phase).ok().unwrap(), phase, &facts).response;
+            assert!(response.allowed, "{}", response.result.message);
+            response.warnings
+        };
+        assert_eq!(warnings(Phase::Mutating), None);
+        assert_eq!(warnings(Phase::Validating).unwrap().len(), 1);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! TServer: labels, defaults, and what is asked of other objects (spec `webhook.md` §5.1).
 
+mod pod;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+pub(super) use pod::warnings;
 pub(super) use rules::validate;
 
 use super::{Denial, Facts, Kind, Operation, Query, Request, json};

@@ -77,8 +77,11 @@ mod tests {
         assert_eq!(refusal(|_| ()), None);
         assert_eq!(refusal(|object| object["metadata"]["finalizers"] = json!(["foregroundDeletion"])), None);
         assert_eq!(refusal(|object| object["spec"]["template"]["metadata"]["annotations"] = json!({RESTARTED: "now"})), None);
-        let changes: [fn(&mut Value); 4] = [
+        let changes: [fn(&mut Value); 5] = [
             |object| object["spec"]["replicas"] = json!(3),
+            |object| {
+                object["spec"]["template"]["spec"]["containers"] = json!([{"name": "c", "livenessProbe": {"grpc": {"port": 1}}}]);
+            },
             |object| object["spec"]["template"]["metadata"]["annotations"] = json!({"x": "y"}),
             |object| json::remove_label(object, label::SERVER_APP),
             |object| json::set_label(object, label::SERVER_NAME, "Other"),

@@ -3,6 +3,7 @@
 //! | member | v1beta1 | v1beta2 | v1beta3 |
 //! | --- | --- | --- | --- |
 //! | `k8s.command`, `k8s.args` | | | yes |
+//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext` | | | yes |
 //! | gates | `k8s.readinessGate` | `k8s.readinessGate` | `k8s.readinessGates` |
 //! | `k8s.updateStrategy`, `imagePullPolicy`, `launcherType` | | yes | yes |
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
@@ -16,6 +17,8 @@ use serde_json::{Map, Value, json};
 /// written as one of them and read through the other.
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
+/// Fields of ours, which the existing converter does not know: it ignores them in the annotation and loses them when it writes one.
+const PASSED_TO_POD: [&str; 5] = ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext"];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];
 
@@ -45,6 +48,7 @@ fn down(object: &mut Value, from: Version, to: Version) {
         }
         if from == Version::V3 {
             keep(k8s, &COMMANDS, &mut append);
+            keep(k8s, &PASSED_TO_POD, &mut append);
             lower_gates(k8s, &mut append);
         }
     }
@@ -73,6 +77,7 @@ fn up(object: &mut Value, from: Version, to: Version, context: &Context) {
         }
         if to == Version::V3 {
             restore(k8s, &COMMANDS, &mut append);
+            restore(k8s, &PASSED_TO_POD, &mut append);
             raise_gate(k8s, append.shift_remove("readinessGates"));
         }
     }

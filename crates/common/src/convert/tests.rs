@@ -62,6 +62,23 @@ prop_compose! {
 }
 
 prop_compose! {
+    /// The members that only v1beta3 has and that go to the pod as they are.
+    fn passed()(
+        liveness in option::of(1..99), readiness in option::of(1..99), startup in option::of(1..99),
+        container in option::of(any::<bool>()), pod in option::of(0..9),
+    ) -> Vec<(&'static str, Option<Value>)> {
+        let probe = |port: Option<i32>| port.map(|port| json!({"grpc": {"port": port}, "periodSeconds": port}));
+        vec![
+            ("livenessProbe", probe(liveness)),
+            ("readinessProbe", probe(readiness)),
+            ("startupProbe", probe(startup)),
+            ("securityContext", container.map(|value| json!({"runAsNonRoot": value, "capabilities": {"drop": ["ALL"]}}))),
+            ("podSecurityContext", pod.map(|user| json!({"runAsUser": user, "sysctls": [{"name": "a", "value": "1"}]}))),
+        ]
+    }
+}
+
+prop_compose! {
     fn node()(image in option::of("[a-z/:]{1,9}"), secret in option::of("[a-z]{0,3}")) -> Vec<(&'static str, Option<Value>)> {
         vec![("id", Some(json!("v1"))), ("nodeImage", image.map(Value::from)), ("nodeSecret", secret.map(Value::from))]
     }
@@ -71,7 +88,9 @@ prop_compose! {
     fn v3()(
         base in base(), mut launch in launch(), node in option::of(node()), complete in any::<bool>(),
         command in option::of(texts()), args in option::of(texts()), gates in option::of(texts()), replicas in 0..9,
+        passed in passed(),
     ) -> Value {
+        launch.extend(passed);
         launch.extend([("command", command), ("args", args), ("readinessGates", gates), ("replicas", Some(json!(replicas)))]);
         if complete {
             let defaults = [json!({"type": "RollingUpdate"}), json!("Always"), json!("background")];
@@ -182,6 +201,25 @@ fn an_unreadable_stash_is_removed_and_ignored() {
         let expected =
             json!({"apiVersion": api(Version::V3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"replicas": 1}}});
         assert_eq!(converted(&stored, Version::V3), expected, "{text}");
+    }
+}
+
+/// What an old version cannot say is nowhere in its spec, and one annotation of the existing name holds it.
+#[test]
+fn probes_and_security_contexts_wait_in_the_annotation() {
+    let passed = json!({
+        "livenessProbe": {"exec": {"command": ["true"]}}, "readinessProbe": {"tcpSocket": {"port": "http"}},
+        "startupProbe": {"grpc": {"port": 1}}, "securityContext": {"privileged": false}, "podSecurityContext": {},
+    });
+    let upper = json!({"apiVersion": api(Version::V3), "kind": "TServer", "metadata": {}, "spec": {"k8s": passed}});
+    for (lower, pair) in [(Version::V2, "1b21b3"), (Version::V1, "1b11b3")] {
+        let stored = converted(&upper, lower);
+        assert_eq!(stored["spec"]["k8s"], json!({}));
+        let text = stored["metadata"]["annotations"][format!("tars.io/Conversion.{pair}")].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), json!({"append": passed, "drop": {}}));
+        let mut back = converted(&stored, Version::V3)["spec"]["k8s"].clone();
+        back.as_object_mut().unwrap().retain(|name, _| passed.get(name).is_some());
+        assert_eq!(back, passed);
     }
 }
 

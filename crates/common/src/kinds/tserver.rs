@@ -3,7 +3,8 @@
 //! ```text
 //! spec ─┬─ app, server, subType, important      who it is
 //!       ├─ tars | normal                        what it serves
-//!       ├─ k8s ─ env, mounts, placement, …      how it runs          blocks.rs, env.rs, mounts.rs, placement.rs
+//!       ├─ k8s ─ env, mounts, placement, …      how it runs          blocks.rs, env.rs, mounts.rs, placement.rs,
+//!       │                                                            probe.rs, security.rs
 //!       └─ release                              which build runs
 //! status ─ replicas, selector, conditions       what came of it      status.rs
 //! ```
@@ -15,6 +16,8 @@ mod core;
 mod env;
 mod mounts;
 mod placement;
+mod probe;
+mod security;
 mod source;
 mod status;
 mod tars;
@@ -29,6 +32,11 @@ pub use mounts::{MountName, MountPropagation};
 pub use placement::{
     AbilityAffinity, ComputeResources, HostPort, ImagePullPolicy, LauncherType, NodeSelectorOperator, NodeSelectorRule,
     PodManagementPolicy, ResourceList, RollingUpdate, SubType, UpdateStrategy, UpdateStrategyType,
+};
+pub use probe::{ExecProbe, GrpcProbe, HttpHeader, HttpProbe, Probe, ReadinessProbe, TcpProbe, UriScheme};
+pub use security::{
+    Capabilities, FsGroupChangePolicy, PodSecurityContext, Profile, ProfileType, SeLinuxChangePolicy, SeLinuxOptions,
+    SecurityContext, SupplementalGroupsPolicy, Sysctl,
 };
 pub use source::{
     AccessMode, ClaimMetadata, ClaimResources, ClaimSpec, ClaimTemplate, ClaimVolume, ConfigMapVolume, EmptyDirMedium,

@@ -1,6 +1,7 @@
 //! TServer: what is refused (spec `webhook.md` §6.1).
 
 use super::super::{Denial, Facts, Kind, Operation, Request, json};
+use super::pod;
 use crate::{lenient::null_default, names};
 use serde::Deserialize;
 use serde_json::Value;
@@ -107,6 +108,8 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     }
     host_ports(&spec.k8s, &ports)?;
     mounts(&spec.k8s)?;
+    pod::probes(request.object, &ports.names)?;
+    pod::security(request.object)?;
     if spec_part(request.object, "nodeSelector") != spec_part(request.old, "nodeSelector") {
         selectors(&spec.k8s)?;
     }

@@ -2,6 +2,9 @@
 //!
 //! Only shapes change here; what a field means for a workload is decided where workloads are built.
 
+mod probe;
+mod security;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
@@ -12,6 +15,16 @@ use super::{
     ClaimMetadata, ClaimSpec, ComputeResources, ConfigMapVolume, EmptyDirVolume, EnvFromSource, EnvVar, EnvVarSource,
     HostPathType, KeyToPath, LabelSelector, MountSource, NodeSelectorRule, Quantity, ResourceList, SecretVolume, StorageAmount,
 };
+
+/// The text, unless it is empty, which the API server would not store.
+fn filled(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+/// Whether an object says anything.
+fn stated<T: Default + PartialEq>(object: &T) -> bool {
+    *object != T::default()
+}
 
 impl From<&Quantity> for CoreQuantity {
     fn from(quantity: &Quantity) -> Self {

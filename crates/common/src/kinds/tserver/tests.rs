@@ -104,6 +104,53 @@ fn core_types_have_the_same_fields() {
     assert_eq!(serde_json::to_value(core::VolumeMount::from(&own)).unwrap(), mount);
 }
 
+/// Every field that a probe or a security context can have arrives, and what the API server would not store does not.
+#[test]
+fn probes_and_security_contexts_are_those_of_core_kubernetes() {
+    let common = |handler: Value| {
+        let mut probe = json!({
+            "initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 4, "successThreshold": 1,
+        });
+        probe.as_object_mut().unwrap().extend(handler.as_object().unwrap().clone());
+        probe
+    };
+    let liveness =
+        |value: Value| serde_json::to_value(core::Probe::from(&serde_json::from_value::<Probe>(value).unwrap())).unwrap();
+    for handler in [
+        json!({"exec": {"command": ["/bin/check", "-v"]}, "terminationGracePeriodSeconds": 5}),
+        json!({"grpc": {"port": 1, "service": "readiness"}}),
+        json!({"httpGet": {"port": "http", "path": "/p", "host": "h", "scheme": "HTTPS", "httpHeaders": [{"name": "Host", "value": ""}]}}),
+        json!({"tcpSocket": {"port": 80, "host": "h"}}),
+    ] {
+        assert_eq!(liveness(common(handler.clone())), common(handler));
+    }
+    let readiness = common(json!({"grpc": {"port": 1}, "successThreshold": 2}));
+    let own: ReadinessProbe = serde_json::from_value(readiness.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::Probe::from(&own)).unwrap(), readiness);
+    let sparse = json!({"httpGet": {"port": 80, "path": "", "host": "", "httpHeaders": null}, "initialDelaySeconds": 0});
+    assert_eq!(liveness(sparse), json!({"httpGet": {"port": 80}}));
+
+    let profile = json!({"type": "Localhost", "localhostProfile": "p.json"});
+    let label = json!({"level": "l", "role": "r", "type": "t", "user": "u"});
+    let container = json!({
+        "allowPrivilegeEscalation": false, "appArmorProfile": profile, "capabilities": {"add": ["CHOWN"], "drop": ["ALL"]},
+        "privileged": false, "readOnlyRootFilesystem": true, "runAsGroup": 1, "runAsNonRoot": true, "runAsUser": 2,
+        "seLinuxOptions": label, "seccompProfile": profile,
+    });
+    let own: SecurityContext = serde_json::from_value(container.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::SecurityContext::from(&own)).unwrap(), container);
+    let pod = json!({
+        "appArmorProfile": profile, "fsGroup": 1, "fsGroupChangePolicy": "OnRootMismatch", "runAsGroup": 2, "runAsNonRoot": true,
+        "runAsUser": 3, "seLinuxChangePolicy": "Recursive", "seLinuxOptions": label, "seccompProfile": {"type": "RuntimeDefault"},
+        "supplementalGroups": [4], "supplementalGroupsPolicy": "Strict", "sysctls": [{"name": "n", "value": "v"}],
+    });
+    let own: PodSecurityContext = serde_json::from_value(pod.clone()).unwrap();
+    assert_eq!(serde_json::to_value(core::PodSecurityContext::from(&own)).unwrap(), pod);
+    let empty = json!({"capabilities": {"add": [], "drop": null}, "seLinuxOptions": {"level": ""}});
+    let own: SecurityContext = serde_json::from_value(empty).unwrap();
+    assert_eq!(core::SecurityContext::from(&own), core::SecurityContext::default());
+}
+
 #[test]
 fn sources_become_volumes() {
     let volume = |source: Value| {

@@ -1,7 +1,10 @@
 //! TServer v1beta3, the version that is stored and that the controller works with.
 
 use super::blocks;
-use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy};
+use super::{
+    ComputeResources, ImagePullPolicy, LauncherType, PodSecurityContext, Probe, ReadinessProbe, SecurityContext, TServerNormal,
+    UpdateStrategy,
+};
 use crate::lenient::null_default;
 use crate::rules;
 
@@ -41,4 +44,21 @@ blocks::k8s!({
     #[serde(default)]
     #[schemars(extend("x-tars-default" = {}))]
     pub update_strategy: UpdateStrategy,
+    // Boxed: most servers have none of the following, and the controller keeps every TServer in memory.
+    /// Restarts the main container when it fails; not of much use with launcherType background, where tarsnode restarts the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness_probe: Option<Box<Probe>>,
+    /// Keeps traffic from the pod while it fails, in addition to the readiness gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness_probe: Option<Box<ReadinessProbe>>,
+    /// Holds the other probes back until it succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_probe: Option<Box<Probe>>,
+    /// With which rights the main container runs. The init container of tarsnode gets the same without privileged and
+    /// capabilities.add.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<Box<SecurityContext>>,
+    /// With which rights all containers of the pod run, where they do not say otherwise, and whose its volumes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_security_context: Option<Box<PodSecurityContext>>,
 });

@@ -1,0 +1,148 @@
+//! TServer: what is passed to the pod as it is, probes and security contexts. The schema has seen each field by itself; here is how
+//! they go together. Without these rules the API server would refuse the workload, or the kubelet the container, and only the status
+//! would tell.
+
+use super::super::{Denial, Kind, Operation, Request, json};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+
+fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
+    Denial::invalid(Kind::Server, reason, remedy)
+}
+
+/// A port that is named must be one of the server; `ports` are their names in lower case.
+pub(super) fn probes(object: &Value, ports: &BTreeSet<String>) -> Result<(), Denial> {
+    for (probe, handler) in PROBES.iter().flat_map(|probe| ["httpGet", "tcpSocket"].map(|handler| (probe, handler))) {
+        let Some(name) = object.pointer(&format!("/spec/k8s/{probe}/{handler}/port")).and_then(Value::as_str) else { continue };
+        if !ports.contains(&name.to_lowercase()) {
+            let remedy = format!(
+                ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server is called so; name one, or write a \
+                 number without quotes"
+            );
+            return Err(invalid(format!("port name {name} not exist"), remedy));
+        }
+    }
+    Ok(())
+}
+
+/// The combinations that cannot run.
+pub(super) fn security(object: &Value) -> Result<(), Denial> {
+    // Go clients write what they leave out as `null`.
+    let field =
+        |context: &str, name: &str| object.pointer(&format!("/spec/k8s/{context}/{name}")).filter(|value| !value.is_null());
+    let container = |name: &str| field("securityContext", name);
+    let is = |value: Option<&Value>, wanted: bool| value.and_then(Value::as_bool) == Some(wanted);
+    if is(container("privileged"), true) && is(container("allowPrivilegeEscalation"), false) {
+        let remedy = ".spec.k8s.securityContext has privileged: true and allowPrivilegeEscalation: false, remove one of them";
+        return Err(invalid("a privileged container can always gain privileges", remedy));
+    }
+    for context in ["securityContext", "podSecurityContext"] {
+        for profile in ["seccompProfile", "appArmorProfile"] {
+            let Some(stated) = field(context, profile) else { continue };
+            let local = json::text(stated, "/type") == "Localhost";
+            if local == json::text(stated, "/localhostProfile").is_empty() {
+                let remedy = format!("correct .spec.k8s.{context}.{profile}");
+                return Err(invalid("localhostProfile goes with type Localhost, and only with that", remedy));
+            }
+        }
+    }
+    let effective = |name: &str| container(name).or_else(|| field("podSecurityContext", name));
+    if is(effective("runAsNonRoot"), true) && effective("runAsUser").and_then(Value::as_i64) == Some(0) {
+        let remedy =
+            "set runAsUser of .spec.k8s.securityContext or .spec.k8s.podSecurityContext to another user, or remove runAsNonRoot";
+        return Err(invalid("user 0 is root, and runAsNonRoot is true", remedy));
+    }
+    Ok(())
+}
+
+/// What is accepted, but hardly meant.
+pub(in super::super) fn warnings(request: &Request<'_>) -> Vec<String> {
+    let object = request.object;
+    let supervised =
+        json::text(object, "/spec/subType") == "tars" && json::text(object, "/spec/k8s/launcherType") != "foreground";
+    if request.operation == Operation::Delete || !supervised || !json::has(object, "/spec/k8s/livenessProbe") {
+        return Vec::new();
+    }
+    let warning = "spec.k8s.livenessProbe: with launcherType background the container's first process is tarsnode, which restarts the \
+                   server by itself; a failed probe restarts both. Use launcherType foreground, or no liveness probe";
+    vec![warning.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Facts, tests::Fixture, validate, warnings};
+    use super::*;
+    use serde_json::json;
+
+    /// Most characters of a warning that the API server passes on whole.
+    const WARNING_LIMIT: usize = 256;
+
+    fn server(sub_type: &str, k8s: &Value) -> Fixture {
+        let block = if sub_type == "tars" { "tars" } else { "normal" };
+        let mut spec = json!({"app": "Trade", "server": "Web", "subType": sub_type, "k8s": k8s});
+        spec[block] =
+            json!({"ports": [{"name": "http", "port": 80}], "template": "t", "servants": [{"name": "WebObj", "port": 81}]});
+        Fixture::create(Kind::Server, json!({"kind": "TServer", "metadata": {"name": "trade-web"}, "spec": spec}))
+    }
+
+    fn refused(k8s: &Value) -> Option<String> {
+        let facts = Facts { templates: [("t".to_owned(), None)].into(), ..Facts::default() };
+        validate(&server("tars", k8s).request(), &facts).err().map(|denied| denied.to_string())
+    }
+
+    #[test]
+    fn a_probe_names_a_servant_or_port_of_the_server() {
+        for port in [json!("http"), json!("WEBOBJ"), json!(9999)] {
+            assert_eq!(refused(&json!({"readinessProbe": {"tcpSocket": {"port": port}}})), None);
+        }
+        assert_eq!(refused(&json!({"livenessProbe": null, "startupProbe": {"grpc": {"port": 7}}})), None);
+        for probe in PROBES {
+            let said = refused(&json!({probe: {"httpGet": {"port": "80"}}})).unwrap();
+            assert!(said.contains(&format!("port name 80 not exist; .spec.k8s.{probe}.httpGet.port names it")), "{said}");
+        }
+    }
+
+    #[test]
+    fn contexts_that_cannot_run_are_refused_with_what_to_change() {
+        let refused_with = |k8s: Value, part: &str| {
+            let said = refused(&k8s).unwrap_or_else(|| panic!("{k8s} is accepted"));
+            assert!(said.contains(part), "{said}");
+        };
+        refused_with(json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": false}}), "remove one of them");
+        refused_with(
+            json!({"podSecurityContext": {"seccompProfile": {"type": "Localhost"}}}),
+            "podSecurityContext.seccompProfile",
+        );
+        let named = json!({"type": "RuntimeDefault", "localhostProfile": "p"});
+        refused_with(json!({"securityContext": {"appArmorProfile": named}}), "securityContext.appArmorProfile");
+        let inherited =
+            json!({"securityContext": {"runAsUser": 0}, "podSecurityContext": {"runAsNonRoot": true, "runAsUser": 7}});
+        refused_with(inherited, "user 0 is root");
+        for good in [
+            json!({"securityContext": {"runAsNonRoot": true, "runAsUser": 7}, "podSecurityContext": {"runAsUser": 0}}),
+            json!({"securityContext": {"privileged": true}, "podSecurityContext": {"seccompProfile": null}}),
+            json!({"podSecurityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "p"}}}),
+        ] {
+            assert_eq!(refused(&good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
+        let warned = |sub_type: &str, k8s: Value| warnings(&server(sub_type, &k8s).request());
+        let probe = || json!({"grpc": {"port": 1}});
+        for background in [json!({"livenessProbe": probe()}), json!({"livenessProbe": probe(), "launcherType": "background"})] {
+            let all = warned("tars", background);
+            assert!(all.len() == 1 && all[0].len() <= WARNING_LIMIT && all[0].starts_with("spec.k8s.livenessProbe: "), "{all:?}");
+        }
+        assert!(warned("tars", json!({"livenessProbe": probe(), "launcherType": "foreground"})).is_empty());
+        assert!(warned("normal", json!({"livenessProbe": probe()})).is_empty(), "nothing is between kubelet and process");
+        assert!(warned("tars", json!({"readinessProbe": probe(), "startupProbe": probe()})).is_empty());
+        let mut touched = server("tars", &json!({"livenessProbe": probe()}));
+        touched.operation = Operation::Update;
+        touched.old = touched.object.clone();
+        assert!(warnings(&touched.request()).is_empty(), "nobody changed the spec");
+    }
+}
