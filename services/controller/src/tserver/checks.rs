@@ -137,7 +137,14 @@ pub const AREAS: &[Area] = &[
     },
     Area {
         condition: "Active",
-        checks: &[pods::are_there, pods::are_up, pods::are_reported, pods::are_active, pods::are_ready],
+        checks: &[
+            pods::are_there,
+            pods::are_up,
+            pods::are_reported,
+            pods::are_active,
+            pods::pass_readiness_probes,
+            pods::are_ready,
+        ],
         good: |input| (Reason::ProcessesActive, format!("all {} pods are active and ready", input.found.pods.len())),
     },
 ];

@@ -91,6 +91,8 @@ reasons! {
     NotReported false,
     /// A process is stopped, or on its way up or down.
     ProcessInactive false,
+    /// The readiness probe of a container does not succeed.
+    ReadinessProbeFails false,
     /// A pod is not ready for another reason.
     PodNotReady false,
     /// Every process is active.

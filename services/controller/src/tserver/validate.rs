@@ -4,11 +4,15 @@ mod container;
 mod mounts;
 mod placement;
 mod ports;
+mod probes;
+mod security;
 
 pub use container::Container;
 pub use mounts::{ClaimSource, LocalVolume, Mounts};
 pub use placement::Placement;
 pub use ports::Port;
+pub use probes::Probes;
+pub use security::Security;
 
 use super::dereference::Found;
 use crate::cache::Key;
@@ -46,6 +50,10 @@ pub struct Validated {
     pub workload: Workload,
     /// The main container.
     pub container: Container,
+    /// How the kubelet asks the main container.
+    pub probes: Probes,
+    /// With which rights the containers run.
+    pub security: Security,
     /// Where the pods may run, and what of the node they share.
     pub placement: Placement,
     /// Readiness gates in order.
@@ -109,6 +117,7 @@ pub fn validate(server: &TServer, found: &Found) -> Result<Validated, Vec<Proble
     let mut problems = Vec::new();
     check_name(&key, spec, &mut problems);
     let (servants, ports) = ports::ports(spec, &mut problems);
+    let probes = probes::probes(spec, &servants.iter().chain(&ports).collect::<Vec<_>>(), &mut problems);
     let mounts = mounts::mounts(spec, &mut problems);
     let placement = placement::placement(&key, spec, &mut problems);
 
@@ -129,6 +138,8 @@ pub fn validate(server: &TServer, found: &Found) -> Result<Validated, Vec<Proble
         pull_secrets,
         workload: workload(spec),
         container: container::container(spec),
+        probes,
+        security: security::security(spec),
         placement,
         gates: spec.k8s.readiness_gates.clone(),
         mounts,

@@ -127,6 +127,77 @@ async fn drift_is_repaired_and_what_others_added_stays() {
     assert_eq!(get(&world, SERVICE).unwrap()["spec"]["ports"][0]["name"], "auditobj");
 }
 
+const PROBED: &str = r#"
+subType: normal
+normal: { ports: [ { name: http, port: 80 } ] }
+release: { id: v7, image: "registry/audit:7" }
+k8s:
+  replicas: 1
+  livenessProbe: { grpc: { port: 17892 }, initialDelaySeconds: 0 }
+  readinessProbe: { httpGet: { port: HTTP }, periodSeconds: 2 }
+  startupProbe: { exec: { command: [ /check ] } }
+  securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: false, capabilities: { drop: [ ALL ] } }
+  podSecurityContext: { runAsUser: 7 }
+"#;
+
+/// The workload at `path` as a real API server stores it: containers are owned by their names and field by field, and what nobody
+/// stated is filled in.
+fn as_stored(world: &Shared, path: &str) {
+    fn fields(value: &Value) -> Value {
+        let members = value.as_object().into_iter().flatten();
+        Value::Object(members.map(|(name, below)| (format!("f:{name}"), fields(below))).collect())
+    }
+    edit(world, path, |set| {
+        let container = &mut set["spec"]["template"]["spec"]["containers"][0];
+        let mut owned = fields(container);
+        owned["."] = json!({});
+        for (probe, members) in [
+            ("livenessProbe", json!({"grpc": {"port": 17892, "service": ""}, "periodSeconds": 10})),
+            ("readinessProbe", json!({"httpGet": {"port": 80, "path": "/", "scheme": "HTTP"}})),
+            ("startupProbe", json!({"periodSeconds": 10})),
+        ] {
+            let probe = container[probe].as_object_mut().unwrap();
+            probe.extend(json!({"timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 3}).as_object().unwrap().clone());
+            probe.extend(members.as_object().unwrap().clone());
+        }
+        container["terminationMessagePath"] = json!("/dev/termination-log");
+        let managed = &mut set["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"];
+        managed["f:containers"] = json!({"k:{\"name\":\"ledger-audit\"}": owned});
+    });
+}
+
+#[tokio::test]
+async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
+    for (kind, path) in [("replicas: 1", SET), ("daemonSet: true", DAEMONS)] {
+        let world = world();
+        edit(&world, SERVER, |stored| *stored = serde_json::to_value(server(&PROBED.replace("replicas: 1", kind))).unwrap());
+        settle(&fake::context(&world), &world).await;
+        as_stored(&world, path);
+        let container =
+            |member: &str| get(&world, path).unwrap().pointer(&format!("/spec/template/spec/containers/0/{member}")).cloned();
+
+        let before = count(&world);
+        assert!(step(&fake::context(&world), &world).await);
+        assert_eq!(count(&world), before, "{kind}: what the API server fills in is not ours");
+
+        for (member, value) in [
+            ("readinessProbe/periodSeconds", json!(30)),
+            ("startupProbe/exec/command", json!(["/other"])),
+            ("securityContext/allowPrivilegeEscalation", json!(true)),
+        ] {
+            edit(&world, path, |set| {
+                *set.pointer_mut(&format!("/spec/template/spec/containers/0/{member}")).unwrap() = value.clone();
+            });
+            settle(&fake::context(&world), &world).await;
+            assert_ne!(container(member), Some(value), "{kind}: {member} is what the TServer says");
+        }
+
+        edit(&world, SERVER, |stored| drop(stored["spec"]["k8s"].as_object_mut().unwrap().remove("livenessProbe")));
+        settle(&fake::context(&world), &world).await;
+        assert_eq!(container("livenessProbe"), None, "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn a_field_that_is_no_longer_wanted_goes() {
     let world = world();

@@ -36,6 +36,7 @@ pub(super) fn template(server: &Validated) -> PodTemplateSpec {
             service_account_name: server.container.service_account.clone(),
             host_network: placement.host_network.then_some(true),
             host_ipc: placement.host_ipc.then_some(true),
+            security_context: server.security.pod.clone(),
             image_pull_secrets: unless_empty(secrets),
             readiness_gates: unless_empty(gates),
             affinity: Some(affinity(server)),
@@ -63,6 +64,10 @@ fn main_container(server: &Validated) -> Container {
         env: unless_empty(container.env.clone()),
         env_from: unless_empty(container.env_from.clone()),
         resources: container.resources.clone(),
+        liveness_probe: server.probes.liveness.clone(),
+        readiness_probe: server.probes.readiness.clone(),
+        startup_probe: server.probes.startup.clone(),
+        security_context: server.security.main.clone(),
         ports: unless_empty(ports(server)),
         volume_mounts: Some(places),
         ..Container::default()
@@ -98,6 +103,7 @@ fn tarsnode(server: &Validated) -> Container {
         image: Some(server.node_image.clone()),
         image_pull_policy: Some(server.container.node_pull_policy.to_owned()),
         env: Some(env),
+        security_context: server.security.node.clone(),
         volume_mounts: Some(vec![place(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
         ..Container::default()
     }

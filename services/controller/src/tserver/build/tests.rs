@@ -26,6 +26,14 @@ k8s:
   command: [ /bin/audit ]
   args: [ --slow ]
   resources: { limits: { cpu: "0.5", memory: 1024Mi } }
+  livenessProbe: { exec: { command: [ /bin/audit, --check ] }, initialDelaySeconds: 0, terminationGracePeriodSeconds: 5 }
+  readinessProbe: { httpGet: { port: Metrics, path: /ready }, successThreshold: 2 }
+  startupProbe: { tcpSocket: { port: AuditObj }, periodSeconds: 1, failureThreshold: 60 }
+  securityContext:
+    allowPrivilegeEscalation: false
+    capabilities: { add: [ NET_BIND_SERVICE ], drop: [ ALL ] }
+    readOnlyRootFilesystem: true
+  podSecurityContext: { runAsNonRoot: true, runAsUser: 65532, fsGroup: 65532, seccompProfile: { type: RuntimeDefault } }
   env:
     - { name: Namespace, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
     - { name: EMPTY, value: "" }
@@ -182,7 +190,10 @@ fn nothing_that_is_sent_is_null_or_an_empty_list_but_in_our_own_kinds() {
     fn look(value: &Value, path: &str) {
         match value {
             Value::Null => panic!("{path} is null"),
-            Value::Bool(false) => assert!(path.ends_with("/enableServiceLinks"), "{path} is false, which Go omits"),
+            Value::Bool(false) => {
+                let stored = ["/enableServiceLinks", "/securityContext/allowPrivilegeEscalation"];
+                assert!(stored.iter().any(|end| path.ends_with(end)), "{path} is false, which Go omits");
+            }
             Value::Array(items) => {
                 assert!(!items.is_empty(), "{path} is empty");
                 for item in items {
@@ -198,6 +209,100 @@ fn nothing_that_is_sent_is_null_or_an_empty_list_but_in_our_own_kinds() {
         look(&objects.service.unwrap(), "Service");
         look(&objects.stateful_set.unwrap(), "StatefulSet");
     }
+}
+
+/// What is passed to the pod, and where it arrives: the same in both workloads.
+#[test]
+fn probes_and_security_contexts_arrive_in_both_workloads() {
+    const MAIN: &str = "/containers/0";
+    const INIT: &str = "/initContainers/0";
+    let cases = [
+        (
+            "livenessProbe: { grpc: { port: 17892, service: liveness } }",
+            vec![
+                (MAIN, "/livenessProbe", json!({"grpc": {"port": 17892, "service": "liveness"}})),
+                (INIT, "/livenessProbe", Value::Null),
+            ],
+        ),
+        (
+            "readinessProbe: { httpGet: { port: auditobj }, periodSeconds: 2 }",
+            vec![
+                (MAIN, "/readinessProbe", json!({"httpGet": {"port": 10001}, "periodSeconds": 2})),
+                (INIT, "/readinessProbe", Value::Null),
+            ],
+        ),
+        (
+            "startupProbe: { tcpSocket: { port: 10001 }, failureThreshold: 60 }",
+            vec![
+                (MAIN, "/startupProbe", json!({"tcpSocket": {"port": 10001}, "failureThreshold": 60})),
+                (INIT, "/startupProbe", Value::Null),
+            ],
+        ),
+        (
+            "securityContext: { runAsUser: 7, privileged: true, capabilities: { add: [ CHOWN ], drop: [ ALL ] } }",
+            vec![
+                (
+                    MAIN,
+                    "/securityContext",
+                    json!({"runAsUser": 7, "privileged": true, "capabilities": {"add": ["CHOWN"], "drop": ["ALL"]}}),
+                ),
+                (INIT, "/securityContext", json!({"runAsUser": 7, "capabilities": {"drop": ["ALL"]}})),
+                ("", "/securityContext", Value::Null),
+            ],
+        ),
+        (
+            "podSecurityContext: { runAsUser: 7, supplementalGroups: [ 8 ] }",
+            vec![
+                ("", "/securityContext", json!({"runAsUser": 7, "supplementalGroups": [8]})),
+                (MAIN, "/securityContext", Value::Null),
+                (INIT, "/securityContext", Value::Null),
+            ],
+        ),
+        // What says nothing is not stated.
+        (
+            "securityContext: { capabilities: { add: [] } }, podSecurityContext: { sysctls: [] }",
+            vec![("", "/securityContext", Value::Null), (MAIN, "/securityContext", Value::Null)],
+        ),
+        (
+            "securityContext: { privileged: true, capabilities: { add: [ SYS_TIME ] } }",
+            vec![(INIT, "/securityContext", Value::Null)],
+        ),
+    ];
+    for (field, expected) in cases {
+        for kind in ["replicas: 1", "daemonSet: true"] {
+            let spec = format!(
+                "{{ tars: {{ template: t, servants: [ {{ name: AuditObj, port: 10001 }} ] }}, k8s: {{ {kind}, {field} }} }}"
+            );
+            let objects = built(&spec);
+            let pod = pod(objects.stateful_set.or(objects.daemon_set));
+            for (part, member, value) in &expected {
+                let found = pod.pointer(&format!("{part}{member}")).unwrap_or(&Value::Null);
+                assert_eq!(found, value, "{part}{member} with {kind}, {field}");
+            }
+        }
+    }
+}
+
+/// The Pod Security Standard `restricted` asks this of every container; <https://kubernetes.io/docs/concepts/security/pod-security-standards>.
+#[test]
+fn a_tars_server_can_comply_with_the_restricted_standard_but_for_the_time_zone() {
+    let spec = "
+        tars: { template: demo.cpp }
+        k8s:
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ ALL ] } }
+          podSecurityContext: { runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }
+    ";
+    let pod = pod(built(spec).stateful_set);
+    for containers in ["containers", "initContainers"] {
+        for container in pod[containers].as_array().unwrap() {
+            let context = &container["securityContext"];
+            assert_eq!(context["allowPrivilegeEscalation"], false, "{containers}");
+            assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{containers}");
+        }
+    }
+    assert_eq!(pod["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
+    let on_host: Vec<_> = pod["volumes"].as_array().unwrap().iter().filter(|volume| volume.get("hostPath").is_some()).collect();
+    assert_eq!(on_host, [&json!({"name": "host-timezone", "hostPath": {"path": "/etc/localtime"}})]);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use crate::{
     tserver::{nodes, reason::Reason},
     view::{ContainerState, PodView},
 };
-use tars_common::names::{READINESS_GATE, STORAGE_CLASS, label};
+use tars_common::{
+    names::{READINESS_GATE, STORAGE_CLASS, label},
+    v1beta3::PodContainerStatus,
+};
 
 /// Reasons by which the kubelet says that it cannot get an image.
 const PULL_FAILURES: &[&str] =
@@ -102,7 +105,7 @@ pub(super) fn are_placed(input: &Input<'_>) -> Option<Verdict> {
 
 /// Processes live in containers.
 pub(super) fn are_up(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !is_true(pod, "ContainersReady"))?;
+    let pod = living(input).find(|pod| !is_up(pod))?;
     Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name))
 }
 
@@ -147,10 +150,17 @@ pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
 }
 
 pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !is_true(pod, "ContainersReady"))?;
-    let state = match stuck(input, |_| true) {
-        Some((_, container)) => format!("container {} waits ({})", container.container, container.reason),
-        None => "its containers are not all ready".to_owned(),
+    let pod = living(input).find(|pod| !is_up(pod))?;
+    let state = if let Some((_, container)) = stuck(input, |_| true) {
+        format!("container {} waits ({})", container.container, container.reason)
+    } else if let Some(container) = pod.statuses.iter().find(|container| runs(container) && !has_started(container)) {
+        let advice = see_events(input, pod);
+        format!(
+            "container {} runs, but its startup probe has not succeeded yet; if that does not change, {advice}",
+            container.name
+        )
+    } else {
+        "its containers are not all ready".to_owned()
     };
     Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name))
 }
@@ -180,6 +190,20 @@ pub(super) fn are_active(input: &Input<'_>) -> Option<Verdict> {
     Verdict::violated(Reason::ProcessInactive, message)
 }
 
+/// A container that runs and has started, but is not ready, has a readiness probe that says so.
+pub(super) fn pass_readiness_probes(input: &Input<'_>) -> Option<Verdict> {
+    let unready = living(input).filter(|pod| !is_true(pod, "ContainersReady"));
+    let (pod, container) =
+        unready.into_iter().find_map(|pod| Some((pod, pod.statuses.iter().find(|one| runs(one) && !one.ready)?)))?;
+    let message = format!(
+        "container {} of pod {} runs, but its readiness probe does not succeed, so it gets no traffic; {}",
+        container.name,
+        pod.name,
+        see_events(input, pod)
+    );
+    Verdict::violated(Reason::ReadinessProbeFails, message)
+}
+
 pub(super) fn are_ready(input: &Input<'_>) -> Option<Verdict> {
     let pod = living(input).find(|pod| !pod.is_ready())?;
     let said = pod.condition("Ready").map(|condition| sentence(&condition.message).to_owned()).unwrap_or_default();
@@ -188,6 +212,26 @@ pub(super) fn are_ready(input: &Input<'_>) -> Option<Verdict> {
 
 fn stuck<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
     living(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
+}
+
+/// Whether every container of the pod runs and has passed its startup probe. Whether it is ready is another question.
+fn is_up(pod: &PodView) -> bool {
+    let all = || !pod.statuses.is_empty() && pod.statuses.iter().all(|container| runs(container) && has_started(container));
+    is_true(pod, "ContainersReady") || all()
+}
+
+fn runs(container: &PodContainerStatus) -> bool {
+    container.state.as_ref().is_some_and(|state| state.running.is_some())
+}
+
+/// Kubelets say nothing of a container that has not begun; of one that has, they always say it.
+fn has_started(container: &PodContainerStatus) -> bool {
+    container.started != Some(false)
+}
+
+/// Where the kubelet writes what a probe got for an answer.
+fn see_events(input: &Input<'_>, pod: &PodView) -> String {
+    format!("its Events say how it fails (kubectl describe pod -n {} {})", input.key.namespace, pod.name)
 }
 
 fn is_true(pod: &PodView, condition: &str) -> bool {

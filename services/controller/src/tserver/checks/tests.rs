@@ -12,6 +12,7 @@ use crate::{
     view::{ClaimView, ContainerState, Kind, NodeView, PodCondition, PodView},
 };
 use std::{collections::BTreeMap, sync::Arc};
+use tars_common::v1beta3::PodContainerStatus;
 
 const RELEASED: &str = "
 tars: { template: demo.cpp }
@@ -201,6 +202,45 @@ fn the_state_of_the_process_is_told_once_containers_run() {
     assert_eq!(reason(running(None, "False")), Reason::NotReported);
     assert_eq!(reason(running(Some(("False", "Inactive/Inactive")), "False")), Reason::ProcessInactive);
     assert_eq!(reason(running(Some(("True", "Active/Active/7")), "False")), Reason::PodNotReady);
+}
+
+/// A pod whose container runs, as the kubelet tells it while a probe does not succeed.
+fn probed(started: bool, gate: Option<(&str, &str)>) -> PodView {
+    let status = serde_json::json!({
+        "name": "ledger-audit", "image": "registry/audit", "imageID": "", "restartCount": 0, "ready": false, "started": started,
+        "state": {"running": {"startedAt": "2030-01-01T00:00:00Z"}},
+    });
+    let status: PodContainerStatus = serde_json::from_value(status).unwrap();
+    let mut all = vec![("PodScheduled", "True", "", ""), ("ContainersReady", "False", "ContainersNotReady", "")];
+    all.push(("Ready", "False", "ContainersNotReady", ""));
+    all.extend(gate.map(|(status, reason)| ("tars.io/active", status, reason, "")));
+    PodView { statuses: vec![status], ..pod(&all) }
+}
+
+#[test]
+fn a_failing_probe_is_told_apart_from_a_container_that_does_not_run() {
+    let case = Case::new().with(probed(true, Some(("True", "Active/Active/7"))));
+    let (status, reason, message) = case.ready();
+    assert_eq!((status, reason), (Status::False, Reason::ReadinessProbeFails));
+    assert_eq!(
+        message,
+        "container ledger-audit of pod ledger-audit-0 runs, but its readiness probe does not succeed, so it gets no traffic; \
+         its Events say how it fails (kubectl describe pod -n bank ledger-audit-0)"
+    );
+    let verdicts = case.verdicts();
+    assert_eq!((verdicts["Running"].status, verdicts["Active"].status), (Status::True, Status::False));
+
+    let case = Case::new().with(probed(false, None));
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::Starting);
+    assert!(message.contains("its startup probe has not succeeded yet") && message.contains("kubectl describe pod"), "{message}");
+    assert_eq!(case.verdicts()["Active"].status, Status::Unknown);
+}
+
+#[test]
+fn a_process_that_is_not_active_is_the_cause_of_a_failing_probe_not_its_consequence() {
+    assert_eq!(Case::new().with(probed(true, Some(("False", "Active/Activating")))).ready().1, Reason::ProcessInactive);
+    assert_eq!(Case::new().with(probed(true, None)).ready().1, Reason::NotReported);
 }
 
 #[test]

@@ -59,6 +59,18 @@ fn node_labels_that_no_node_can_carry_are_refused_where_required_and_left_out_wh
 }
 
 #[test]
+fn a_probe_needs_a_port_that_the_server_has() {
+    let said = only("{ normal: { ports: [ { name: a, port: 80 } ] }, k8s: { readinessProbe: { httpGet: { port: b } } } }");
+    assert!(
+        said.starts_with("spec.k8s.readinessProbe.httpGet.port: this server has no servant and no port called \"b\";"),
+        "{said}"
+    );
+    let number = "{ normal: { ports: [ { name: a, port: 80 } ] }, k8s: { livenessProbe: { tcpSocket: { port: '80' } } } }";
+    assert!(only(number).ends_with("or write a number without quotes"));
+    validated("{ normal: {}, k8s: { startupProbe: { tcpSocket: { port: 80 } } } }");
+}
+
+#[test]
 fn every_problem_is_told_at_once() {
     let all = problems("{ server: Other, normal: { ports: [ { name: a, port: 1 }, { name: a, port: 2 } ] } }");
     assert_eq!(all.len(), 2);
