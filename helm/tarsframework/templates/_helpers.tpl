@@ -38,6 +38,40 @@ people roll back from survives an upgrade. Without a cluster (helm template) onl
 {{- toYaml (slice (prepend $releases $release) 0 (min 120 (add1 (len $releases)) | int)) }}
 {{- end -}}
 
+{{/* Probes of a framework service, over its gRPC health. "liveness" answers as long as the process does. "readiness" answers once the
+     lists are read and the Tars ports listen, and goes on while the API server is away: what is known is served, and nobody is
+     restarted for what a restart would not bring back. It does not ask for the gate tars.io/active, so neither waits for the other. */}}
+{{- define "tars.probes" -}}
+startupProbe:
+  grpc: {port: {{ . }}, service: liveness}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  grpc: {port: {{ . }}, service: liveness}
+  periodSeconds: 10
+  timeoutSeconds: 3
+readinessProbe:
+  grpc: {port: {{ . }}, service: readiness}
+  periodSeconds: 2
+  timeoutSeconds: 2
+{{- end -}}
+
+{{/* For podSecurityContext and securityContext of a TServer */}}
+{{- define "tars.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "tars.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
 {{/* The number that the values say, else the live one, else the default: (list VALUE LIVE DEFAULT) */}}
 {{- define "tars.kept" -}}
 {{- $value := index . 0 }}{{- $live := index . 1 }}{{- $default := index . 2 }}
