@@ -22,10 +22,13 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     process::Command,
-    sync::OnceCell,
+    sync::{OnceCell, RwLock},
 };
 
 const EXAMPLES: [(&str, &str); 2] = [("demo-echorust", "Demo.EchoRust.EchoObj"), ("demo-echogo", "Demo.EchoGo.EchoObj")];
+
+/// Held for reading by tests that expect every call to succeed, for writing by the one that kills a pod. All use the same servers.
+static PEACE: RwLock<()> = RwLock::const_new(());
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
@@ -87,6 +90,7 @@ async fn run_client(program: &str, arguments: &[&str]) -> Value {
 
 #[tokio::test]
 async fn a_tarsgo_client_with_only_the_locator_resolves_and_calls_both_examples() {
+    let _peace = PEACE.read().await;
     examples().await;
     for (name, object) in EXAMPLES {
         let report =
@@ -103,6 +107,7 @@ async fn a_tarsgo_client_with_only_the_locator_resolves_and_calls_both_examples(
 
 #[tokio::test]
 async fn a_node_client_with_only_the_locator_resolves_and_calls_both_examples() {
+    let _peace = PEACE.read().await;
     examples().await;
     for (_, object) in EXAMPLES {
         let report = run_client("integration/clients/run-node.sh", &["--object", object, "--calls", "200", "--json"]).await;
@@ -112,6 +117,7 @@ async fn a_node_client_with_only_the_locator_resolves_and_calls_both_examples() 
 
 #[tokio::test]
 async fn a_client_carries_on_while_a_pod_is_killed() {
+    let _war = PEACE.write().await;
     let client = examples().await;
     let pods: Api<Pod> = Api::namespaced(client.clone(), FRAMEWORK);
     let before = pods.get("demo-echorust-1").await.expect("the pod").uid();
@@ -146,6 +152,7 @@ async fn send(address: &str, bytes: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn malformed_packets_close_their_connection_and_harm_nobody_else() {
+    let _peace = PEACE.read().await;
     let client = examples().await;
     let addresses = registry_addresses(&client).await;
     assert!(!addresses.is_empty(), "the registry has pods");

@@ -1,8 +1,8 @@
 //! What the controller makes of a TServer on a real cluster: derived objects, their repair and their end, and what a broken server
 //! says about itself.
 //!
-//! Every test works in a namespace of its own, for which it labels the nodes. The servers are of subtype `normal`: they need neither
-//! registry nor template.
+//! Every test works in a namespace of its own, for which it labels the nodes. The servers that run are of subtype `normal`: they need
+//! neither registry nor template.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
 
@@ -10,7 +10,7 @@ use e2e::{Space, eventually};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, StatefulSet},
-        core::v1::{Node, PersistentVolumeClaim, Pod, Service},
+        core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Service},
         events::v1::Event,
     },
     apimachinery::pkg::apis::meta::v1::Condition,
@@ -21,8 +21,8 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::fmt::Debug;
-use tars_common::v1beta3::{TEndpoint, TExitedRecord, TServer};
+use std::{fmt::Debug, process::Command};
+use tars_common::v1beta3::{TEndpoint, TExitedRecord, TServer, TTemplate};
 
 const NAME: &str = "ledger-audit";
 
@@ -40,6 +40,19 @@ spec:
   k8s: { replicas: 1, imagePullPolicy: IfNotPresent, args: [ serve, ':8080' ] }
 ";
 
+/// A server with a template, which was never released, so that nothing but the template can be wrong.
+const TARS: &str = "
+apiVersion: k8s.tars.io/v1beta3
+kind: TServer
+metadata: { name: ledger-audit }
+spec:
+  app: Ledger
+  server: Audit
+  subType: tars
+  tars: { template: ledger.cpp, servants: [ { name: AuditObj, port: 10001 } ] }
+  k8s: { replicas: 1 }
+";
+
 /// Admits the namespace to every node, or no longer.
 async fn admit(space: &Space, admitted: bool) {
     let nodes: Api<Node> = Api::all(space.client.clone());
@@ -50,10 +63,15 @@ async fn admit(space: &Space, admitted: bool) {
     }
 }
 
-async fn ready(space: &Space) -> Option<Condition> {
+/// The condition `kind` of the server, once the controller has seen the server as it is now.
+async fn condition(space: &Space, kind: &str) -> Option<Condition> {
     let server = space.api::<TServer>().get_opt(NAME).await.expect("an answer")?;
     let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
-    server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == "Ready")
+    server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == kind)
+}
+
+async fn ready(space: &Space) -> Option<Condition> {
+    condition(space, "Ready").await
 }
 
 /// Waits until the server is ready.
@@ -61,7 +79,16 @@ async fn until_ready(space: &Space) {
     eventually("the server to be Ready", || async { ready(space).await.filter(|ready| ready.status == "True") }).await;
 }
 
-/// Waits until the server says `reason`, as a condition and as an Event, and gives back the sentence.
+/// What `kubectl describe tserver` shows a person: the status, and the Events below it.
+fn described(space: &Space) -> (String, String) {
+    let arguments = ["describe", "tserver", NAME, "--namespace", &space.name];
+    let output = Command::new("kubectl").args(arguments).output().expect("kubectl, see integration/cluster/env.sh");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let (object, events) = text.split_once("\nEvents:").unwrap_or_else(|| panic!("no Events in what kubectl printed: {text}"));
+    (object.to_owned(), events.to_owned())
+}
+
+/// Waits until the server says `reason`, as a condition and as an Event, sees both in `kubectl describe`, and gives back the sentence.
 async fn until(space: &Space, reason: &str) -> String {
     let what = format!("the server to say {reason}");
     let found = eventually(&what, || async { ready(space).await.filter(|ready| ready.reason == reason) }).await;
@@ -75,6 +102,11 @@ async fn until(space: &Space, reason: &str) -> String {
     })
     .await;
     assert_eq!(found.status, "False");
+    let (object, events) = described(space);
+    // Not the sentence of above: it may have changed meanwhile, as the number of restarts does.
+    let said = object.lines().any(|line| line.split_whitespace().eq(["Reason:", reason]));
+    assert!(said, "not among the conditions: {object}");
+    assert!(events.contains(reason) && events.contains("Warning"), "not among the Events: {events}");
     found.message
 }
 
@@ -97,6 +129,11 @@ async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
     admit(&space, true).await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
     until_ready(&space).await;
+    let (object, events) = described(&space);
+    for condition in ["Applied", "TemplateResolved", "Released", "Scheduled", "Running", "Active", "Ready"] {
+        assert!(object.contains(condition), "{condition} is missing: {object}");
+    }
+    assert!(events.contains("Ready") && !events.contains("Warning"), "{events}");
 
     let service = exists::<Service>(&space).await.expect("a Service").spec.expect("its spec");
     assert_eq!(service.cluster_ip.as_deref(), Some("None"));
@@ -191,6 +228,45 @@ async fn a_server_without_a_node_names_the_label_and_runs_once_a_node_has_it() {
     admit(&space, true).await;
     until_ready(&space).await;
     end(space).await;
+}
+
+/// Admission lets nobody delete a template in use; Kubernetes itself may, here because the template's owner goes.
+#[tokio::test]
+async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it() {
+    let space = Space::create("template").await;
+    let owner: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "owner"}})).expect("a ConfigMap");
+    let owner = space.api::<ConfigMap>().create(&PostParams::default(), &owner).await.expect("an owner");
+    let template = |owners: Value| {
+        let metadata = json!({"name": "ledger.cpp", "ownerReferences": owners});
+        let spec = json!({"content": "", "parent": "ledger.cpp"});
+        json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": metadata, "spec": spec}).to_string()
+    };
+    let references = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.uid()}]);
+    space.apply::<TTemplate>(&template(references)).await.expect("a template that goes with its owner");
+    space.apply::<TServer>(TARS).await.expect("the TServer");
+    eventually("the template to be found", || async {
+        condition(&space, "TemplateResolved").await.filter(|resolved| resolved.status == "True")
+    })
+    .await;
+    eventually("the server to wait for its release", || async {
+        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
+    })
+    .await;
+
+    space.api::<ConfigMap>().delete("owner", &DeleteParams::background()).await.expect("the owner goes");
+    let message = until(&space, "TemplateMissing").await;
+    let expected = format!("template \"ledger.cpp\" not found among the TTemplates of namespace {}; create it", space.name);
+    assert!(message.starts_with(&expected), "{message}");
+    space.apply::<TTemplate>(&template(json!([]))).await.expect("the template once more");
+    eventually("the template to be found again", || async {
+        condition(&space, "TemplateResolved").await.filter(|resolved| resolved.status == "True")
+    })
+    .await;
+    eventually("the server to wait for its release again", || async {
+        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
+    })
+    .await;
+    space.delete().await;
 }
 
 #[tokio::test]
