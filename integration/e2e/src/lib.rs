@@ -5,13 +5,18 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{
+    api::core::v1::{Namespace, Node},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
 use kube::{
     Api, Client, Config, Resource, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 use std::{fmt::Debug, future::Future, time::Duration};
+use tars_common::v1beta3::TServer;
 
 /// The namespace into which `integration/deploy.sh` installs the framework chart.
 pub const FRAMEWORK: &str = "tars";
@@ -77,8 +82,41 @@ impl Space {
         apply(&self.api::<K>(), yaml).await
     }
 
+    /// Lets every node run servers of this namespace, local volumes included. The label of the namespace goes with it.
+    pub async fn admit(&self) {
+        self.label_nodes(&json!({self.node_label(): "", "tars.io/SupportLocalVolume": ""})).await;
+    }
+
+    fn node_label(&self) -> String {
+        format!("tars.io/node.{}", self.name)
+    }
+
+    async fn label_nodes(&self, labels: &serde_json::Value) {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let labels = Patch::Merge(json!({"metadata": {"labels": labels}}));
+        for node in nodes.list(&ListParams::default()).await.expect("the nodes") {
+            nodes.patch_metadata(&node.name_any(), &PatchParams::default(), &labels).await.expect("a labelled node");
+        }
+    }
+
+    /// The condition `kind` of a TServer, once the controller has seen the server as it is now.
+    pub async fn condition(&self, server: &str, kind: &str) -> Option<Condition> {
+        let server = self.api::<TServer>().get_opt(server).await.expect("an answer")?;
+        let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
+        server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == kind)
+    }
+
+    /// Waits until a TServer has the condition `kind` with `status`.
+    pub async fn until(&self, server: &str, kind: &str, status: &str) {
+        eventually(&format!("{server} to have {kind} {status}"), || async {
+            self.condition(server, kind).await.filter(|condition| condition.status == status)
+        })
+        .await;
+    }
+
     /// Deletes the namespace and does not wait for its end. A test that fails leaves it behind for inspection.
     pub async fn delete(self) {
+        self.label_nodes(&json!({self.node_label(): null})).await;
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.delete(&self.name, &DeleteParams::background()).await.expect("the namespace can be deleted");
     }

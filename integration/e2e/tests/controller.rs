@@ -1,7 +1,7 @@
 //! What the controller makes of a TServer on a real cluster: derived objects, their repair and their end, and what a broken server
 //! says about itself.
 //!
-//! Every test works in a namespace of its own, for which it labels the nodes. The servers that run are of subtype `normal`: they need
+//! Every test works in a namespace of its own, to which it admits every node. The servers that run are of subtype `normal`: they need
 //! neither registry nor template.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
@@ -10,7 +10,7 @@ use e2e::{Space, eventually};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, StatefulSet},
-        core::v1::{ConfigMap, Node, PersistentVolumeClaim, Pod, Service},
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service},
         events::v1::Event,
     },
     apimachinery::pkg::apis::meta::v1::Condition,
@@ -53,30 +53,13 @@ spec:
   k8s: { replicas: 1 }
 ";
 
-/// Admits the namespace to every node, or no longer.
-async fn admit(space: &Space, admitted: bool) {
-    let nodes: Api<Node> = Api::all(space.client.clone());
-    let value = if admitted { json!("") } else { Value::Null };
-    let labels = json!({"metadata": {"labels": {format!("tars.io/node.{}", space.name): value}}});
-    for node in nodes.list(&ListParams::default()).await.expect("the nodes") {
-        nodes.patch(&node.name_any(), &PatchParams::default(), &Patch::Merge(&labels)).await.expect("a labelled node");
-    }
-}
-
-/// The condition `kind` of the server, once the controller has seen the server as it is now.
-async fn condition(space: &Space, kind: &str) -> Option<Condition> {
-    let server = space.api::<TServer>().get_opt(NAME).await.expect("an answer")?;
-    let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
-    server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == kind)
-}
-
 async fn ready(space: &Space) -> Option<Condition> {
-    condition(space, "Ready").await
+    space.condition(NAME, "Ready").await
 }
 
 /// Waits until the server is ready.
 async fn until_ready(space: &Space) {
-    eventually("the server to be Ready", || async { ready(space).await.filter(|ready| ready.status == "True") }).await;
+    space.until(NAME, "Ready", "True").await;
 }
 
 /// What `kubectl describe tserver` shows a person: the status, and the Events below it.
@@ -118,15 +101,10 @@ where
     space.api::<K>().get_opt(NAME).await.expect("an answer")
 }
 
-async fn end(space: Space) {
-    admit(&space, false).await;
-    space.delete().await;
-}
-
 #[tokio::test]
 async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
     let space = Space::create("life").await;
-    admit(&space, true).await;
+    space.admit().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
     until_ready(&space).await;
     let (object, events) = described(&space);
@@ -167,13 +145,13 @@ async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
         gone.then_some(())
     })
     .await;
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn what_others_change_or_delete_is_repaired_and_nothing_else_is_written() {
     let space = Space::create("drift").await;
-    admit(&space, true).await;
+    space.admit().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
     until_ready(&space).await;
     let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet");
@@ -191,13 +169,13 @@ async fn what_others_change_or_delete_is_repaired_and_nothing_else_is_written() 
 
     let after = exists::<StatefulSet>(&space).await.expect("the StatefulSet");
     assert_eq!((after.uid(), after.resource_version()), (set.uid(), set.resource_version()), "it was as it should be");
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_moves_between_stateful_set_and_daemon_set() {
     let space = Space::create("switch").await;
-    admit(&space, true).await;
+    space.admit().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
     until_ready(&space).await;
     space.apply::<TServer>(&HEALTHY.replace("replicas: 1", "daemonSet: true")).await.expect("the TServer");
@@ -216,7 +194,7 @@ async fn a_server_moves_between_stateful_set_and_daemon_set() {
     })
     .await;
     until_ready(&space).await;
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
@@ -225,9 +203,9 @@ async fn a_server_without_a_node_names_the_label_and_runs_once_a_node_has_it() {
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
     let message = until(&space, "NoNodeMatches").await;
     assert!(message.contains(&format!("kubectl label node NODE tars.io/node.{}=", space.name)), "{message}");
-    admit(&space, true).await;
+    space.admit().await;
     until_ready(&space).await;
-    end(space).await;
+    space.delete().await;
 }
 
 /// Admission lets nobody delete a template in use; Kubernetes itself may, here because the template's owner goes.
@@ -244,10 +222,7 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
     let references = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.uid()}]);
     space.apply::<TTemplate>(&template(references)).await.expect("a template that goes with its owner");
     space.apply::<TServer>(TARS).await.expect("the TServer");
-    eventually("the template to be found", || async {
-        condition(&space, "TemplateResolved").await.filter(|resolved| resolved.status == "True")
-    })
-    .await;
+    space.until(NAME, "TemplateResolved", "True").await;
     eventually("the server to wait for its release", || async {
         ready(&space).await.filter(|ready| ready.reason == "NotReleased")
     })
@@ -258,10 +233,7 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
     let expected = format!("template \"ledger.cpp\" not found among the TTemplates of namespace {}; create it", space.name);
     assert!(message.starts_with(&expected), "{message}");
     space.apply::<TTemplate>(&template(json!([]))).await.expect("the template once more");
-    eventually("the template to be found again", || async {
-        condition(&space, "TemplateResolved").await.filter(|resolved| resolved.status == "True")
-    })
-    .await;
+    space.until(NAME, "TemplateResolved", "True").await;
     eventually("the server to wait for its release again", || async {
         ready(&space).await.filter(|ready| ready.reason == "NotReleased")
     })
@@ -272,7 +244,7 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
 #[tokio::test]
 async fn a_server_whose_image_cannot_be_pulled_names_the_image() {
     let space = Space::create("image").await;
-    admit(&space, true).await;
+    space.admit().await;
     let broken = HEALTHY.replace("tarsrs/probe:v0.1.0", "tarsrs/no-such-image:v0.1.0");
     space.apply::<TServer>(&broken).await.expect("the TServer");
     let message = until(&space, "ImageNotPulled").await;
@@ -281,23 +253,23 @@ async fn a_server_whose_image_cannot_be_pulled_names_the_image() {
     // Kubernetes does not replace a pod that was never ready; the operator does.
     let _ = space.api::<Pod>().delete("ledger-audit-0", &DeleteParams::default()).await;
     until_ready(&space).await;
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_that_ends_at_once_says_with_which_code_and_where_to_look() {
     let space = Space::create("crash").await;
-    admit(&space, true).await;
+    space.admit().await;
     space.apply::<TServer>(&HEALTHY.replace("[ serve, ':8080' ]", "[ nonsense ]")).await.expect("the TServer");
     let message = until(&space, "Crashing").await;
     assert!(message.contains("exit code 1") && message.contains("kubectl logs"), "{message}");
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_whose_claim_stays_unbound_names_the_claim() {
     let space = Space::create("claim").await;
-    admit(&space, true).await;
+    space.admit().await;
     let mount = "{ name: data, mountPath: /data, source: { persistentVolumeClaimTemplate: { spec: { accessModes: [ ReadWriteOnce ], \
                  storageClassName: no-such-class, resources: { requests: { storage: 1Gi } } } } } }";
     let server = HEALTHY.replace("replicas: 1", &format!("replicas: 1, mounts: [ {mount} ]"));
@@ -311,13 +283,13 @@ async fn a_server_whose_claim_stays_unbound_names_the_claim() {
     let claims = space.api::<PersistentVolumeClaim>().list(&ListParams::default()).await.expect("claims").items;
     assert_eq!(claims.len(), 1);
     assert!(claims[0].metadata.deletion_timestamp.is_none());
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn a_name_that_is_taken_stays_with_its_owner_and_the_server_says_so() {
     let space = Space::create("foreign").await;
-    admit(&space, true).await;
+    space.admit().await;
     let service: Service = serde_json::from_value(json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": {"ports": [{"port": 80}]},
     }))
@@ -331,7 +303,7 @@ async fn a_name_that_is_taken_stays_with_its_owner_and_the_server_says_so() {
     assert_eq!(after.resource_version(), before.resource_version());
     space.api::<Service>().delete(NAME, &DeleteParams::default()).await.expect("their Service goes");
     until_ready(&space).await;
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
@@ -347,5 +319,5 @@ async fn a_server_that_was_never_released_has_its_objects_and_no_pods() {
     let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec");
     assert_eq!(set.replicas, Some(0));
     assert_eq!(set.template.spec.expect("a pod").containers[0].image.as_deref(), Some(" "));
-    end(space).await;
+    space.delete().await;
 }

@@ -4,10 +4,10 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
 
 use e2e::{Space, eventually};
-use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams},
 };
 use serde_json::json;
 use tars_common::v1beta3::TServer;
@@ -33,20 +33,6 @@ fn server() -> String {
     .to_string()
 }
 
-/// Lets every node run servers of this namespace. The label goes with the test.
-async fn label_nodes(space: &Space, value: Option<&str>) {
-    let nodes: Api<Node> = Api::all(space.client.clone());
-    let own = format!("tars.io/node.{}", space.name);
-    let mut labels = json!({own: value});
-    if value.is_some() {
-        labels["tars.io/SupportLocalVolume"] = json!("");
-    }
-    let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
-    for node in nodes.list(&ListParams::default()).await.expect("nodes") {
-        nodes.patch_metadata(&node.name_any(), &PatchParams::default(), &patch).await.expect("a labelled node");
-    }
-}
-
 /// What the running pod printed, once it has printed something.
 async fn lives(pods: &Api<Pod>, other_than: Option<&str>) -> (String, Vec<String>) {
     eventually("the server to run and print", || async {
@@ -62,7 +48,7 @@ async fn lives(pods: &Api<Pod>, other_than: Option<&str>) -> (String, Vec<String
 #[tokio::test]
 async fn data_outlives_the_pod_and_nothing_outlives_the_server() {
     let space = Space::create("volume").await;
-    label_nodes(&space, Some("")).await;
+    space.admit().await;
     space.apply::<TServer>(&server()).await.expect("a server");
     let (claims, pods) = (space.api::<PersistentVolumeClaim>(), space.api::<Pod>());
     let bound = eventually("the claim to be bound", || async {
@@ -92,6 +78,5 @@ async fn data_outlives_the_pod_and_nothing_outlives_the_server() {
     space.apply::<TServer>(&server()).await.expect("the server again");
     let (_, lines) = lives(&pods, None).await;
     assert_eq!(lines.len(), 3, "{lines:?}");
-    label_nodes(&space, None).await;
     space.delete().await;
 }

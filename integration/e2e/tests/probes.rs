@@ -4,12 +4,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
 
 use e2e::{FRAMEWORK, Space, client, eventually, refusal};
-use k8s_openapi::{
-    api::{
-        apps::v1::StatefulSet,
-        core::v1::{Container, Namespace, Node, Pod, ServiceAccount},
-    },
-    apimachinery::pkg::apis::meta::v1::Condition,
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{Container, Namespace, Pod, ServiceAccount},
 };
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -77,33 +74,6 @@ async fn template(space: &Space) {
     space.apply::<TTemplate>(template).await.expect("the template");
 }
 
-/// Admits the namespace to every node, or no longer.
-async fn admit(space: &Space, admitted: bool) {
-    let nodes: Api<Node> = Api::all(space.client.clone());
-    let value = if admitted { json!("") } else { Value::Null };
-    let labels = json!({"metadata": {"labels": {format!("tars.io/node.{}", space.name): value}}});
-    for node in nodes.list(&ListParams::default()).await.expect("the nodes") {
-        nodes.patch(&node.name_any(), &PatchParams::default(), &Patch::Merge(&labels)).await.expect("a labelled node");
-    }
-}
-
-/// The condition `kind` of the server, once the controller has seen the server as it is now.
-async fn condition(space: &Space, kind: &str) -> Option<Condition> {
-    let server = space.api::<TServer>().get_opt(NAME).await.expect("an answer")?;
-    let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
-    server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == kind)
-}
-
-async fn until_ready(space: &Space) {
-    eventually("the server to be Ready", || async { condition(space, "Ready").await.filter(|ready| ready.status == "True") })
-        .await;
-}
-
-async fn end(space: Space) {
-    admit(&space, false).await;
-    space.delete().await;
-}
-
 /// Whatever `part` says, `whole` says as well.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
@@ -159,9 +129,9 @@ async fn as_controller() -> Client {
 #[tokio::test]
 async fn probes_and_security_contexts_reach_the_pod_and_then_nothing_is_written() {
     let space = Space::create("probes").await;
-    admit(&space, true).await;
+    space.admit().await;
     space.apply::<TServer>(&probed().to_string()).await.expect("the TServer");
-    until_ready(&space).await;
+    space.until(NAME, "Ready", "True").await;
 
     let pod = space.api::<Pod>().get(POD).await.expect("the pod");
     let (spec, status) = (pod.spec.expect("its spec"), pod.status.expect("its status"));
@@ -194,34 +164,34 @@ async fn probes_and_security_contexts_reach_the_pod_and_then_nothing_is_written(
         (period(&space.api::<StatefulSet>().get(NAME).await.expect("the StatefulSet")) == Some(1)).then_some(())
     })
     .await;
-    end(space).await;
+    space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_whose_readiness_probe_fails_is_not_ready_and_says_so() {
     let space = Space::create("unready").await;
-    admit(&space, true).await;
+    space.admit().await;
     let mut server = probed();
     // Nobody listens there.
     server["spec"]["k8s"]["readinessProbe"] = json!({"tcpSocket": {"port": 8081}, "periodSeconds": 1});
     space.apply::<TServer>(&server.to_string()).await.expect("the TServer");
     let ready = eventually("the server to say that its probe fails", || async {
-        condition(&space, "Ready").await.filter(|ready| ready.reason == "ReadinessProbeFails")
+        space.condition(NAME, "Ready").await.filter(|ready| ready.reason == "ReadinessProbeFails")
     })
     .await;
     assert_eq!(ready.status, "False");
     let advice = format!("kubectl describe pod -n {} {POD}", space.name);
     assert!(ready.message.contains("container ledger-audit of pod ledger-audit-0 runs"), "{}", ready.message);
     assert!(ready.message.contains(&advice), "{}", ready.message);
-    assert_eq!(condition(&space, "Running").await.expect("the condition").status, "True");
+    assert_eq!(space.condition(NAME, "Running").await.expect("the condition").status, "True");
     let status = space.api::<TServer>().get(NAME).await.expect("the TServer").status.expect("its status");
     assert_eq!((status.current_replicas, status.ready_replicas), (1, 0));
 
     space.apply::<TServer>(&probed().to_string()).await.expect("the TServer with another probe");
     // Kubernetes does not replace a pod that was never ready; the operator does.
     let _ = space.api::<Pod>().delete(POD, &DeleteParams::default()).await;
-    until_ready(&space).await;
-    end(space).await;
+    space.until(NAME, "Ready", "True").await;
+    space.delete().await;
 }
 
 #[tokio::test]
