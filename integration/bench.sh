@@ -2,6 +2,7 @@
 # Prints every figure: each benchmark is one command, named before its output. Timed limits live here, not in tests.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
 
 bench() {
     printf '\n$ %s\n' "$*"

@@ -3,6 +3,7 @@
 # client that finds them through the registry and calls them, also while one of their pods is killed.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
 
 NAMESPACE=tars
 EXAMPLES=(demo-echorust demo-echogo)

@@ -4,11 +4,12 @@
 # loaded twice, and only what runs a changed image is restarted.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
 
 FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}
 
 # A KUBECONFIG that names the local cluster, as `env.sh` sets it, is no other cluster.
-LOCAL=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}/admin.kubeconfig
+LOCAL=$TARS_CLUSTER_DIR/admin.kubeconfig
 [ "${KUBECONFIG:-}" != "$LOCAL" ] || unset KUBECONFIG
 
 start_cluster() {

@@ -2,6 +2,7 @@
 # Writes the files that are generated and checked in. A test fails when one of them is not what its source says.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
 cargo run --quiet --locked -p tarscontroller -- crd --chart >helm/tarscontroller/charts/crds/templates/crds.yaml.new
 mv helm/tarscontroller/charts/crds/templates/crds.yaml.new helm/tarscontroller/charts/crds/templates/crds.yaml
 git --no-pager diff --stat -- helm/tarscontroller/charts/crds

@@ -2,6 +2,7 @@
 # All checks and tests: `test.sh` runs everything, `test.sh lint|unit|e2e` one part. Installs what it needs on a fresh Debian.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
 
 CARGO_DENY=0.20.2
 

@@ -2,6 +2,7 @@
 # The Tars wire: codec in MB/s and allocations, and calls per second of an echo server beside TarsGo's in the same run.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
+cd "$ROOT"
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'
 need go 'install Go (https://go.dev/dl)'

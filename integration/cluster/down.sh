@@ -16,11 +16,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 check_root
 if [[ ! -e $cluster_dir/tars-cluster ]]; then
-    say "There is no local cluster ($cluster_dir doesn't exist or isn't one's folder)."
+    echo "There is no local cluster ($cluster_dir doesn't exist or isn't one's folder)."
     exit 0
 fi
 exec 9>"$cluster_dir/lock"
 flock 9
-phase "cluster ended and removed"
+step "cluster ended and removed"
 remove_cluster
-phase
+step

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folders=$bin
 if [[ ! -x $bin/kubectl ]]; then
     # No local cluster here: the programs are in the cache.
-    folders=$("$integration/tools/build.sh" --dir kubernetes):$("$integration/tools/build.sh" --dir helm)
+    folders=$("$ROOT/integration/tools/build.sh" --dir kubernetes):$("$ROOT/integration/tools/build.sh" --dir helm)
 fi
 printf 'export KUBECONFIG=%q\n' "${KUBECONFIG:-$admin}"
 # PATH is for the caller's shell to expand.

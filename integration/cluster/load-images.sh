@@ -9,12 +9,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
 
-(($# > 0)) || die "name the image archives to load, e.g. target/images/*.tar"
+(($# > 0)) || fail "name the image archives to load, e.g. target/images/*.tar"
 for tar in "$@"; do
-    [[ -r $tar ]] || die "can't read the image archive $tar (make images builds them)"
+    [[ -r $tar ]] || fail "can't read the image archive $tar (make images builds them)"
 done
 if [[ -n ${KUBECONFIG:-} && ! $KUBECONFIG -ef $admin ]]; then
-    [[ -n ${TARS_IMAGE_LOAD:-} ]] || die "KUBECONFIG names a cluster that isn't the local one, and how images get there isn't \
+    [[ -n ${TARS_IMAGE_LOAD:-} ]] || fail "KUBECONFIG names a cluster that isn't the local one, and how images get there isn't \
 known: set TARS_IMAGE_LOAD to a command that takes an archive's path, or push the images to a registry the cluster reads"
     for tar in "$@"; do
         # The command may have arguments of its own, hence the splitting.
@@ -23,7 +23,7 @@ known: set TARS_IMAGE_LOAD to a command that takes an archive's path, or push th
     done
     exit 0
 fi
-[[ -S $containerd_socket ]] || die "the local cluster isn't running: start it with make cluster-up"
+[[ -S $containerd_socket ]] || fail "the local cluster isn't running: start it with make cluster-up"
 # A tar that was loaded before, by its content, costs nothing.
 mkdir -p "$cluster_dir/loaded"
 for tar in "$@"; do

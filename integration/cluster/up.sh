@@ -32,11 +32,11 @@ programs=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd 
 
 # The folder becomes ours only when it's new, empty or was ours before: `down` removes it with all that is in it.
 claim_folder() {
-    [[ $cluster_dir == /*/* ]] || die "TARS_CLUSTER_DIR must be an absolute path of at least two parts, not $cluster_dir"
+    [[ $cluster_dir == /*/* ]] || fail "TARS_CLUSTER_DIR must be an absolute path of at least two parts, not $cluster_dir"
     # The sockets' full paths have to fit into 107 bytes.
-    ((${#cluster_dir} <= 60)) || die "TARS_CLUSTER_DIR is ${#cluster_dir} bytes long, more than the 60 that sockets below it allow"
+    ((${#cluster_dir} <= 60)) || fail "TARS_CLUSTER_DIR is ${#cluster_dir} bytes long, more than the 60 that sockets below it allow"
     if [[ -d $cluster_dir && ! -e $cluster_dir/tars-cluster && -n $(ls -A "$cluster_dir") ]]; then
-        die "$cluster_dir is not empty and not a local cluster's folder: set TARS_CLUSTER_DIR to another one"
+        fail "$cluster_dir is not empty and not a local cluster's folder: set TARS_CLUSTER_DIR to another one"
     fi
     mkdir -p "$cluster_dir" "$run" "$logs" "$config" "$bin" "$mounts"
     touch "$cluster_dir/tars-cluster"
@@ -48,7 +48,7 @@ lock_folder() {
         claim_folder
         exec 9>"$cluster_dir/lock"
         flock --nonblock 9 || {
-            say "another up or down is at work; waiting for it"
+            echo "another up or down is at work; waiting for it"
             flock 9
         }
         # A down that we waited for has removed the folder, and the file we hold the lock of with it.
@@ -62,12 +62,12 @@ lock_folder() {
 build_programs() {
     local tool folder tools=(etcd kubernetes coredns helm)
     ((${KWOK_NODES:-0} == 0)) || tools+=(kwok)
-    "$integration/tools/build.sh" "${tools[@]}"
+    "$ROOT/integration/tools/build.sh" "${tools[@]}"
     for tool in "${tools[@]}"; do
-        folder=$("$integration/tools/build.sh" --dir "$tool")
+        folder=$("$ROOT/integration/tools/build.sh" --dir "$tool")
         ln --symbolic --force --no-dereference --target-directory "$bin" "$folder"/*
     done
-    "$integration/images/build.sh" --quiet pause
+    "$ROOT/integration/images/build.sh" --quiet pause
 }
 
 healthy() {
@@ -80,20 +80,20 @@ healthy() {
 } >/dev/null 2>&1
 
 start() {
-    phase "certificates and network"
+    step "certificates and network"
     check_ports
     make_certificates
     make_bridge
     configure_node
-    phase "etcd and API server"
+    step "etcd and API server"
     start_etcd
     start_containerd
     wait_for 30 etcd etcd etcd_healthy
     start_api_server
     wait_for 30 containerd containerd containerd_healthy
-    ctr images import "$integration/../target/images/pause.tar" >/dev/null
+    ctr images import "$ROOT/target/images/pause.tar" >/dev/null
     wait_for 60 "the API server" kube-apiserver api_healthy
-    phase "controllers and node"
+    step "controllers and node"
     start_controllers
     start_kubelet
     grant_rights >/dev/null
@@ -109,32 +109,32 @@ start() {
 }
 
 explain() {
-    say ""
-    say "The cluster is up: $(kubectl get nodes --no-headers 2>/dev/null | wc -l) node(s), Kubernetes $(kubectl get node "$node" \
+    echo
+    echo "The cluster is up: $(kubectl get nodes --no-headers 2>/dev/null | wc -l) node(s), Kubernetes $(kubectl get node "$node" \
         --output 'jsonpath={.status.nodeInfo.kubeletVersion}')."
-    say "To use kubectl and helm on it in this shell:"
-    say "    eval \"\$(${here#"$PWD"/}/env.sh)\"       (KUBECONFIG=$admin)"
-    say "Logs of its programs: $logs. To end it and remove all it made: make cluster-down"
+    echo "To use kubectl and helm on it in this shell:"
+    echo "    eval \"\$(${here#"$PWD"/}/env.sh)\"       (KUBECONFIG=$admin)"
+    echo "Logs of its programs: $logs. To end it and remove all it made: make cluster-down"
 }
 
 main() {
     local boot
     check_root
     lock_folder
-    phase "programs and packages"
+    step "programs and packages"
     check_programs
     build_programs
     boot=$(</proc/sys/kernel/random/boot_id)
     if [[ -e $cluster_dir/boot && $(<"$cluster_dir/boot") != "$boot" ]]; then
         # Of pods, mounts and interfaces nothing outlives a restart of the machine, and etcd wrote without syncing.
-        say "          the machine was restarted since: starting afresh"
+        echo "          the machine was restarted since: starting afresh"
         remove_cluster
         lock_folder
         build_programs
     fi
     if healthy; then
-        phase
-        say "The cluster is already running and healthy."
+        step
+        echo "The cluster is already running and healthy."
     else
         check_kernel
         check_other_clusters
@@ -143,12 +143,12 @@ main() {
         start
     fi
     if ((${KWOK_NODES:-0} > 0)); then
-        phase "$KWOK_NODES simulated nodes"
+        step "$KWOK_NODES simulated nodes"
         check_ports
         simulate_nodes "$KWOK_NODES"
         wait_for 60 "the simulated nodes" kwok simulated_ready "$KWOK_NODES"
     fi
-    phase
+    step
     explain
 }
 

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
-# What the scripts share: where things are, how they speak, and how they wait. Source it; it changes to the repository's root.
+# What all scripts share: where things are, how they speak, and what they need. Sourced, never run.
 set -euo pipefail
 
+# shellcheck disable=SC2034 # for the scripts that source this
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export ROOT
-cd "$ROOT"
 
-# Tools built from pinned sources, keyed by their lock files; safe to delete.
-export TARS_CACHE=${TARS_CACHE:-$HOME/.cache/tars-on-kubernetes}
+# Tools built from pinned sources, keyed by their lock files; safe to delete. (The shell knows a home without HOME, too.)
+export TARS_CACHE=${TARS_CACHE:-~/.cache/tars-on-kubernetes}
+# State, logs and kubeconfig of the local cluster.
+export TARS_CLUSTER_DIR=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}
 
 PHASES=()
 STARTED=$SECONDS
@@ -38,17 +39,36 @@ need() {
     command -v "$1" >/dev/null || fail "$1 is not installed; $2"
 }
 
-# Debian packages that are missing get installed; others are told what to install.
+# Debian starts the services it installs; here programs are wanted, not services, so starting them is forbidden meanwhile.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d made='' status=0
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        made=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive "$@" || status=$?
+    [[ -z $made ]] || rm -f "$policy"
+    return "$status"
+}
+
+# need_packages PACKAGE…: Debian packages that are missing get installed; others are told what to install.
 need_packages() {
-    local missing=() package
+    local missing=() package log
     for package in "$@"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+        [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
     done
-    [ ${#missing[@]} -eq 0 ] && return
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        fail "missing packages: ${missing[*]}; install them, or run as root on Debian"
+    ((${#missing[@]} > 0)) || return 0
+    if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+        fail "missing packages: ${missing[*]} (names as in Debian); install them, or run as root on Debian"
     fi
     echo "installing ${missing[*]}"
-    DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    log=$(mktemp)
+    # Lists that are not quite up to date will often do.
+    apt-get update >"$log" 2>&1 || true
+    if ! without_services apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        fail "apt-get could not install ${missing[*]}; its last lines are above"
+    fi
+    rm -f "$log"
 }

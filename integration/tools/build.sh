@@ -7,14 +7,15 @@
 # A tool is a folder beside this script: its go.mod and go.sum say which source, `tools` below how to build it. The result goes
 # to $TARS_CACHE/tools/TOOL-HASH (default ~/.cache/tars-on-kubernetes), where HASH covers the module's files, the flags and
 # the Go release, so a build is done again exactly when one of these changed.
-set -euo pipefail
+# shellcheck source=integration/lib/common.sh
+source "$(dirname "$0")/../lib/common.sh"
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${TARS_CACHE:-${HOME:?}/.cache/tars-on-kubernetes}/tools
+here=$ROOT/integration/tools
+cache=$TARS_CACHE/tools
 default_tools=(etcd kubernetes coredns helm)
 
+# Standard output is for the folder that --dir asks for.
 say() { printf '%s\n' "$*" >&2; }
-die() { say "error: $*"; exit 1; }
 
 # version_of MODULE: the version that the go.mod in the current folder requires.
 version_of() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } $1 == module { print $2 }' go.mod | head -1; }
@@ -23,7 +24,7 @@ version_of() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } 
 describe() {
     folder=$here/$1 output='' ldflags='-s -w'
     local version
-    cd "$folder" 2>/dev/null || die "no tool named $1 in $here"
+    cd "$folder" 2>/dev/null || fail "no tool named $1 in $here"
     case $1 in
         kubernetes)
             version=$(version_of k8s.io/kubernetes)
@@ -103,7 +104,7 @@ build() {
         wait "$pid" || status=$?
         if ((status != 0)); then
             tail -n 30 "$log" >&2
-            die "building $name failed; its last lines are above"
+            fail "building $name failed; its last lines are above"
         fi
         add_files "$name" "$temporary"
         chmod 755 "$temporary"
@@ -114,7 +115,7 @@ build() {
     exec {lock}>&-
 }
 
-command -v go >/dev/null || die "Go is not installed: the cluster's programs are built from source with it (go 1.26 or newer)"
+need go "the cluster's programs are built from source with it (go 1.26 or newer)"
 
 if [[ ${1:-} == --dir ]]; then
     describe "${2:?--dir needs the name of a tool}"

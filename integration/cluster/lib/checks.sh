@@ -4,50 +4,19 @@
 debian_packages=(containerd runc containernetworking-plugins iptables conntrack iproute2 openssl curl procps mount kmod util-linux)
 
 check_root() {
-    ((EUID == 0)) || die "the local cluster makes interfaces, mounts and containers: run it as root (sudo -E make ...)"
-}
-
-# Debian starts the services it installs; ours is a containerd of our own, so starting the system's is forbidden meanwhile.
-without_services() {
-    local policy=/usr/sbin/policy-rc.d made='' status=0
-    if [[ ! -e $policy ]]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-        made=yes
-    fi
-    DEBIAN_FRONTEND=noninteractive "$@" || status=$?
-    [[ -z $made ]] || rm -f "$policy"
-    return "$status"
-}
-
-install_packages() {
-    local missing=() package log
-    for package in "${debian_packages[@]}"; do
-        [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
-    done
-    ((${#missing[@]} > 0)) || return 0
-    command -v apt-get >/dev/null ||
-        die "these programs are missing and there is no apt-get to install them with: ${missing[*]} (names as in Debian)"
-    say "          installing ${missing[*]}"
-    log=$(mktemp)
-    apt-get update >"$log" 2>&1 || true
-    if ! without_services apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
-        tail -n 15 "$log" >&2
-        die "apt-get could not install ${missing[*]}; its last lines are above"
-    fi
-    rm -f "$log"
+    ((EUID == 0)) || fail "the local cluster makes interfaces, mounts and containers: run it as root (sudo -E make ...)"
 }
 
 # On a machine without Debian's package manager the programs count, not the packages.
 check_programs() {
     if command -v dpkg-query >/dev/null; then
-        install_packages
+        need_packages "${debian_packages[@]}"
     fi
     local program
     for program in containerd containerd-shim-runc-v2 ctr runc iptables iptables-save conntrack ip openssl curl sysctl; do
-        command -v "$program" >/dev/null || die "the program $program is missing: install it (Debian: ${debian_packages[*]})"
+        command -v "$program" >/dev/null || fail "the program $program is missing: install it (Debian: ${debian_packages[*]})"
     done
-    [[ -x $(cni_programs)/bridge ]] || die "the CNI plug-ins are missing: install containernetworking-plugins"
+    [[ -x $(cni_programs)/bridge ]] || fail "the CNI plug-ins are missing: install containernetworking-plugins"
 }
 
 cni_programs() {
@@ -63,24 +32,24 @@ cni_programs() {
 check_kernel() {
     local file
     grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
-        die "this kernel has no overlay file system, which containers' images need"
+        fail "this kernel has no overlay file system, which containers' images need"
     [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || modprobe br_netfilter 2>/dev/null ||
-        die "this kernel can't filter bridged traffic (br_netfilter), which Services between pods need"
+        fail "this kernel can't filter bridged traffic (br_netfilter), which Services between pods need"
     if ! ip link add name tars-check type bridge 2>/dev/null; then
-        die "no network bridge can be made here (a container without the right to?), which pods are connected by"
+        fail "no network bridge can be made here (a container without the right to?), which pods are connected by"
     fi
     ip link delete tars-check
     mkdir -p "$cluster_dir/mount-check"
     if ! mount -t tmpfs tmpfs "$cluster_dir/mount-check" 2>/dev/null; then
-        die "nothing can be mounted here (a container without the right to?), which containers need"
+        fail "nothing can be mounted here (a container without the right to?), which containers need"
     fi
     umount "$cluster_dir/mount-check"
     iptables --wait --table nat --list-rules >/dev/null 2>&1 ||
-        die "iptables doesn't work here (the nat table can't be read), which Services need"
+        fail "iptables doesn't work here (the nat table can't be read), which Services need"
     [[ -e /sys/fs/cgroup/cgroup.controllers || -d /sys/fs/cgroup/memory ]] ||
-        die "no cgroup hierarchy is mounted at /sys/fs/cgroup, which containers need"
+        fail "no cgroup hierarchy is mounted at /sys/fs/cgroup, which containers need"
     for file in net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables; do
-        [[ $(<"/proc/sys/$file") == 1 ]] || echo 1 >"/proc/sys/$file" || die "the kernel setting $file can't be switched on"
+        [[ $(<"/proc/sys/$file") == 1 ]] || echo 1 >"/proc/sys/$file" || fail "the kernel setting $file can't be switched on"
     done
 }
 
@@ -104,7 +73,7 @@ check_ports() {
     while read -r name port address; do
         running "$name" && continue
         who=$(listener "$port" "$address")
-        [[ -z $who ]] || die "port $port, which $name of the local cluster needs, is taken by $who: stop that first"
+        [[ -z $who ]] || fail "port $port, which $name of the local cluster needs, is taken by $who: stop that first"
     done <<LIST
 etcd 2379 127.0.0.1
 etcd 2380 127.0.0.1
@@ -125,9 +94,9 @@ check_other_clusters() {
     [[ ! -e $cluster_dir/boot ]] || return 0
     # Not `grep -q`: it ends at the first match, and the writer's broken pipe would count as a failure.
     if iptables-save --table nat 2>/dev/null | grep '^:KUBE-SERVICES' >/dev/null; then
-        die "another Kubernetes runs, or ran, on this machine (iptables has its chain KUBE-SERVICES): remove that first"
+        fail "another Kubernetes runs, or ran, on this machine (iptables has its chain KUBE-SERVICES): remove that first"
     fi
     if [[ -n $(ip route show "$pod_range")$(ip route show "$service_range") ]]; then
-        die "this machine already has a route to $pod_range or $service_range, the local cluster's addresses"
+        fail "this machine already has a route to $pod_range or $service_range, the local cluster's addresses"
     fi
 }

@@ -1,8 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2100
 # Names, paths and small helpers that every part of the local cluster shares. Sourced, never run.
 
-cluster_dir=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}
-integration=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=integration/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib/common.sh"
+
+cluster_dir=$TARS_CLUSTER_DIR
 
 pki=$cluster_dir/pki           # keys and certificates
 config=$cluster_dir/config     # what the programs read
@@ -22,23 +24,20 @@ dns_ip=10.96.0.10
 api_port=6443
 node=node-0
 
-version=v$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' "$integration/../Cargo.toml")
+version=v$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
 pause_image=docker.io/tarsrs/pause:$version
 
 admin=$cluster_dir/admin.kubeconfig
 server=https://$node_ip:$api_port
 
-say() { printf '%s\n' "$*"; }
-die() { printf 'error: %s\n' "$*" >&2; exit 1; }
-
-# phase TEXT: says how long the phase before took and what begins now. `phase` alone ends the last one.
-phase() {
+# step TEXT: says how long the step before took, and remembers when this one began. `step` alone ends the last one.
+step() {
     local now
     now=$(date +%s%N)
-    if [[ -n ${phase_name:-} ]]; then
-        printf '%6d.%d s  %s\n' $(((now - phase_start) / 1000000000)) $(((now - phase_start) / 100000000 % 10)) "$phase_name"
+    if [[ -n ${step_name:-} ]]; then
+        printf '%6d.%d s  %s\n' $(((now - step_start) / 1000000000)) $(((now - step_start) / 100000000 % 10)) "$step_name"
     fi
-    phase_name=${1:-} phase_start=$now
+    step_name=${1:-} step_start=$now
 }
 
 # wait_for SECONDS WHAT PROGRAM COMMAND...: polls COMMAND until it succeeds. Gives up when the time is over, and at once when
@@ -49,14 +48,14 @@ wait_for() {
     until "$@" >/dev/null 2>&1; do
         if ! running "$program"; then
             tail -n 15 "$logs/$program.log" >&2
-            die "$program ended right after its start; its last lines are above, all of them in $logs/$program.log"
+            fail "$program ended right after its start; its last lines are above, all of them in $logs/$program.log"
         fi
         if ((SECONDS - start >= limit)); then
-            die "$what is not there after $limit s; see $logs/$program.log"
+            fail "$what is not there after $limit s; see $logs/$program.log"
         fi
         if ((SECONDS - start >= reported + 5)); then
             reported=$((SECONDS - start))
-            say "          waiting for $what ($reported s)"
+            echo "          waiting for $what ($reported s)"
         fi
         sleep 0.1
     done

@@ -43,7 +43,7 @@ unmount_all() {
     while read -r point; do
         umount --lazy "$(printf '%b' "$point")" 2>/dev/null || true
     done < <(mounted_below "$cluster_dir")
-    [[ -z $(mounted_below "$cluster_dir") ]] || die "can't unmount $(mounted_below "$cluster_dir" | head -1)"
+    [[ -z $(mounted_below "$cluster_dir") ]] || fail "can't unmount $(mounted_below "$cluster_dir" | head -1)"
 }
 
 remove_interfaces() {
@@ -61,7 +61,7 @@ remove_rules() {
     for family in iptables ip6tables; do
         rules=$("$family-save" 2>/dev/null) || continue
         grep -qE -e "$ours" <<<"$rules" || continue
-        grep -vE -e "$ours" <<<"$rules" | "$family-restore" --wait || say "warning: some rules of $family are left behind"
+        grep -vE -e "$ours" <<<"$rules" | "$family-restore" --wait || echo "warning: some rules of $family are left behind"
     done
 }
 
