@@ -16,7 +16,7 @@ build() {
 }
 
 deploy() {
-    integration/deploy.sh
+    integration/deploy.sh --built
 }
 
 # Restarting an example is only needed when its image changed under the same tag; a release of its own would have its own tag.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings a cluster to the state that the demo and the end-to-end tests need: images, both charts, the examples' node label.
 # Uses the local cluster, which it starts, or the one of KUBECONFIG if that is set. Safe to run again: unchanged images are not
-# loaded twice, and only what runs a changed image is restarted.
+# loaded twice, and only what runs a changed image is restarted. With --built it takes the images as they are in target/images.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -79,7 +79,7 @@ remove_leftovers() {
 
 phase 'cluster' start_cluster
 use_cluster
-phase 'images' integration/images/build.sh
+[ "${1:-}" = --built ] || phase 'images' integration/images/build.sh
 phase 'load images' load_images
 phase 'chart tarscontroller' install_controller
 phase 'chart tarsframework' install_framework
