@@ -61,9 +61,15 @@ cluster_scripts() {
     integration/cluster/test.sh
 }
 
+# Named one by one, of the whole workspace: `--package e2e` alone asks for fewer features of the dependencies, and cargo would
+# compile those once more that the unit tests have used.
 end_to_end() {
+    local test tests=()
     eval "$(integration/cluster/env.sh)"
-    cargo test -p e2e --locked --no-fail-fast
+    for test in integration/e2e/tests/*.rs; do
+        tests+=(--test "$(basename "$test" .rs)")
+    done
+    cargo test --workspace "${tests[@]}" --locked --no-fail-fast
 }
 
 lint() {
