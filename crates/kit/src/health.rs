@@ -9,8 +9,10 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio_util::sync::CancellationToken;
 use tonic_health::{
     ServingStatus,
     pb::health_server::HealthServer,
@@ -50,6 +52,21 @@ impl Health {
         }
     }
 
+    /// Says that `check` holds once `ready` comes, then waits for the stop, as a part of a process has to.
+    pub async fn announce(
+        self,
+        check: &'static str,
+        ready: impl Future<Output = ()>,
+        stop: CancellationToken,
+    ) -> Result<(), Infallible> {
+        tokio::select! {
+            () = ready => self.set(check, true).await,
+            () = stop.cancelled() => {}
+        }
+        stop.cancelled().await;
+        Ok(())
+    }
+
     /// Whether every check holds.
     pub fn is_ready(&self) -> bool {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).values().all(|holds| *holds)
@@ -87,5 +104,17 @@ mod tests {
         assert!(health.is_ready());
         health.set("caches", false).await;
         assert_eq!(health.failing(), ["caches"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_announced_holds_until_the_stop() {
+        let (health, stop) = (Health::new(&["caches"]).await, CancellationToken::new());
+        let announcement = tokio::spawn(health.clone().announce("caches", std::future::ready(()), stop.clone()));
+        while !health.is_ready() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!announcement.is_finished());
+        stop.cancel();
+        assert!(announcement.await.is_ok());
     }
 }

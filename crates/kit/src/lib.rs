@@ -7,6 +7,7 @@
 //!          prometheus Registry ─► metrics::serve                   (GET /metrics)
 //!          tls::ServingCertificate ─► tls::serve                   (HTTPS whose certificate is swapped while it runs)
 //!          lease::Elector ──► lease::Leadership                    (one writer; its loss is a token, too)
+//!          tasks::Tasks: all of these run, or none ──► process::end        (the exit code, and the sentence that explains it)
 //! ```
 //!
 //! Rules: nothing here decides anything about Tars. Every background task ends when its token is cancelled, and every function
@@ -18,6 +19,7 @@ pub mod grpc;
 pub mod health;
 pub mod lease;
 pub mod metrics;
+pub mod process;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

@@ -1,7 +1,8 @@
 //! The parts of a process, of which none may end alone.
 
-use std::{fmt::Display, future::Future};
-use tokio::task::JoinSet;
+use crate::causes::with_sources;
+use std::{error::Error, future::Future};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// A part ended although nobody asked it to.
@@ -27,16 +28,31 @@ impl Tasks {
     }
 
     /// Runs `part` as a task. Its end before the stop is a failure, with or without an error of its own.
-    pub fn spawn<E: Display>(&mut self, what: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static) {
+    pub fn spawn<E: Into<Box<dyn Error + Send + Sync>>>(
+        &mut self,
+        what: &'static str,
+        part: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
         let stop = self.stop.clone();
         self.set.spawn(async move {
             let reason = match part.await {
                 Ok(()) if stop.is_cancelled() => return Ok(()),
                 Ok(()) => "without a reason".to_owned(),
-                Err(error) => error.to_string(),
+                Err(error) => with_sources(&*error.into()),
             };
             Err(Ended { what, reason })
         });
+    }
+
+    /// Waits for the first part that fails or ends early, for a process that does more than to wait for its end. It stops nothing,
+    /// and no end is lost when it is not waited for.
+    pub async fn failed(&mut self) -> Ended {
+        while let Some(ended) = self.set.join_next().await {
+            if let Err(ended) = told(ended) {
+                return ended;
+            }
+        }
+        std::future::pending().await
     }
 
     /// Waits until every part has ended.
@@ -47,11 +63,15 @@ impl Tasks {
         let mut result = Ok(());
         while let Some(ended) = self.set.join_next().await {
             self.stop.cancel();
-            let ended = ended.unwrap_or_else(|panic| Err(Ended { what: "a part", reason: panic.to_string() }));
-            result = result.and(ended);
+            result = result.and(told(ended));
         }
         result
     }
+}
+
+/// A panic is an end like others; whose it was the panic itself has said.
+fn told(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Ended> {
+    ended.unwrap_or_else(|panic| Err(Ended { what: "a part", reason: panic.to_string() }))
 }
 
 #[cfg(test)]
@@ -72,6 +92,24 @@ mod tests {
         let ended = tasks.join().await.expect_err("a part failed");
         assert_eq!(ended.to_string(), "the hasty part ended: no more");
         assert!(stop.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_while_the_others_run_on() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        tasks.spawn("the endless part", std::future::pending::<Result<(), Infallible>>());
+        tasks.spawn("the short part", async { Ok::<(), Infallible>(()) });
+        assert_eq!(tasks.failed().await.to_string(), "the short part ended: without a reason");
+        assert!(!stop.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure() {
+        let mut tasks = Tasks::new(CancellationToken::new());
+        tasks.spawn("the part", async { if true { panic!("on purpose") } else { Ok::<(), Infallible>(()) } });
+        let ended = tasks.join().await.expect_err("a part panicked");
+        assert!(ended.to_string().contains("on purpose"), "{ended}");
     }
 
     #[tokio::test]

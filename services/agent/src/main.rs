@@ -25,21 +25,19 @@ use clap::Parser;
 use disk::Root;
 use kube::Client;
 use metrics::Metrics;
-use std::{convert::Infallible, fmt::Display, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tars_kit::{
     crypto, grpc,
     health::Health,
+    process::{self, Fatal, listen},
     shutdown,
-    tasks::{Ended, Tasks},
+    tasks::Tasks,
     telemetry,
 };
-use tokio::net::TcpListener;
 use watch::Watched;
 
 /// Readiness: the agent knows what the cluster says.
 const CHECK_CACHES: &str = "caches";
-/// Conventional exit code for a wrong configuration.
-const BAD_CONFIGURATION: u8 = 64;
 /// Where local volumes are, on the host and in the agent's pod.
 const ROOT: &str = "/usr/local/app/tars/host-mount";
 
@@ -64,50 +62,27 @@ struct Args {
     metrics_listen: SocketAddr,
 }
 
-/// What ends the process with a message.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("{0}")]
-    Configuration(String),
-    #[error(transparent)]
-    Ended(#[from] Ended),
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     crypto::install();
-    match run(Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Error::Configuration(_)) => {
-            eprintln!("configuration: {error}");
-            ExitCode::from(BAD_CONFIGURATION)
-        }
-        Err(error) => {
-            tracing::error!(%error, "giving up");
-            ExitCode::FAILURE
-        }
-    }
+    process::end(run(process::arguments()).await)
 }
 
-fn configuration(error: impl Display) -> Error {
-    Error::Configuration(error.to_string())
-}
-
-async fn run(args: Args) -> Result<(), Error> {
-    let _telemetry = telemetry::init("tarsagent").map_err(configuration)?;
+async fn run(args: Args) -> Result<(), Fatal> {
+    let _telemetry = telemetry::init("tarsagent").map_err(Fatal::configuration)?;
     if args.node_name.is_empty() {
-        return Err(configuration("NodeName is empty, set it from the pod's spec.nodeName"));
+        return Err(Fatal::configuration("NodeName is empty, set it from the pod's spec.nodeName"));
     }
-    let root = Root::open(&args.root).map_err(configuration)?;
-    let client = Client::try_default().await.map_err(configuration)?;
-    let grpc = bind(args.grpc_listen).await?;
-    let metrics_listener = bind(args.metrics_listen).await?;
-    let stop = shutdown::signal().map_err(configuration)?;
+    let root = Root::open(&args.root).map_err(Fatal::configuration)?;
+    let client = Client::try_default().await.map_err(Fatal::configuration)?;
+    let grpc = listen(args.grpc_listen).await?;
+    let metrics_listener = listen(args.metrics_listen).await?;
+    let stop = shutdown::signal().map_err(Fatal::configuration)?;
 
     let mut registry = tars_kit::metrics::registry("tarsagent", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let health = Health::new(&[CHECK_CACHES]).await;
-    let routes = grpc::routes(&health, &[]).map_err(configuration)?;
+    let routes = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
     let watched = Watched::start(&client, &stop);
     let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
     tracing::info!(node = args.node_name, host_root, "started");
@@ -124,8 +99,4 @@ async fn run(args: Args) -> Result<(), Error> {
     tasks.spawn("the gRPC server", grpc::serve(grpc, routes, stop.clone()));
     tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
 }

@@ -4,6 +4,11 @@ use clap::{Parser, Subcommand};
 use controller::run;
 use std::process::ExitCode;
 use tars_common::crd::{self, Conversion, CrdOptions};
+use tars_kit::{
+    crypto,
+    process::{self, Fatal},
+    telemetry,
+};
 
 /// Reconciles the k8s.tars.io resources.
 #[derive(Debug, Parser)]
@@ -31,30 +36,20 @@ enum Command {
     },
 }
 
-/// A bad configuration, as sysexits.h has it.
-const USAGE: u8 = 64;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    tars_kit::crypto::install();
-    let cli = Cli::parse();
+    crypto::install();
+    let cli: Cli = process::arguments();
     match cli.command {
         Some(Command::Crd { chart, without_conversion }) => print_crds(chart, without_conversion),
-        Some(Command::Run(args)) => reconcile(args).await,
-        None => reconcile(cli.run).await,
+        Some(Command::Run(args)) => process::end(reconcile(args).await),
+        None => process::end(reconcile(cli.run).await),
     }
 }
 
-async fn reconcile(args: run::Args) -> ExitCode {
-    let _telemetry = match tars_kit::telemetry::init("tarscontroller") {
-        Ok(guard) => guard,
-        Err(error) => return fail(USAGE, &error),
-    };
-    match run::run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error @ run::Error::Configuration(_)) => fail(USAGE, &error),
-        Err(error) => fail(1, &error),
-    }
+async fn reconcile(args: run::Args) -> Result<(), Fatal> {
+    let _telemetry = telemetry::init("tarscontroller").map_err(Fatal::configuration)?;
+    run::run(args).await
 }
 
 fn print_crds(chart: bool, without_conversion: bool) -> ExitCode {
@@ -66,11 +61,9 @@ fn print_crds(chart: bool, without_conversion: bool) -> ExitCode {
             print!("{text}");
             ExitCode::SUCCESS
         }
-        Err(error) => fail(1, &error),
+        Err(error) => {
+            eprintln!("tarscontroller: {error}");
+            ExitCode::FAILURE
+        }
     }
-}
-
-fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("tarscontroller: {error}");
-    ExitCode::from(code)
 }

@@ -19,8 +19,8 @@ use kube::{
     Client, Config,
     runtime::events::{Recorder, Reporter},
 };
-use prometheus_client::registry::Registry;
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,9 +30,12 @@ use tars_kit::{
     grpc,
     health::Health,
     lease::{Elector, Timing},
-    metrics as metrics_endpoint, shutdown,
+    metrics as metrics_endpoint,
+    process::{Fatal, listen},
+    shutdown,
+    tasks::Tasks,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -65,87 +68,60 @@ pub struct Args {
     pub workers: u16,
 }
 
-/// Why the controller ended.
+/// Why the work ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration is of no use.
-    #[error("configuration: {0}")]
-    Configuration(String),
-    /// The client could not be made.
-    #[error("no client for the API server: {0}")]
-    Client(#[source] Box<kube::Error>),
-    /// The process lacks something.
-    #[error("cannot listen for signals: {0}")]
-    Signals(#[source] std::io::Error),
-    /// Health cannot be served.
-    #[error("gRPC: {0}")]
-    Grpc(String),
-    /// Metrics cannot be served.
-    #[error("metrics: {0}")]
-    Metrics(#[source] std::io::Error),
-    /// A task that must not end has ended.
-    #[error("the {0} ended unexpectedly")]
-    Ended(&'static str),
+enum Error {
     /// Another instance may write now.
     #[error("leadership was lost, another instance takes over")]
     LeadershipLost,
+    /// Workers never end by themselves.
+    #[error("a worker ended unexpectedly")]
+    Worker,
 }
 
 /// Runs until a signal says stop.
 ///
 /// # Errors
 /// Everything that makes going on pointless; the process should end with it, and be started again.
-pub async fn run(args: Args) -> Result<(), Error> {
+pub async fn run(args: Args) -> Result<(), Fatal> {
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
-    let bind = async |address: SocketAddr| {
-        let listener = TcpListener::bind(address).await;
-        listener.map_err(|error| Error::Configuration(format!("cannot listen on {address}: {error}")))
-    };
-    let (grpc_listener, metrics_listener) = (bind(args.grpc_listen).await?, bind(args.metrics_listen).await?);
-    let stop = shutdown::signal().map_err(Error::Signals)?;
+    let grpc_listener = listen(args.grpc_listen).await?;
+    let metrics_listener = listen(args.metrics_listen).await?;
+    let stop = shutdown::signal().map_err(Fatal::configuration)?;
     let client = client().await?;
 
     let mut registry = tars_kit::metrics::registry("tars_controller", env!("CARGO_PKG_VERSION"));
     let metrics = Arc::new(Metrics::register(&mut registry));
     let context = Arc::new(context(client.clone(), metrics));
     let health = Health::new(&[CACHES]).await;
+    let routes = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
+    let watches = route::start(&context, &client);
 
-    let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
-    serve(&mut tasks, &health, grpc_listener, metrics_listener, registry, &stop)?;
-    let mut watches = route::start(&context, &client);
-    tasks.spawn({
-        let stop = stop.clone();
-        async move {
-            tokio::select! {
-                () = stop.cancelled() => Ok(()),
-                _ = watches.join_next() => Err(Error::Ended("watch of some kind")),
-            }
-        }
-    });
-    tasks.spawn({
-        let (context, health, stop) = (context.clone(), health, stop.clone());
-        async move {
-            tokio::select! { () = stop.cancelled() => {}, () = context.caches.synced() => health.set(CACHES, true).await }
-            // Nothing left to do, but a task that ends is taken for the end of the process.
-            stop.cancelled().await;
-            Ok(())
-        }
-    });
-    tasks.spawn(lead(context, client, namespace, args, stop.clone()));
-    let result = tasks.join_next().await.unwrap_or(Ok(Ok(())));
-    stop.cancel();
-    let result = result.unwrap_or(Err(Error::Ended("task")));
-    // The others end by themselves now; their own failures would only repeat the first.
-    while tasks.join_next().await.is_some() {}
-    result
+    let mut tasks = Tasks::new(stop.clone());
+    tasks.spawn("the gRPC server", grpc::serve(grpc_listener, routes, stop.clone()));
+    tasks.spawn("the metrics server", metrics_endpoint::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    tasks.spawn("the watches", watch(watches, stop.clone()));
+    let seen = context.clone();
+    tasks.spawn("the look at the caches", health.announce(CACHES, async move { seen.caches.synced().await }, stop.clone()));
+    tasks.spawn("the work", lead(context, client, namespace, args, stop));
+    Ok(tasks.join().await?)
 }
 
-async fn client() -> Result<Client, Error> {
+async fn client() -> Result<Client, Fatal> {
     let mut config = Config::infer().await.map_err(|error| {
-        Error::Configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
+        Fatal::configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
     })?;
     config.connect_timeout = Some(Duration::from_secs(10));
-    Client::try_from(config).map_err(|error| Error::Client(Box::new(error)))
+    Client::try_from(config).map_err(Fatal::configuration)
+}
+
+/// Ends with the first of the watches, none of which may.
+async fn watch(mut watches: JoinSet<()>, stop: CancellationToken) -> Result<(), Infallible> {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = watches.join_next() => {}
+    }
+    Ok(())
 }
 
 /// A context with empty caches and queues.
@@ -160,22 +136,6 @@ pub fn context(client: Client, metrics: Arc<Metrics>) -> Context {
         settled: tserver::apply::Settled::default(),
         metrics,
     }
-}
-
-fn serve(
-    tasks: &mut JoinSet<Result<(), Error>>,
-    health: &Health,
-    grpc_listener: TcpListener,
-    metrics_listener: TcpListener,
-    registry: Registry,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let routes = grpc::routes(health, &[]).map_err(|error| Error::Grpc(error.to_string()))?;
-    let served = grpc::serve(grpc_listener, routes, stop.clone());
-    tasks.spawn(async move { served.await.map_err(|error| Error::Grpc(error.to_string())) });
-    let served = metrics_endpoint::serve(metrics_listener, Arc::new(registry), stop.clone());
-    tasks.spawn(async move { served.await.map_err(Error::Metrics) });
-    Ok(())
 }
 
 /// Waits for the Lease, works while it is held.
@@ -204,7 +164,7 @@ async fn lead(
     let result = tokio::select! {
         () = stop.cancelled() => Ok(()),
         () = leadership.lost.cancelled() => Err(Error::LeadershipLost),
-        _ = workers.join_next() => Err(Error::Ended("worker")),
+        _ = workers.join_next() => Err(Error::Worker),
     };
     context.metrics.leading(false);
     halt.cancel();

@@ -5,6 +5,7 @@
 //! SIGTERM ─► own gate closed ─► a moment for DNS ─► reconnect notices, drain ─► gRPC and metrics end
 //! ```
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,12 +15,13 @@ use kube::client::ClientBuilder;
 use tars::endpoint::Endpoint;
 use tars::framework::registry::RegistryDispatch;
 use tars::server::{Adapter, AdapterLimits, BindError, Server};
+use tars_kit::causes::with_sources;
 use tars_kit::health::Health;
+use tars_kit::process::{Fatal, listen};
+use tars_kit::tasks::Tasks;
 use tars_proto::registry::v1::DESCRIPTORS;
 use tars_proto::registry::v1::name_service_server::NameServiceServer;
-use tokio::net::TcpListener;
 use tokio::sync::watch as cell;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Config;
@@ -44,51 +46,15 @@ const LISTS: &str = "lists";
 /// Health check: the Tars sockets listen, and the process is not stopping.
 const LISTENERS: &str = "listeners";
 
-/// Why the service ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// No cluster, or no way to talk to it.
-    #[error("no access to a cluster; run with a service account or set KUBECONFIG")]
-    Cluster(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A socket that is not Tars.
-    #[error("could not listen on {address} for {what}")]
-    Listen {
-        /// `gRPC` or `metrics`.
-        what: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A Tars socket.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// Reflection.
-    #[error(transparent)]
-    Descriptors(#[from] tars_kit::grpc::DescriptorError),
-    /// A part that runs as long as the process ended.
-    #[error("{part} ended unexpectedly: {reason}")]
-    Ended {
-        /// Which part.
-        part: &'static str,
-        /// What it said.
-        reason: String,
-    },
-}
-
-/// Name of a part that ended, and what it said.
-type Ended = (&'static str, Result<(), String>);
-
 /// Runs the service until `stop` is cancelled.
-pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Fatal> {
     let contacts = Arc::new(Contacts::default());
     let client = connect(Arc::clone(&contacts)).await?;
     run_with(config, client, contacts, stop).await
 }
 
 /// Runs the service against the cluster of `client`.
-pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), Fatal> {
     let index = Index::default();
     let stats = Arc::new(OnceLock::new());
     let mut registry = tars_kit::metrics::registry("tars_registry", env!("CARGO_PKG_VERSION"));
@@ -101,20 +67,20 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
     // What outlives the Tars servants has a token of its own.
     let last = CancellationToken::new();
-    let mut parts: JoinSet<Ended> = JoinSet::new();
+    let mut parts = Tasks::new(last.clone());
     let names = NameServiceServer::new(Names::new(index.clone(), metrics.clone(), synced.clone()));
-    let routes = tars_kit::grpc::routes(&health, &[DESCRIPTORS])?.add_service(names);
-    let grpc = listen("gRPC", config.grpc_listen).await?;
-    let scraped = listen("metrics", config.metrics_listen).await?;
-    spawn(&mut parts, "gRPC server", tars_kit::grpc::serve(grpc, routes, last.clone()));
-    spawn(&mut parts, "metrics server", tars_kit::metrics::serve(scraped, Arc::new(registry), last.clone()));
+    let routes = tars_kit::grpc::routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
+    let grpc = listen(config.grpc_listen).await?;
+    let scraped = listen(config.metrics_listen).await?;
+    parts.spawn("the gRPC server", tars_kit::grpc::serve(grpc, routes, last.clone()));
+    parts.spawn("the metrics server", tars_kit::metrics::serve(scraped, Arc::new(registry), last.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
-    spawn(&mut parts, "watches", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
+    parts.spawn("the watches", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
 
     gate.starting().await;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        ended = parts.join_next() => return Err(ended_early(ended)),
+        ended = parts.failed() => return Err(ended.into()),
         _ = synced.wait_for(|synced| *synced) => {}
     }
     let totals = index.load().totals();
@@ -122,7 +88,8 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     health.set(LISTS, true).await;
 
     let reporter = Reporter::new(pods, metrics.clone());
-    let server = bind(config.query_listen, config.registry_listen, &index, reporter, &metrics).await?;
+    let server =
+        bind(config.query_listen, config.registry_listen, &index, reporter, &metrics).await.map_err(Fatal::configuration)?;
     // Set once, here.
     let _ = stats.set(server.stats());
     let draining = CancellationToken::new();
@@ -135,7 +102,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     };
     let failure = tokio::select! {
         () = stop.cancelled() => None,
-        ended = parts.join_next() => Some(ended_early(ended)),
+        ended = parts.failed() => Some(ended),
     };
     stop.cancel();
     health.set(LISTENERS, false).await;
@@ -148,18 +115,19 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
         tracing::error!(%error, "the Tars server failed while it drained");
     }
     last.cancel();
-    failure.map_or(Ok(()), Err)
+    failure.map_or(Ok(()), |ended| Err(ended.into()))
 }
 
 /// A client whose answers tell how old the state in memory is.
-async fn connect(contacts: Arc<Contacts>) -> Result<Client, RunError> {
-    let config = kube::Config::infer().await.map_err(|error| RunError::Cluster(error.into()))?;
-    let builder = ClientBuilder::try_from(config).map_err(|error| RunError::Cluster(error.into()))?;
+async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
+    let config = kube::Config::infer().await.map_err(no_access)?;
+    let builder = ClientBuilder::try_from(config).map_err(no_access)?;
     Ok(builder.with_layer(&ContactLayer(contacts)).build())
 }
 
-async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).await.map_err(|source| RunError::Listen { what, address, source })
+fn no_access(error: impl Error) -> Fatal {
+    let causes = with_sources(&error);
+    Fatal::configuration(format!("no access to a cluster; run with a service account or set KUBECONFIG: {causes}"))
 }
 
 /// Name of the adapter of `QueryObj`.
@@ -187,20 +155,4 @@ pub async fn bind(
         .adapter(adapter(REGISTRY_ADAPTER, registry_listen, REGISTRY_CONNECTIONS).servant(REGISTRY_OBJECT, Arc::new(registry)))
         .bind()
         .await
-}
-
-fn spawn<E: std::fmt::Display + 'static>(
-    parts: &mut JoinSet<Ended>,
-    part: &'static str,
-    future: impl Future<Output = Result<(), E>> + Send + 'static,
-) {
-    parts.spawn(async move { (part, future.await.map_err(|error| error.to_string())) });
-}
-
-fn ended_early(ended: Option<Result<Ended, tokio::task::JoinError>>) -> RunError {
-    match ended {
-        Some(Ok((part, result))) => RunError::Ended { part, reason: result.err().unwrap_or_else(|| "no reason given".into()) },
-        Some(Err(error)) => RunError::Ended { part: "a part of the service", reason: error.to_string() },
-        None => RunError::Ended { part: "every part of the service", reason: "nothing was started".into() },
-    }
 }

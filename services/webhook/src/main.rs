@@ -27,22 +27,19 @@ use kube::Client;
 use lookup::Lookup;
 use metrics::Metrics;
 use router::App;
-use std::{convert::Infallible, fmt::Display, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use tars_common::names;
 use tars_kit::{
     crypto, grpc,
     health::Health,
+    process::{self, Fatal, listen},
     shutdown,
-    tasks::{Ended, Tasks},
+    tasks::Tasks,
     telemetry, tls,
 };
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// Readiness: the templates of the cluster are known.
 const CHECK_CACHES: &str = "caches";
-/// Conventional exit code for a wrong configuration.
-const BAD_CONFIGURATION: u8 = 64;
 
 /// Admission and conversion webhook of Tars.
 #[derive(Debug, Parser)]
@@ -65,49 +62,26 @@ struct Args {
     service_name: String,
 }
 
-/// What ends the process with a message.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("{0}")]
-    Configuration(String),
-    #[error(transparent)]
-    Ended(#[from] Ended),
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     crypto::install();
-    match run(Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error @ Error::Configuration(_)) => {
-            eprintln!("configuration: {error}");
-            ExitCode::from(BAD_CONFIGURATION)
-        }
-        Err(error) => {
-            tracing::error!(%error, "giving up");
-            ExitCode::FAILURE
-        }
-    }
+    process::end(run(process::arguments()).await)
 }
 
-fn configuration(error: impl Display) -> Error {
-    Error::Configuration(error.to_string())
-}
-
-async fn run(args: Args) -> Result<(), Error> {
-    let _telemetry = telemetry::init("tarswebhook").map_err(configuration)?;
-    let missing = || configuration("no namespace, set --namespace or POD_NAMESPACE outside a cluster");
+async fn run(args: Args) -> Result<(), Fatal> {
+    let _telemetry = telemetry::init("tarswebhook").map_err(Fatal::configuration)?;
+    let missing = || Fatal::configuration("no namespace, set --namespace or POD_NAMESPACE outside a cluster");
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
-    let client = Client::try_default().await.map_err(configuration)?;
-    let https = bind(args.https_listen).await?;
-    let grpc = bind(args.grpc_listen).await?;
-    let metrics_listener = bind(args.metrics_listen).await?;
-    let stop = shutdown::signal().map_err(configuration)?;
+    let client = Client::try_default().await.map_err(Fatal::configuration)?;
+    let https = listen(args.https_listen).await?;
+    let grpc = listen(args.grpc_listen).await?;
+    let metrics_listener = listen(args.metrics_listen).await?;
+    let stop = shutdown::signal().map_err(Fatal::configuration)?;
 
     let mut registry = tars_kit::metrics::registry("tarswebhook", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let health = Health::new(&[CHECK_CACHES, CHECK_CERTIFICATE, CHECK_BUNDLES]).await;
-    let grpc_services = grpc::routes(&health, &[]).map_err(configuration)?;
+    let grpc_services = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
     let lookup = Lookup::start(client.clone(), &stop);
     let certificate = tls::ServingCertificate::default();
     let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(router::random()));
@@ -122,25 +96,12 @@ async fn run(args: Args) -> Result<(), Error> {
     tracing::info!(https = %args.https_listen, "started");
 
     let mut tasks = Tasks::new(stop.clone());
-    tasks.spawn("the look at the caches", announce(lookup.clone(), health, stop.clone()));
+    let seen = lookup.clone();
+    tasks.spawn("the look at the caches", health.announce(CHECK_CACHES, async move { seen.ready().await }, stop.clone()));
     tasks.spawn("the keeper of certificates", keeper.run(identity, stop.clone()));
     let router = router::router(App::new(lookup, metrics));
     tasks.spawn("the HTTPS server", tls::serve(https, router, certificate, stop.clone()));
     tasks.spawn("the gRPC server", grpc::serve(grpc, grpc_services, stop.clone()));
     tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
-}
-
-/// Says when the caches are filled, then waits for the stop.
-async fn announce(lookup: Lookup, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
-    tokio::select! {
-        () = lookup.ready() => health.set(CHECK_CACHES, true).await,
-        () = stop.cancelled() => {}
-    }
-    stop.cancelled().await;
-    Ok(())
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| configuration(format!("cannot listen on {address}: {error}")))
 }

@@ -1,0 +1,104 @@
+//! What a service is told, and how its process ends: with a sentence for people and a code for whoever started it.
+//!
+//! | end | code | the sentence |
+//! | --- | --- | --- |
+//! | told to stop | 0 | |
+//! | cannot run as it was told to | 64 | on standard error, because telemetry may be what is wrong |
+//! | a part ended although nobody asked it to | 1 | in the log |
+//!
+//! ```text
+//! #[tokio::main]
+//! async fn main() -> ExitCode {
+//!     process::end(run(process::arguments()).await)
+//! }
+//! ```
+
+use crate::{causes::with_sources, tasks::Ended};
+use clap::Parser;
+use std::{error::Error, net::SocketAddr, process::ExitCode};
+use tokio::net::TcpListener;
+
+/// `EX_USAGE` of sysexits.h: starting again changes nothing.
+const BAD_CONFIGURATION: u8 = 64;
+
+/// What ends a process other than a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// It cannot run as it was told to: by its command line, its environment, or by what it finds there.
+    #[error("configuration: {0}")]
+    Configuration(String),
+    /// One of its parts is gone.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+impl Fatal {
+    /// A wrong configuration, told with the sources of `error`.
+    pub fn configuration(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Configuration(with_sources(&*error.into()))
+    }
+}
+
+/// The command line. Like `Parser::parse` it ends the process after `--help`, and with the conventional code when it is wrong.
+pub fn arguments<A: Parser>() -> A {
+    A::try_parse().unwrap_or_else(|answer| {
+        // A closed pipe is nobody's business.
+        let _ = answer.print();
+        std::process::exit(if answer.use_stderr() { BAD_CONFIGURATION.into() } else { 0 })
+    })
+}
+
+/// Listens on `address`, which is part of the configuration.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fatal> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Fatal::Configuration(format!("cannot listen on {address}: {error}")))
+}
+
+/// Says why the process ends; what `main` gives back.
+pub fn end(result: Result<(), Fatal>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fatal @ Fatal::Configuration(_)) => {
+            eprintln!("{fatal}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Fatal::Ended(ended)) => {
+            tracing::error!(error = %ended, "giving up");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_started_the_process_can_tell_a_wrong_configuration_from_a_failure() {
+        let ended = Ended { what: "the part", reason: "no more".to_owned() };
+        for (result, code) in [
+            (Ok(()), ExitCode::SUCCESS),
+            (Err(Fatal::configuration("no namespace")), ExitCode::from(64)),
+            (Err(ended.into()), ExitCode::FAILURE),
+        ] {
+            // Exit codes cannot be compared, but shown.
+            assert_eq!(format!("{:?}", end(result)), format!("{code:?}"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_told_with_its_causes() {
+        let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let failure = Fatal::configuration(std::io::Error::other(cause));
+        assert_eq!(failure.to_string(), "configuration: entity not found");
+        assert_eq!(Fatal::configuration("no namespace").to_string(), "configuration: no namespace");
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_a_wrong_configuration() {
+        let taken = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let failure = listen(address).await.unwrap_err();
+        assert!(failure.to_string().starts_with(&format!("configuration: cannot listen on {address}: ")), "{failure}");
+    }
+}
