@@ -13,6 +13,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use std::{fmt::Debug, sync::Arc};
 use tars_common::names::label;
+use tars_kit::causes::with_sources;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +97,7 @@ where
         while let Some(event) = events.next().await {
             match event {
                 Ok(_) => changed.notify_one(),
-                Err(error) => tracing::warn!(resource, %error, "cannot watch, trying again"),
+                Err(error) => tracing::warn!(resource, error = with_sources(&error), "cannot watch, trying again"),
             }
         }
     });

@@ -21,6 +21,7 @@ use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
+use tars_kit::causes::with_sources;
 use tokio::sync::watch;
 
 /// Namespace and name of an object; the namespace of a cluster-scoped object is empty.
@@ -327,7 +328,7 @@ pub async fn feed<V: View>(client: Client, selection: Selection, cache: Cache<V>
             Ok(Some(watcher::Event::Apply(object))) => cache.apply(object).into_iter().for_each(&route),
             Ok(Some(watcher::Event::Delete(object))) => cache.delete(object).into_iter().for_each(&route),
             Ok(None) => return,
-            Err(error) => tracing::warn!(kind, %error, "watch interrupted, trying again"),
+            Err(error) => tracing::warn!(kind, error = with_sources(&error), "watch interrupted, trying again"),
         }
     }
 }

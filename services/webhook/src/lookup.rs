@@ -27,6 +27,7 @@ use tars_common::{
     names::{self, label},
     v1beta3::{TConfig, TFrameworkConfig, TServer, TTemplate, TTree},
 };
+use tars_kit::causes::with_sources;
 use tokio_util::sync::CancellationToken;
 
 type TemplateMeta = PartialObjectMeta<TTemplate>;
@@ -231,7 +232,7 @@ where
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
             if let Err(error) = event {
-                tracing::warn!(resource, %error, "cannot watch, trying again");
+                tracing::warn!(resource, error = with_sources(&error), "cannot watch, trying again");
             }
         }
     });
