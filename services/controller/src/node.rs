@@ -1,6 +1,7 @@
 //! The node label `tars.io/node` is there exactly if some `tars.io/node.NAMESPACE` is (controller.md §7.8). The agent selects on it.
 
 use crate::{cache::Key, context::Context, view::NodeView};
+use k8s_openapi::api::core::v1::Node;
 use kube::api::ApiResource;
 use serde_json::{Value, json};
 use tars_common::names::label;
@@ -28,13 +29,7 @@ fn decide(node: &NodeView) -> Option<Value> {
 
 /// The resource of nodes.
 pub fn resource() -> ApiResource {
-    ApiResource {
-        group: String::new(),
-        version: "v1".to_owned(),
-        api_version: "v1".to_owned(),
-        kind: "Node".to_owned(),
-        plural: "nodes".to_owned(),
-    }
+    ApiResource::erase::<Node>(&())
 }
 
 #[cfg(test)]

@@ -18,9 +18,13 @@ use crate::{
     ttree,
     view::{ClaimView, FrameworkView, Kind, Live, NodeView, PodView, ServerView, TemplateView, TreeView},
 };
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{Client, api::ApiResource};
 use std::{sync::Arc, time::Duration};
-use tars_common::names::{self, label};
+use tars_common::{
+    names::{self, label},
+    v1beta3::{TFrameworkConfig, TTemplate},
+};
 use tokio::task::JoinSet;
 
 /// Events about derived objects and pods come in bursts (a pod alone makes half a dozen while it starts), and most of them are
@@ -37,11 +41,11 @@ pub fn start(context: &Arc<Context>, client: &Client) -> JoinSet<()> {
         let built_in = matches!(kind, Kind::Service | Kind::StatefulSet | Kind::DaemonSet);
         watches.watch(kind.resource(), of_servers.clone().filter(|_| built_in), caches.live(kind), derived);
     }
-    watches.watch(core("Pod", "pods"), of_servers.clone(), &caches.pods, pod);
-    watches.watch(core("PersistentVolumeClaim", "persistentvolumeclaims"), of_servers, &caches.claims, claim);
+    watches.watch(ApiResource::erase::<Pod>(&()), of_servers.clone(), &caches.pods, pod);
+    watches.watch(ApiResource::erase::<PersistentVolumeClaim>(&()), of_servers, &caches.claims, claim);
     watches.watch(node::resource(), None, &caches.nodes, node_changed);
-    watches.watch(tars("TTemplate", "ttemplates"), None, &caches.templates, template);
-    watches.watch(tars("TFrameworkConfig", "tframeworkconfigs"), None, &caches.frameworks, framework);
+    watches.watch(ApiResource::erase::<TTemplate>(&()), None, &caches.templates, template);
+    watches.watch(ApiResource::erase::<TFrameworkConfig>(&()), None, &caches.frameworks, framework);
     watches.watch(ttree::resource(), None, &caches.trees, tree);
     watches.watch(tconfig::resource(), None, &caches.configs, config);
     watches.watch(taccount::resource(), None, &caches.accounts, account);
@@ -68,20 +72,6 @@ impl Watches {
         let context = self.context.clone();
         self.tasks.spawn(feed(self.client.clone(), selection, cache.clone(), move |change| route(&context, &change)));
     }
-}
-
-fn core(kind: &str, plural: &str) -> ApiResource {
-    ApiResource {
-        group: String::new(),
-        version: "v1".to_owned(),
-        api_version: "v1".to_owned(),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
-}
-
-fn tars(kind: &str, plural: &str) -> ApiResource {
-    ApiResource { kind: kind.to_owned(), plural: plural.to_owned(), ..tserver::resource() }
 }
 
 fn server(context: &Context, change: &Change<ServerView>) {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tars_common::v1beta3::TAccount;
 
 /// A second look at least this often, so that a clock that was set is noticed.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -62,7 +63,7 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>,
 
 /// The resource of `TAccount`.
 pub fn resource() -> ApiResource {
-    ApiResource { kind: "TAccount".to_owned(), plural: "taccounts".to_owned(), ..crate::tserver::resource() }
+    ApiResource::erase::<TAccount>(&())
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, PropagationPolicy};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
-use tars_common::names::{self, fallback, label};
+use tars_common::{
+    names::{self, fallback, label},
+    v1beta3::TConfig,
+};
 
 /// What is known of a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,7 +129,7 @@ async fn deactivate(context: &Context, version: &ConfigView) -> Result<(), kube:
 
 /// The resource of `TConfig`.
 pub fn resource() -> ApiResource {
-    ApiResource { kind: "TConfig".to_owned(), plural: "tconfigs".to_owned(), ..crate::tserver::resource() }
+    ApiResource::erase::<TConfig>(&())
 }
 
 #[cfg(test)]

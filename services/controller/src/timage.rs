@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tars_common::names::{self, fallback};
+use tars_common::{
+    names::{self, fallback},
+    v1beta3::TImage,
+};
 
 /// A build under way.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +83,7 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>,
 
 /// The resource of `TImage`.
 pub fn resource() -> ApiResource {
-    ApiResource { kind: "TImage".to_owned(), plural: "timages".to_owned(), ..crate::tserver::resource() }
+    ApiResource::erase::<TImage>(&())
 }
 
 #[cfg(test)]

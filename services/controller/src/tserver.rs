@@ -29,10 +29,7 @@ use dereference::{Found, dereference};
 use jiff::Timestamp;
 use kube::api::ApiResource;
 use serde_json::json;
-use tars_common::{
-    names,
-    v1beta3::{TEndpointStatus, TServer},
-};
+use tars_common::v1beta3::{TEndpointStatus, TServer};
 
 /// Why a run did not end as it should.
 #[derive(Debug, thiserror::Error)]
@@ -202,11 +199,5 @@ async fn tell_server(context: &Context, key: &Key, view: &ServerView, server: &T
 
 /// The resource of TServers.
 pub fn resource() -> ApiResource {
-    ApiResource {
-        group: names::GROUP.to_owned(),
-        version: names::VERSION.to_owned(),
-        api_version: format!("{}/{}", names::GROUP, names::VERSION),
-        kind: "TServer".to_owned(),
-        plural: "tservers".to_owned(),
-    }
+    ApiResource::erase::<TServer>(&())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::api::ApiResource;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tars_common::names;
+use tars_common::{names, v1beta3::TTree};
 
 /// Puts the namespace on the queue if its tree lacks `app`.
 pub fn ask(context: &Context, namespace: &str, app: &str) {
@@ -48,11 +48,5 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> 
 
 /// The resource of `TTree`.
 pub fn resource() -> ApiResource {
-    ApiResource {
-        group: names::GROUP.to_owned(),
-        version: names::VERSION.to_owned(),
-        api_version: format!("{}/{}", names::GROUP, names::VERSION),
-        kind: "TTree".to_owned(),
-        plural: "ttrees".to_owned(),
-    }
+    ApiResource::erase::<TTree>(&())
 }

@@ -4,8 +4,13 @@ use crate::{
     cache::{Key, View},
     fields,
 };
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, StatefulSet},
+    core::v1::Service,
+};
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
+use tars_common::v1beta3::{TEndpoint, TExitedRecord};
 
 /// The kinds that are derived from a TServer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,15 +44,13 @@ impl Kind {
 
     /// The resource to talk to.
     pub fn resource(self) -> ApiResource {
-        let (group, version, plural) = match self {
-            Self::Service => ("", "v1", "services"),
-            Self::StatefulSet => ("apps", "v1", "statefulsets"),
-            Self::DaemonSet => ("apps", "v1", "daemonsets"),
-            Self::TEndpoint => (tars_common::names::GROUP, "v1beta3", "tendpoints"),
-            Self::TExitedRecord => (tars_common::names::GROUP, "v1beta3", "texitedrecords"),
-        };
-        let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        ApiResource { group: group.into(), version: version.into(), api_version, kind: self.name().into(), plural: plural.into() }
+        match self {
+            Self::Service => ApiResource::erase::<Service>(&()),
+            Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
+            Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+            Self::TEndpoint => ApiResource::erase::<TEndpoint>(&()),
+            Self::TExitedRecord => ApiResource::erase::<TExitedRecord>(&()),
+        }
     }
 }
 

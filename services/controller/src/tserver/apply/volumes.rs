@@ -10,6 +10,7 @@ use crate::{
     },
     view::ClaimView,
 };
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{ApiResource, PropagationPolicy};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
@@ -69,13 +70,7 @@ fn may_go(server: &Validated, found: &Found, claim: &ClaimView) -> bool {
 }
 
 fn resource() -> ApiResource {
-    ApiResource {
-        group: String::new(),
-        version: "v1".to_owned(),
-        api_version: "v1".to_owned(),
-        kind: "PersistentVolumeClaim".to_owned(),
-        plural: "persistentvolumeclaims".to_owned(),
-    }
+    ApiResource::erase::<PersistentVolumeClaim>(&())
 }
 
 async fn annotate(context: &Context, claim: &Arc<ClaimView>, annotations: &BTreeMap<&str, String>) -> Result<(), kube::Error> {
