@@ -3,13 +3,12 @@
 //!
 //! `cargo bench -p tars --bench echo`
 
-use std::error::Error;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use bench::{Figures, Result, Window, free_address, patiently};
 use bytes::{Buf, Bytes, BytesMut};
 use tars::codec::{Decoder, to_bytes};
 use tars::endpoint::Endpoint;
@@ -19,15 +18,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// How long each server is called in each shape, and how long before counting starts.
+/// How long each server is called in each shape.
 const TIME: Duration = Duration::from_secs(3);
-const WARM_UP: Duration = Duration::from_millis(500);
 /// Connections, and calls under way on each.
 const SHAPES: [(usize, usize); 3] = [(8, 32), (64, 1), (1, 1)];
-/// Clock ticks per second in `/proc/PID/stat`; the same on all Linux platforms.
-const TICKS: f64 = 100.0;
 
 /// `string echo(string message)` by its interface.
 #[tars::interface]
@@ -72,25 +66,13 @@ fn main() -> Result<()> {
     } else {
         println!("TARSGO_ECHO is not set: no peer to compare with");
     }
-    println!(
-        "{:<22} {:<10} {:>10} {:>9} {:>12} {:>9} {:>9}",
-        "server", "shape", "calls/s", "ratio", "CPU us/call", "p50 us", "p99 us"
-    );
+    println!("{:<22} {:<10} {} {:>9}", "server", "shape", Figures::COLUMNS, "ratio");
     for (connections, pipelined) in SHAPES {
         let mut peer = None;
         for target in &targets {
             let figures = runtime.block_on(load(target, connections, pipelined))?;
-            let peer = *peer.get_or_insert(figures.rate);
-            println!(
-                "{:<22} {:<10} {:>10.0} {:>8.2}x {:>12.2} {:>9.0} {:>9.0}",
-                target.name,
-                format!("{connections} x {pipelined}"),
-                figures.rate,
-                figures.rate / peer,
-                figures.cpu,
-                figures.percentile(50),
-                figures.percentile(99)
-            );
+            let ratio = figures.rate / *peer.get_or_insert(figures.rate);
+            println!("{:<22} {:<10} {figures} {ratio:>8.2}x", target.name, format!("{connections} x {pipelined}"));
         }
     }
     Ok(())
@@ -103,27 +85,20 @@ async fn serve_echo(mode: &str, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// A server in a process of its own.
+/// One of the servers to compare.
 struct Target {
     name: &'static str,
     object: &'static str,
     addr: SocketAddr,
-    process: Child,
+    server: bench::Server,
     _files: Option<tempfile::TempDir>,
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Target {
     fn ours(name: &'static str, mode: &str) -> Result<Self> {
         let addr = free_address()?;
-        let process = Command::new(std::env::current_exe()?).args(["serve", mode, &addr.port().to_string()]).spawn()?;
-        Ok(Self { name, object: "Bench.Echo.EchoObj", addr, process, _files: None })
+        let server = bench::Server::start_this(["serve", mode, &addr.port().to_string()])?;
+        Ok(Self { name, object: "Bench.Echo.EchoObj", addr, server, _files: None })
     }
 
     fn tarsgo(program: &str) -> Result<Self> {
@@ -138,88 +113,25 @@ impl Target {
         );
         let file = files.path().join("echo.conf");
         std::fs::write(&file, config)?;
-        let process = Command::new(program)
-            .arg(format!("--config={}", file.display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        Ok(Self { name: "TarsGo", object: "Bench.Echo.EchoObj", addr, process, _files: Some(files) })
+        let config = format!("--config={}", file.display());
+        let server = bench::Server::start(Command::new(program).arg(config).stdout(Stdio::null()).stderr(Stdio::null()))?;
+        Ok(Self { name: "TarsGo", object: "Bench.Echo.EchoObj", addr, server, _files: Some(files) })
     }
-
-    async fn connect(&self) -> Result<TcpStream> {
-        let give_up = Instant::now() + Duration::from_secs(10);
-        loop {
-            match TcpStream::connect(self.addr).await {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(stream);
-                }
-                Err(error) if Instant::now() > give_up => return Err(format!("{}: {error}", self.name).into()),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    }
-
-    /// CPU time of the process in seconds.
-    fn cpu(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-        // utime and stime, counted from the field behind the name.
-        Ok((ticks(11) + ticks(12)) / TICKS)
-    }
-}
-
-fn free_address() -> Result<SocketAddr> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-struct Figures {
-    rate: f64,
-    cpu: f64,
-    latencies: Vec<f64>,
-}
-
-impl Figures {
-    fn percentile(&self, percent: usize) -> f64 {
-        let index = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
-        self.latencies.get(index).copied().unwrap_or(f64::NAN)
-    }
-}
-
-#[derive(Default)]
-struct Shared {
-    counting: AtomicBool,
-    stop: AtomicBool,
-    calls: AtomicU64,
 }
 
 async fn load(target: &Target, connections: usize, pipelined: usize) -> Result<Figures> {
-    let shared = Arc::new(Shared::default());
-    let mut tasks = Vec::new();
+    let window = Window::default();
+    let mut callers = Vec::new();
     for _ in 0..connections {
-        let stream = target.connect().await?;
-        tasks.push(tokio::spawn(call(stream, target.object, pipelined, Arc::clone(&shared))));
+        let stream = patiently(|| TcpStream::connect(target.addr)).await.map_err(|error| format!("{}: {error}", target.name))?;
+        stream.set_nodelay(true)?;
+        callers.push(tokio::spawn(call(stream, target.object, pipelined, window.clone())));
     }
-    tokio::time::sleep(WARM_UP).await;
-    let (start, cpu) = (Instant::now(), target.cpu()?);
-    shared.counting.store(true, Relaxed);
-    tokio::time::sleep(TIME).await;
-    shared.counting.store(false, Relaxed);
-    let (elapsed, cpu) = (start.elapsed(), target.cpu()? - cpu);
-    shared.stop.store(true, Relaxed);
-    let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await??);
-    }
-    latencies.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
-    let calls = shared.calls.load(Relaxed) as f64;
-    Ok(Figures { rate: calls / elapsed.as_secs_f64(), cpu: cpu * 1e6 / calls, latencies })
+    target.server.measure(TIME, window, callers).await
 }
 
 /// Keeps `pipelined` calls under way on one connection; gives the latencies of batches in microseconds.
-async fn call(mut stream: TcpStream, object: &str, pipelined: usize, shared: Arc<Shared>) -> Result<Vec<f64>> {
+async fn call(mut stream: TcpStream, object: &str, pipelined: usize, window: Window) -> Result<Vec<f64>> {
     let message = "x".repeat(64);
     let mut frames = Vec::new();
     for id in 1..=pipelined {
@@ -245,7 +157,7 @@ async fn call(mut stream: TcpStream, object: &str, pipelined: usize, shared: Arc
     let mut latencies = Vec::new();
     let mut out = BytesMut::from(&frames.concat()[..]);
     let mut next = 0;
-    while !shared.stop.load(Relaxed) {
+    while !window.is_over() {
         let sent = Instant::now();
         stream.write_all_buf(&mut out).await?;
         let mut answered = 0;
@@ -259,8 +171,7 @@ async fn call(mut stream: TcpStream, object: &str, pipelined: usize, shared: Arc
                 answered += 1;
             }
         }
-        if shared.counting.load(Relaxed) {
-            shared.calls.fetch_add(answered, Relaxed);
+        if window.count(answered) {
             latencies.push(sent.elapsed().as_secs_f64() * 1e6);
         }
         for _ in 0..answered {

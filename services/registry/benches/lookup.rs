@@ -4,14 +4,10 @@
 //! `cargo bench -p tarsregistry --bench lookup`
 
 use std::collections::VecDeque;
-use std::error::Error;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::process::{Child, Command};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use bench::{Figures, Result, Window, free_address, patiently};
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::json;
 use tars::codec::{Decoder, to_bytes};
@@ -32,15 +28,10 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
 const SERVERS: usize = 1_000;
 const PODS: usize = 3;
-/// How long each shape is measured, and how long before counting starts.
+/// How long each shape is measured.
 const TIME: Duration = Duration::from_secs(4);
-const WARM_UP: Duration = Duration::from_millis(500);
-/// Clock ticks per second in `/proc/PID/stat`; the same on all Linux platforms.
-const TICKS: f64 = 100.0;
 /// Every so many calls one latency is kept.
 const SAMPLE: usize = 8;
 
@@ -52,21 +43,22 @@ fn main() -> Result<()> {
     {
         return runtime.block_on(serve_index(query.parse()?, grpc.parse()?));
     }
-    let server = Process::start()?;
+    let server = Server::start()?;
     runtime.block_on(measure(&server))
 }
 
-async fn measure(server: &Process) -> Result<()> {
+async fn measure(server: &Server) -> Result<()> {
     println!("{SERVERS} servers x {PODS} endpoints; load generator and server share this machine's cores");
-    println!("{:<44} {:>10} {:>12} {:>9} {:>9}", "lookups", "per second", "CPU us each", "p50 us", "p99 us");
-    server.tars(8, 32, None).await?.print("findObjectByIdInSameGroup, 8 x 32 under way");
+    let print = |what: &str, figures: &Figures| println!("{what:<44} {figures}");
+    println!("{:<44} {}", "lookups", Figures::COLUMNS);
+    print("findObjectByIdInSameGroup, 8 x 32 under way", &server.tars(8, 32, None).await?);
     let single = server.tars(64, 1, None).await?;
-    single.print("findObjectByIdInSameGroup, 64 x 1 under way");
-    server.tars(1, 1, None).await?.print("findObjectByIdInSameGroup, 1 x 1 under way");
+    print("findObjectByIdInSameGroup, 64 x 1 under way", &single);
+    print("findObjectByIdInSameGroup, 1 x 1 under way", &server.tars(1, 1, None).await?);
     let half = single.rate / 2.0;
-    server.tars(64, 1, Some(half / 64.0)).await?.print("... 64 x 1 at half of that rate");
-    server.resolve(8, 32).await?.print("gRPC Resolve, 8 x 32 under way");
-    println!("server RSS after that: {:.1} MiB", server.rss()?);
+    print("... 64 x 1 at half of that rate", &server.tars(64, 1, Some(half / 64.0)).await?);
+    print("gRPC Resolve, 8 x 32 under way", &server.resolve(8, 32).await?);
+    println!("server RSS after that: {:.1} MiB", server.process.rss()?);
     Ok(())
 }
 
@@ -100,141 +92,51 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
 }
 
 /// The server in a process of its own.
-struct Process {
+struct Server {
     query: SocketAddr,
     grpc: SocketAddr,
-    child: Child,
+    process: bench::Server,
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Process {
+impl Server {
     fn start() -> Result<Self> {
-        let free = || -> Result<SocketAddr> { Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?) };
-        let (query, grpc) = (free()?, free()?);
-        let arguments = ["serve".to_owned(), query.to_string(), grpc.to_string()];
-        let child = Command::new(std::env::current_exe()?).args(arguments).spawn()?;
-        Ok(Self { query, grpc, child })
-    }
-
-    /// CPU time of the process in seconds.
-    fn cpu(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-        // utime and stime, counted from the field behind the name.
-        Ok((ticks(11) + ticks(12)) / TICKS)
-    }
-
-    /// Memory in MiB.
-    fn rss(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-        Ok(line.split_whitespace().nth(1).unwrap_or_default().parse::<f64>()? / 1024.0)
+        let (query, grpc) = (free_address()?, free_address()?);
+        let process = bench::Server::start_this(["serve", &query.to_string(), &grpc.to_string()])?;
+        Ok(Self { query, grpc, process })
     }
 
     /// Lookups over `connections` with `pipelined` under way on each, each paced to `rate` per second if one is given.
     async fn tars(&self, connections: usize, pipelined: usize, rate: Option<f64>) -> Result<Figures> {
-        let shared = Arc::new(Shared::default());
-        let mut tasks = Vec::new();
+        let window = Window::default();
+        let mut callers = Vec::new();
         for connection in 0..connections {
             let stream = patiently(|| TcpStream::connect(self.query)).await?;
             stream.set_nodelay(true)?;
             let frames = frames(connection * SERVERS / connections)?;
-            let shared = Arc::clone(&shared);
-            tasks.push(tokio::spawn(async move {
+            let window = window.clone();
+            callers.push(tokio::spawn(async move {
                 match rate {
-                    None => flood(stream, frames, pipelined, shared).await,
-                    Some(rate) => pace(stream, frames, rate, shared).await,
+                    None => flood(stream, frames, pipelined, window).await,
+                    Some(rate) => pace(stream, frames, rate, window).await,
                 }
             }));
         }
-        self.figures(shared, tasks).await
+        self.process.measure(TIME, window, callers).await
     }
 
     /// gRPC lookups over `channels` with `parallel` under way on each.
     async fn resolve(&self, channels: usize, parallel: usize) -> Result<Figures> {
-        let shared = Arc::new(Shared::default());
-        let mut tasks = Vec::new();
+        let window = Window::default();
+        let mut callers = Vec::new();
         for _ in 0..channels {
             let endpoint = Channel::from_shared(format!("http://{}", self.grpc))?;
             let channel = patiently(|| endpoint.connect()).await?;
             for first in 0..parallel {
                 let client = NameServiceClient::new(channel.clone());
-                tasks.push(tokio::spawn(resolve_on(client, first * 31, Arc::clone(&shared))));
+                callers.push(tokio::spawn(resolve_on(client, first * 31, window.clone())));
             }
         }
-        self.figures(shared, tasks).await
-    }
-
-    async fn figures(&self, shared: Arc<Shared>, tasks: Vec<tokio::task::JoinHandle<Result<Vec<f64>>>>) -> Result<Figures> {
-        tokio::time::sleep(WARM_UP).await;
-        let (start, cpu) = (Instant::now(), self.cpu()?);
-        shared.counting.store(true, Relaxed);
-        tokio::time::sleep(TIME).await;
-        shared.counting.store(false, Relaxed);
-        let (elapsed, cpu) = (start.elapsed(), self.cpu()? - cpu);
-        shared.stop.store(true, Relaxed);
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await??);
-        }
-        latencies.sort_by(f64::total_cmp);
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
-        let calls = shared.calls.load(Relaxed) as f64;
-        Ok(Figures { rate: calls / elapsed.as_secs_f64(), cpu: cpu * 1e6 / calls, latencies })
-    }
-}
-
-struct Figures {
-    rate: f64,
-    cpu: f64,
-    latencies: Vec<f64>,
-}
-
-impl Figures {
-    fn print(&self, what: &str) {
-        let percentile = |percent: usize| {
-            let index = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
-            self.latencies.get(index).copied().unwrap_or(f64::NAN)
-        };
-        println!("{what:<44} {:>10.0} {:>12.2} {:>9.0} {:>9.0}", self.rate, self.cpu, percentile(50), percentile(99));
-    }
-}
-
-#[derive(Default)]
-struct Shared {
-    counting: AtomicBool,
-    stop: AtomicBool,
-    calls: AtomicU64,
-}
-
-impl Shared {
-    fn count(&self, calls: usize) -> bool {
-        let counting = self.counting.load(Relaxed);
-        if counting {
-            self.calls.fetch_add(calls.try_into().unwrap_or_default(), Relaxed);
-        }
-        counting
-    }
-}
-
-/// Connects to a process that is still starting.
-async fn patiently<T, E: Error + Send + Sync + 'static, F: Future<Output = std::result::Result<T, E>>>(
-    mut connect: impl FnMut() -> F,
-) -> Result<T> {
-    let give_up = Instant::now() + Duration::from_secs(10);
-    loop {
-        match connect().await {
-            Ok(connection) => return Ok(connection),
-            Err(error) if Instant::now() > give_up => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
+        self.process.measure(TIME, window, callers).await
     }
 }
 
@@ -293,7 +195,7 @@ async fn check(stream: &mut TcpStream, request: &Bytes) -> Result<()> {
 }
 
 /// Keeps `pipelined` calls under way.
-async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, shared: Arc<Shared>) -> Result<Vec<f64>> {
+async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, window: Window) -> Result<Vec<f64>> {
     check(&mut stream, &frames[0]).await?;
     let mut requests = frames.iter().cycle();
     let (mut out, mut input) = (BytesMut::new(), BytesMut::new());
@@ -301,7 +203,7 @@ async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, shar
     let mut sent = VecDeque::new();
     let (mut latencies, mut seen) = (Vec::new(), 0);
     let mut due = pipelined;
-    while !shared.stop.load(Relaxed) {
+    while !window.is_over() {
         let now = Instant::now();
         for request in requests.by_ref().take(due) {
             out.extend_from_slice(request);
@@ -313,7 +215,7 @@ async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, shar
             read_some(&mut stream, &mut input).await?;
             due = take_frames(&mut input)?;
         }
-        let counted = shared.count(due);
+        let counted = window.count(due);
         let now = Instant::now();
         for sent in sent.drain(..due) {
             seen += 1;
@@ -326,14 +228,14 @@ async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, shar
 }
 
 /// One call at a time, `rate` per second.
-async fn pace(mut stream: TcpStream, frames: Vec<Bytes>, rate: f64, shared: Arc<Shared>) -> Result<Vec<f64>> {
+async fn pace(mut stream: TcpStream, frames: Vec<Bytes>, rate: f64, window: Window) -> Result<Vec<f64>> {
     check(&mut stream, &frames[0]).await?;
     let mut input = BytesMut::new();
     let mut latencies = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for request in frames.iter().cycle() {
-        if shared.stop.load(Relaxed) {
+        if window.is_over() {
             break;
         }
         ticks.tick().await;
@@ -342,17 +244,17 @@ async fn pace(mut stream: TcpStream, frames: Vec<Bytes>, rate: f64, shared: Arc<
         while take_frames(&mut input)? == 0 {
             read_some(&mut stream, &mut input).await?;
         }
-        if shared.count(1) {
+        if window.count(1) {
             latencies.push(sent.elapsed().as_secs_f64() * 1e6);
         }
     }
     Ok(latencies)
 }
 
-async fn resolve_on(mut client: NameServiceClient<Channel>, first: usize, shared: Arc<Shared>) -> Result<Vec<f64>> {
+async fn resolve_on(mut client: NameServiceClient<Channel>, first: usize, window: Window) -> Result<Vec<f64>> {
     let mut latencies = Vec::new();
     for server in first.. {
-        if shared.stop.load(Relaxed) {
+        if window.is_over() {
             break;
         }
         let sent = Instant::now();
@@ -360,7 +262,7 @@ async fn resolve_on(mut client: NameServiceClient<Channel>, first: usize, shared
         if answer.active.len() != PODS {
             return Err(format!("wrong answer: {answer:?}").into());
         }
-        if shared.count(1) && server % SAMPLE == 0 {
+        if window.count(1) && server % SAMPLE == 0 {
             latencies.push(sent.elapsed().as_secs_f64() * 1e6);
         }
     }
