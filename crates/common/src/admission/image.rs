@@ -13,7 +13,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     let types = if kind == "base" { json::list(object, "/supportedType") } else { &[] };
     let types: Vec<String> = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     label_types(object, &types);
-    clean_releases(object, &request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    clean_releases(object, request.old, &request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
 }
 
 /// A base image says by labels which server types it supports; a label that is there keeps its value.
@@ -30,23 +30,33 @@ fn label_types(object: &mut Value, types: &[String]) {
     }
 }
 
-/// The first release of an id stays; each has a time.
-fn clean_releases(object: &mut Value, now: &str) {
+/// The first release of an id stays; each has a time. One that is written without it keeps the time that is stored, so that writing
+/// the same file again changes nothing; another image makes it another release.
+fn clean_releases(object: &mut Value, old: &Value, now: &str) {
     let Some(releases) = object.get_mut("releases").and_then(Value::as_array_mut) else { return };
     let mut seen = BTreeSet::new();
     releases.retain(|release| seen.insert(json::text(release, "/id").to_owned()));
     for release in releases {
-        if json::text(release, "/createTime").is_empty()
-            && let Some(release) = release.as_object_mut()
-        {
-            release.insert("createTime".to_owned(), Value::from(now));
+        if !json::text(release, "/createTime").is_empty() {
+            continue;
+        }
+        let time = stored_time(old, release).unwrap_or(now);
+        if let Some(release) = release.as_object_mut() {
+            release.insert("createTime".to_owned(), Value::from(time));
         }
     }
 }
 
+/// The time of the same release in the stored object.
+fn stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
+    let same = |stored: &&Value| ["/id", "/image"].iter().all(|member| json::text(stored, member) == json::text(release, member));
+    let stored = json::list(old, "/releases").iter().find(same)?;
+    Some(json::text(stored, "/createTime")).filter(|time| !time.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, Kind, mutate, tests::Fixture};
+    use super::super::{Facts, Kind, Operation, mutate, tests::Fixture};
     use serde_json::{Value, json};
 
     fn stored(object: &Value) -> Value {
@@ -75,5 +85,28 @@ mod tests {
             {"id": "c", "image": "4", "createTime": "2026-03-04T15:06:07Z"},
         ]);
         assert_eq!(stored(&json!({"releases": releases}))["releases"], expected);
+    }
+
+    #[test]
+    fn a_release_that_is_written_again_keeps_its_time() {
+        let image = |releases: Value| json!({"kind": "TImage", "metadata": {"name": "hello"}, "releases": releases});
+        let old = image(json!([
+            {"id": "a", "image": "1", "createTime": "2020-01-01T00:00:00Z"},
+            {"id": "b", "image": "2", "createTime": "2021-01-01T00:00:00Z"},
+            {"id": "c", "image": "3"},
+        ]));
+        let written = json!([
+            {"id": "new", "image": "1"},
+            {"id": "a", "image": "1"},
+            {"id": "b", "image": "other"},
+            {"id": "c", "image": "3"},
+            {"id": "d", "image": "4", "createTime": "2022-01-01T00:00:00Z"},
+        ]);
+        let mut fixture = Fixture::create(Kind::Image, image(written));
+        (fixture.operation, fixture.old) = (Operation::Update, old);
+        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
+        let times: Vec<&Value> = stored["releases"].as_array().unwrap().iter().map(|release| &release["createTime"]).collect();
+        let now = "2026-03-04T15:06:07Z";
+        assert_eq!(times, [now, "2020-01-01T00:00:00Z", now, now, "2022-01-01T00:00:00Z"]);
     }
 }
