@@ -23,12 +23,12 @@ version_of() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } 
 # describe TOOL: sets `folder`, `packages`, `output` (a file when the name of the program isn't the package's) and `ldflags`.
 describe() {
     folder=$here/$1 output='' ldflags='-s -w'
-    local version
+    local version variable
     cd "$folder" 2>/dev/null || fail "no tool named $1 in $here"
     case $1 in
         kubernetes)
             version=$(version_of k8s.io/kubernetes)
-            local variable=k8s.io/component-base/version
+            variable=k8s.io/component-base/version
             # Without these the server calls itself v0.0.0-master, which clients and charts take for an ancient release.
             ldflags+=" -X $variable.gitVersion=$version -X $variable.gitMajor=$(cut -d. -f1 <<<"${version#v}")"
             ldflags+=" -X $variable.gitMinor=$(cut -d. -f2 <<<"$version")"
@@ -39,6 +39,13 @@ describe() {
         helm)
             packages=(helm.sh/helm/v3/cmd/helm)
             ldflags+=" -X helm.sh/helm/v3/internal/version.version=$(version_of helm.sh/helm/v3)"
+            # The Kubernetes that helm takes for granted without a cluster (`helm template`, `helm lint`), as its own Makefile says:
+            # the one its client library belongs to, v0.34 being 1.34. Left out, it is 1.20, which our charts refuse.
+            local minor
+            minor=$(version_of k8s.io/client-go | cut -d. -f2)
+            for variable in helm.sh/helm/v3/pkg/{chartutil,lint/rules}.k8sVersion; do
+                ldflags+=" -X ${variable}Major=1 -X ${variable}Minor=$minor"
+            done
             ;;
         kwok) packages=(sigs.k8s.io/kwok/cmd/kwok) ;;
         coredns) packages=(.) output=coredns ;;
