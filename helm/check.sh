@@ -5,7 +5,9 @@
 #   KUBECONFIG=... helm/check.sh   also asks that API server whether it would take each object (nothing is created)
 #
 # Variables: HELM (default helm), KUBECTL (default kubectl), VERBOSE (names the checks that pass, too).
-set -euo pipefail
+# shellcheck source=integration/lib/common.sh
+source "$(dirname "$0")/../integration/lib/common.sh"
+no_arguments "$@"
 cd "$(dirname "$0")"
 
 helm=${HELM:-helm}
@@ -176,12 +178,12 @@ keys() { # path of each leaf and of each empty or inline map in a values.yaml of
       if (rest != "") { name = path[0]; for (i = 1; i <= depth; i++) name = name "." path[i]; print name } }' "$1"
 }
 for chart in tarscontroller tarsframework; do
-  missing=0
+  undescribed=0
   while read -r key; do
     # A row may describe a whole group: `webhook.nodeSelector` or `webhook.*`.
-    grep -qF -- "\`$key\`" "$document" || { fail "$document has no row for $key of $chart"; missing=1; }
+    grep -qF -- "\`$key\`" "$document" || { fail "$document has no row for $key of $chart"; undescribed=1; }
   done < <(keys "$chart/values.yaml" | sed -E 's/\.(requests|limits)$//' | sort -u)
-  [ "$missing" -eq 0 ] && pass "every value of $chart is described"
+  [ "$undescribed" -eq 0 ] && pass "every value of $chart is described"
 done
 
 # --- a real API server ------------------------------------------------------------------------------------------------------------

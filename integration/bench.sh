@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Prints every figure: each benchmark is one command, named before its output. Timed limits live here, not in tests.
+# Takes no arguments; the scripts in integration/bench run one part each.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+no_arguments "$@"
 cd "$ROOT"
 
 bench() {

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # The main job, shown: a Kubernetes, both charts, two Tars servers (Rust and Go) declared as TServers, and an unmodified TarsGo
 # client that finds them through the registry and calls them, also while one of their pods is killed.
+#
+#   integration/demo.sh
+#
+#   KUBECONFIG        the cluster to use; without it the local one, which is started
+#   TARS_IMAGE_LOAD   how images get into another cluster, see integration/cluster/load-images.sh
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+no_arguments "$@"
 cd "$ROOT"
 
 NAMESPACE=tars

@@ -1,9 +1,17 @@
 #!/usr/bin/env bash
 # Brings a cluster to the state that the demo and the end-to-end tests need: images, both charts, the examples' node label.
-# Uses the local cluster, which it starts, or the one of KUBECONFIG if that is set. Safe to run again: unchanged images are not
-# loaded twice, and only what runs a changed image is restarted. With --built it takes the images as they are in target/images.
+# Safe to run again: unchanged images are not loaded twice, and only what runs a changed image is restarted.
+#
+#   integration/deploy.sh            builds the images first
+#   integration/deploy.sh --built    takes them as they are in target/images
+#
+#   KUBECONFIG            the cluster to use; without it the local one, which is started
+#   TARS_IMAGE_LOAD       how images get into another cluster, see integration/cluster/load-images.sh
+#   FRAMEWORK_NAMESPACE   where the framework goes   (tars)
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+usage "$@"
+(($# == 0)) || [[ $# == 1 && $1 == --built ]] || misuse 'takes --built only'
 cd "$ROOT"
 
 FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}

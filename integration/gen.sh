@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Writes the files that are generated and checked in. A test fails when one of them is not what its source says.
+# Takes no arguments.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+no_arguments "$@"
 cd "$ROOT"
 cargo run --quiet --locked -p tarscontroller -- crd --chart >helm/tarscontroller/charts/crds/templates/crds.yaml.new
 mv helm/tarscontroller/charts/crds/templates/crds.yaml.new helm/tarscontroller/charts/crds/templates/crds.yaml

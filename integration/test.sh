@@ -1,7 +1,17 @@
 #!/usr/bin/env bash
-# All checks and tests: `test.sh` runs everything, `test.sh lint|unit|e2e` one part. Installs what it needs on a fresh Debian.
+# Runs the checks and tests. Installs what it needs on a fresh Debian.
+#
+#   integration/test.sh         all of them
+#   integration/test.sh lint    formatting, clippy, shellcheck, licences
+#   integration/test.sh unit    the tests that need no cluster
+#   integration/test.sh e2e     the tests on a real cluster
+#
+#   KUBECONFIG        the cluster to use; without it the local one, which is started
+#   TARS_IMAGE_LOAD   how images get into another cluster, see integration/cluster/load-images.sh
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
+usage "$@"
+[[ $# -le 1 && ${1:-all} =~ ^(all|lint|unit|e2e)$ ]] || misuse "takes lint, unit or e2e, not '$*'"
 cd "$ROOT"
 
 CARGO_DENY=0.20.2
@@ -102,6 +112,5 @@ case ${1:-all} in
         unit
         e2e
         ;;
-    *) fail "unknown part '$1'; use lint, unit or e2e" ;;
 esac
 summary

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The Tars wire: codec in MB/s and allocations, and calls per second of an echo server beside TarsGo's in the same run.
+# Takes no arguments.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
+no_arguments "$@"
 cd "$ROOT"
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'

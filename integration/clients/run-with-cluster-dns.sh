@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Runs a command on this host with the cluster's DNS, so that names such as `demo-echorust-0.demo-echorust` resolve as they do in a
 # pod of the namespace. Needs root (a mount namespace of its own) and a host that reaches the cluster's pods and Services.
 #
@@ -6,14 +6,10 @@
 #
 # CLUSTER_DNS is the address of the cluster's DNS, by default that of the Service kube-system/kube-dns, which kubectl is asked for.
 # CLUSTER_ZONE is the cluster's domain, by default cluster.local.
-set -eu
-
-fail() {
-    echo "run-with-cluster-dns.sh: $1" >&2
-    exit 64
-}
-
-[ $# -ge 2 ] || fail "give a namespace and a command to run"
+# shellcheck source=integration/lib/common.sh
+source "$(dirname "$0")/../lib/common.sh"
+usage "$@"
+[[ $# -ge 2 && $1 != -* ]] || misuse 'needs a namespace and a command to run'
 [ "$(id -u)" -eq 0 ] || fail "a mount namespace needs root; run it as root, or use the client's image in a pod"
 namespace=$1
 shift

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Ends the local cluster and removes all it made. Safe to run when there is none, or only half of one.
 #
-#   integration/cluster/down.sh      (TARS_CLUSTER_DIR as for up.sh)
+#   integration/cluster/down.sh
+#
+#   TARS_CLUSTER_DIR   where its state is kept        (/var/lib/tars-cluster)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
+no_arguments "$@"
 # shellcheck source=integration/cluster/lib/processes.sh
 . "$here/lib/processes.sh"
 # shellcheck source=integration/cluster/lib/checks.sh

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Makes kubectl and helm of the local cluster usable in a shell: eval "$(integration/cluster/env.sh)"
-# A KUBECONFIG that is already set wins: it names the cluster that demo and tests are to use instead.
+# Makes kubectl and helm of the local cluster usable in a shell; prints what the shell is to evaluate.
+#
+#   eval "$(integration/cluster/env.sh)"
+#
+#   KUBECONFIG         wins when it is set: it names the cluster that demo and tests are to use instead
+#   TARS_CLUSTER_DIR   where the local cluster's state is kept   (/var/lib/tars-cluster)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
+no_arguments "$@"
 
 folders=$bin
 if [[ ! -x $bin/kubectl ]]; then

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Makes images known to the cluster: integration/cluster/load-images.sh TAR...
+# Makes images known to the cluster.
+#
+#   integration/cluster/load-images.sh TAR...
 #
 # Into the local cluster they go directly. For another one (KUBECONFIG is set and isn't the local cluster's) set TARS_IMAGE_LOAD
 # to a command; it is run once per tar with the tar's path as its last argument, e.g. TARS_IMAGE_LOAD="kind load image-archive".
@@ -8,8 +10,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
+usage "$@"
 
-(($# > 0)) || fail "name the image archives to load, e.g. target/images/*.tar"
+(($# > 0)) || misuse "needs the image archives to load, e.g. target/images/*.tar"
+[[ $1 != -* ]] || misuse "takes image archives only, not $1"
 for tar in "$@"; do
     [[ -r $tar ]] || fail "can't read the image archive $tar (make images builds them)"
 done

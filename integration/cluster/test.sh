@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Tests the local cluster's own life: start, second start, repair, what pods see, end, and that nothing is left behind.
 #
-# It runs in name spaces of its own (network, mounts, control groups), hence beside a cluster that is in use.
+# It runs in name spaces of its own (network, mounts, control groups), hence beside a cluster that is in use. Takes no arguments.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+# shellcheck source=integration/lib/common.sh
+. "$here/../lib/common.sh"
+# By itself it is called with one.
+[[ ${1:-} == inside ]] || no_arguments "$@"
 group=tars-cluster-test-$$
 
 # v1 has a folder per controller, v2 is one folder.
@@ -19,7 +22,7 @@ hierarchies() {
 
 # Outside: a control group for all that follows, then the same script again inside the new name spaces.
 if [[ ${1:-} != inside ]]; then
-    ((EUID == 0)) || { echo "error: this test makes name spaces: run it as root" >&2; exit 1; }
+    ((EUID == 0)) || fail "this test makes name spaces: run it as root"
     for hierarchy in $(hierarchies); do
         mkdir "$hierarchy/$group"
         if [[ -e $hierarchy/$group/cpuset.cpus ]]; then
@@ -52,7 +55,7 @@ for hierarchy in $(hierarchies); do
     mount -t "$kind" -o "$options" "$kind" "$hierarchy"
 done
 # Mounts of a cluster that is in use would be held by our copies of them.
-awk -v prefix="${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}/" 'index($5, prefix) == 1 { print $5 }' /proc/self/mountinfo |
+awk -v prefix="$TARS_CLUSTER_DIR/" 'index($5, prefix) == 1 { print $5 }' /proc/self/mountinfo |
     sort --reverse | xargs --no-run-if-empty umount --lazy
 ip link set lo up
 
@@ -136,7 +139,7 @@ repaired() {
 # The scheduler's port, taken by a program of ours.
 with_taken_port() {
     local listener status=0
-    "$root/target/images/programs/probe" serve 127.0.0.1:10259 >/dev/null 2>&1 &
+    "$ROOT/target/images/programs/probe" serve 127.0.0.1:10259 >/dev/null 2>&1 &
     listener=$!
     retry bash -c ': </dev/tcp/127.0.0.1/10259' 2>/dev/null
     refuses "port 10259" up || status=$?
@@ -146,7 +149,7 @@ with_taken_port() {
 
 trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -rf "$TARS_CLUSTER_DIR" "$output"' EXIT
 
-"$root/integration/images/build.sh" --quiet pause probe
+"$ROOT/integration/images/build.sh" --quiet pause probe
 before=$(state_of_machine)
 
 touch "$TARS_CLUSTER_DIR/precious"
@@ -155,11 +158,11 @@ rm "$TARS_CLUSTER_DIR/precious"
 check "the cluster starts" up
 eval "$("$here/env.sh")"
 check "a second start takes a moment only" faster_than 4 up
-check "images are loaded" "$here/load-images.sh" "$root/target/images/probe.tar"
+check "images are loaded" "$here/load-images.sh" "$ROOT/target/images/probe.tar"
 # What the inner shells expand.
 # shellcheck disable=SC2016
 check "images for another cluster need a command" env KUBECONFIG=/dev/null bash -c \
-    '! "$0" "$1" 2>/dev/null && TARS_IMAGE_LOAD="test -r" "$0" "$1"' "$here/load-images.sh" "$root/target/images/probe.tar"
+    '! "$0" "$1" 2>/dev/null && TARS_IMAGE_LOAD="test -r" "$0" "$1"' "$here/load-images.sh" "$ROOT/target/images/probe.tar"
 
 mkdir "$TARS_CLUSTER_DIR/volume"
 sed "s#VOLUME#$TARS_CLUSTER_DIR/volume#" "$here/test.yaml" | kubectl apply --filename - >/dev/null

@@ -6,11 +6,13 @@
 #   TARS_CLUSTER_DIR   where its state is kept        (/var/lib/tars-cluster)
 #   TARS_CACHE         where its programs are kept    (~/.cache/tars-on-kubernetes)
 #   KWOK_NODES         how many nodes to simulate     (0)
+#   CNI_BIN_DIR        where the CNI plug-ins are     (the usual places)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
+no_arguments "$@"
 # shellcheck source=integration/cluster/lib/processes.sh
 . "$here/lib/processes.sh"
 # shellcheck source=integration/cluster/lib/checks.sh

@@ -34,6 +34,29 @@ fail() {
     exit 1
 }
 
+# usage "$@": -h and --help print the comment at the head of the script, which says what it does, takes and reads. Comes before
+# any `cd` and before anything is done.
+usage() {
+    case ${1:-} in
+        -h | --help)
+            awk 'NR > 1 && (!/^#/ || /^# shellcheck /) { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
+            exit 0
+            ;;
+    esac
+}
+
+# no_arguments "$@": the same for a script that takes none.
+no_arguments() {
+    usage "$@"
+    (($# == 0)) || misuse 'takes no arguments'
+}
+
+# misuse TEXT: refuses arguments that the script does not take.
+misuse() {
+    printf 'error: %s %s; see --help\n' "${0##*/}" "$*" >&2
+    exit 2
+}
+
 # need COMMAND REMEDY: refuses with a sentence when COMMAND is missing.
 need() {
     command -v "$1" >/dev/null || fail "$1 is not installed; $2"

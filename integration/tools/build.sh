@@ -4,11 +4,12 @@
 #   integration/tools/build.sh [TOOL...]     (all but kwok when none is named)
 #   integration/tools/build.sh --dir TOOL    prints the folder TOOL is (or would be) built into
 #
-# A tool is a folder beside this script: its go.mod and go.sum say which source, `tools` below how to build it. The result goes
+# A tool is a folder beside this script: its go.mod and go.sum say which source, `describe` below how to build it. The result goes
 # to $TARS_CACHE/tools/TOOL-HASH (default ~/.cache/tars-on-kubernetes), where HASH covers the module's files, the flags and
 # the Go release, so a build is done again exactly when one of these changed.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
+usage "$@"
 
 here=$ROOT/integration/tools
 cache=$TARS_CACHE/tools
@@ -125,11 +126,13 @@ build() {
 need go "the cluster's programs are built from source with it (go 1.26 or newer)"
 
 if [[ ${1:-} == --dir ]]; then
-    describe "${2:?--dir needs the name of a tool}"
+    (($# == 2)) || misuse 'takes the name of one tool after --dir'
+    describe "$2"
     target "$2"
     echo
     exit 0
 fi
+[[ ${1:-} != -* ]] || misuse "does not take $1"
 (($# > 0)) || set -- "${default_tools[@]}"
 for tool in "$@"; do
     build "$tool"
