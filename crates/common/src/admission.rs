@@ -5,6 +5,7 @@
 //!    │                                                │
 //!    ├──────► mutate(request, facts) ──► the object with labels, defaults and stamps, or a Denial
 //!    ├──────► validate(request, facts) ─► Effects on other objects, or a Denial
+//!    ├──────► changes(request, stored) ─► what is stored otherwise than it was written
 //!    └──────► warnings(request) ─► what is accepted, but hardly meant
 //! ```
 //!
@@ -234,6 +235,14 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Den
 pub fn warnings(request: &Request<'_>) -> Vec<String> {
     match request.kind {
         Kind::Server if !request.is_metadata_only() => server::warnings(request),
+        _ => Vec::new(),
+    }
+}
+
+/// What is stored otherwise than it was written, where the writer will wonder; `stored` is what [`mutate`] made of the object.
+pub fn changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
+    match request.kind {
+        Kind::Server if request.operation != Operation::Delete => server::changes(request, stored),
         _ => Vec::new(),
     }
 }

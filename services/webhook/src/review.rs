@@ -148,21 +148,24 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let refused = |denied: Denied| Verdict { response: review.deny(&denied), effects: Vec::new(), denied: Some(denied) };
     match phase {
         Phase::Validating => match admission::validate(&review.rules(), facts) {
-            Ok(effects) => Verdict { response: warned(review, accepted), effects, denied: None },
+            Ok(effects) => Verdict { response: warned(accepted, admission::warnings(&review.rules())), effects, denied: None },
             Err(denied) => refused(denied),
         },
         Phase::Mutating => match admission::mutate(&review.rules(), facts) {
-            Ok(object) => Verdict { response: patched(review, accepted, &object), effects: Vec::new(), denied: None },
+            Ok(object) => {
+                let response = warned(patched(review, accepted, &object), admission::changes(&review.rules(), &object));
+                Verdict { response, effects: Vec::new(), denied: None }
+            }
             Err(denied) => refused(denied),
         },
     }
 }
 
-/// The answer with what the writer should know. Only the validating phase says it, or it would be heard twice.
-fn warned(review: &Review, mut accepted: AdmissionResponse) -> AdmissionResponse {
-    let warnings = admission::warnings(&review.rules());
-    accepted.warnings = (!warnings.is_empty()).then_some(warnings);
-    accepted
+/// The answer with what the writer should know: in the mutating phase what was changed, in the validating phase the rest, so that
+/// nothing is heard twice.
+fn warned(mut response: AdmissionResponse, warnings: Vec<String>) -> AdmissionResponse {
+    response.warnings = (!warnings.is_empty() && response.allowed).then_some(warnings);
+    response
 }
 
 /// The answer with the smallest patch that makes the stored object out of the one that was sent.
@@ -238,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_accepted_object_may_draw_a_warning_once() {
-        let server = json!({
+        let mut server = json!({
             "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
             "spec": {
                 "app": "Trade", "server": "Audit", "subType": "tars", "tars": {"template": "t", "servants": []},
@@ -246,13 +249,17 @@ mod tests {
             },
         });
         let facts = Facts { templates: [("t".to_owned(), None)].into(), ..Facts::default() };
-        let warnings = |phase: Phase| {
-            let response = admit(&review(request("tservers", "CREATE", &server), phase).ok().unwrap(), phase, &facts).response;
+        let warnings = |server: &Value, phase: Phase| {
+            let response = admit(&review(request("tservers", "CREATE", server), phase).ok().unwrap(), phase, &facts).response;
             assert!(response.allowed, "{}", response.result.message);
             response.warnings
         };
-        assert_eq!(warnings(Phase::Mutating), None);
-        assert_eq!(warnings(Phase::Validating).unwrap().len(), 1);
+        assert_eq!(warnings(&server, Phase::Mutating), None);
+        assert_eq!(warnings(&server, Phase::Validating).unwrap().len(), 1);
+        server["spec"]["k8s"] = json!({"replicas": 2});
+        let expected = "nothing runs until spec.release is set; spec.k8s.replicas 2 is stored as 0";
+        assert_eq!(warnings(&server, Phase::Mutating).unwrap(), [expected]);
+        assert_eq!(warnings(&server, Phase::Validating), None);
     }
 
     #[test]

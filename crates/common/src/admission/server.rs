@@ -44,12 +44,14 @@ pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -
         set(object, "/spec/k8s", "notStacked", Value::Bool(true));
     }
     let (min, max) = replica_bounds(object)?;
-    if json::has(object, "/spec/release") {
-        let wanted = object.pointer("/spec/k8s/replicas").and_then(Value::as_i64).unwrap_or(0);
-        set(object, "/spec/k8s", "replicas", Value::from(wanted.max(min).min(max)));
+    let released = json::has(object, "/spec/release");
+    if let Some(wanted) = wanted_replicas(object) {
+        let replicas = if released { wanted.max(min).min(max) } else { 0 };
+        set(object, "/spec/k8s", "replicas", Value::from(replicas));
+    }
+    if released {
         complete_release(request, facts, object)
     } else {
-        set(object, "/spec/k8s", "replicas", Value::from(0));
         // A label of a release that is gone would be copied to pods and endpoints.
         json::remove_label(object, label::SERVER_ID);
         Ok(())
@@ -132,7 +134,30 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
     Ok(())
 }
 
-/// The bounds that annotations put on the replicas; 0 and [`i64::MAX`] when there are none.
+/// The number of pods that is written, 0 when there is none; `None` for what the schema will refuse because it is no number.
+fn wanted_replicas(object: &Value) -> Option<i64> {
+    match object.pointer("/spec/k8s/replicas") {
+        None | Some(Value::Null) => Some(0),
+        Some(replicas) => replicas.as_i64(),
+    }
+}
+
+/// What the writer should know of what [`mutate`] makes of the object: another number of pods than was written.
+pub(super) fn changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
+    let (Some(wanted), Some(replicas)) = (wanted_replicas(request.object), wanted_replicas(stored)) else { return Vec::new() };
+    if wanted == replicas || request.object.pointer("/spec/k8s/replicas").is_none_or(Value::is_null) {
+        return Vec::new();
+    }
+    let warning = if json::has(stored, "/spec/release") {
+        let key = if replicas > wanted { annotation::MIN_REPLICAS } else { annotation::MAX_REPLICAS };
+        format!("spec.k8s.replicas {wanted} is stored as {replicas}: annotation {key}")
+    } else {
+        format!("nothing runs until spec.release is set; spec.k8s.replicas {wanted} is stored as {replicas}")
+    };
+    vec![warning]
+}
+
+/// The bounds that annotations put on the replicas. Without them all numbers pass, and the schema refuses those that cannot be.
 fn replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
     let bound = |key: &str, absent: i64| match json::annotation(object, key) {
         None => Ok(absent),
@@ -141,7 +166,7 @@ fn replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
             Denial::invalid(Kind::Server, "unexpected annotation format", remedy)
         }),
     };
-    let (min, max) = (bound(annotation::MIN_REPLICAS, 0)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
+    let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
     if min > max {
         let remedy = format!(
             "{} is {min} and {} is {max}, make the minimum the smaller one",

@@ -1,6 +1,6 @@
 //! The rules of TServer, one table for each direction, and properties over generated objects.
 
-use super::super::{Facts, Kind, NodeImage, Operation, mutate, tests::Fixture, validate};
+use super::super::{Facts, Kind, NodeImage, Operation, changes, mutate, tests::Fixture, validate};
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Value, json};
 
@@ -113,6 +113,55 @@ fn replicas_wait_for_a_release_and_keep_their_bounds() {
     assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "5"})), 5);
     assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MaxReplicas": "2"})), 2);
     assert_eq!(replicas(|object| object["spec"]["k8s"] = json!({})), 0);
+    // The schema has the last word on what cannot be; a bound is a bound nevertheless.
+    for odd in [json!(-1), json!(100), json!("2"), json!(1.5)] {
+        assert_eq!(stored(tars(), |object| object["spec"]["k8s"]["replicas"] = odd.clone())["spec"]["k8s"]["replicas"], odd);
+    }
+    assert_eq!(
+        replicas(|object| {
+            object["spec"]["k8s"]["replicas"] = json!(-1);
+            object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "2"});
+        }),
+        2
+    );
+}
+
+#[test]
+fn a_number_of_pods_that_is_not_stored_as_written_draws_a_warning() {
+    let warned = |change: fn(&mut Value)| {
+        let mut object = tars();
+        change(&mut object);
+        let fixture = Fixture::create(Kind::Server, object);
+        let stored = mutate(&fixture.request(), &facts()).unwrap();
+        changes(&fixture.request(), &stored)
+    };
+    for (change, expected) in [
+        (
+            (|object| object["spec"]["release"] = json!(null)) as fn(&mut Value),
+            "nothing runs until spec.release is set; spec.k8s.replicas 3 is stored as 0",
+        ),
+        (
+            |object| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "5"}),
+            "spec.k8s.replicas 3 is stored as 5: annotation tars.io/MinReplicas",
+        ),
+        (
+            |object| object["metadata"]["annotations"] = json!({"tars.io/MaxReplicas": "2"}),
+            "spec.k8s.replicas 3 is stored as 2: annotation tars.io/MaxReplicas",
+        ),
+    ] {
+        assert_eq!(warned(change), [expected]);
+    }
+    for quiet in [
+        (|_| ()) as fn(&mut Value),
+        |object| object["spec"]["k8s"] = json!({}),
+        |object| object["spec"]["k8s"]["replicas"] = json!("2"),
+        |object| {
+            object["spec"]["release"] = json!(null);
+            object["spec"]["k8s"]["replicas"] = json!(0);
+        },
+    ] {
+        assert!(warned(quiet).is_empty());
+    }
 }
 
 #[test]
