@@ -117,7 +117,8 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
                 Kind::Server,
                 "no default node image has been set",
                 format!(
-                    "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {}/tars-framework",
+                    "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {0}/tars-framework; if namespace {0} has no \
+                     Tars framework yet, install chart tarsframework there",
                     request.namespace
                 ),
             ));

@@ -187,6 +187,7 @@ fn mutation_refuses_with_a_sentence() {
     assert!(text.starts_with("tserver resource is invalid : unexpected annotation value;"), "{text}");
     let text = mutation_refused(tars(), |_| (), &Facts::default());
     assert!(text.contains("no default node image has been set; set .spec.release.nodeImage"), "{text}");
+    assert!(text.contains("; if namespace ledger has no Tars framework yet, install chart tarsframework there ("), "{text}");
     assert!(text.ends_with("(tserver ledger/trade-audit)"), "{text}");
     let text = mutation_refused(tars(), |object| object["spec"]["tars"]["template"] = json!("t".repeat(64)), &facts);
     assert!(text.contains(".spec.tars.template has 64 characters"), "{text}");
