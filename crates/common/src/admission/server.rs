@@ -1,5 +1,6 @@
 //! TServer: labels, defaults, and what is asked of other objects (spec `webhook.md` §5.1).
 
+mod image;
 mod pod;
 mod rules;
 #[cfg(test)]

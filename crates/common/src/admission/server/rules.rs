@@ -1,7 +1,7 @@
 //! TServer: what is refused (spec `webhook.md` §6.1).
 
 use super::super::{Denial, Facts, Kind, Operation, Request, json};
-use super::pod;
+use super::{image, pod};
 use crate::{lenient::null_default, names};
 use serde::Deserialize;
 use serde_json::Value;
@@ -110,6 +110,7 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     mounts(&spec.k8s)?;
     pod::probes(request.object, &ports.names)?;
     pod::security(request.object)?;
+    image::references(request)?;
     if spec_part(request.object, "nodeSelector") != spec_part(request.old, "nodeSelector") {
         selectors(&spec.k8s)?;
     }
