@@ -61,6 +61,9 @@ ip link set lo up
 
 TARS_CLUSTER_DIR=$(mktemp -d /var/lib/tars-test.XXXXXX)
 export TARS_CLUSTER_DIR
+# The file system is the machine's: the data of a cluster in use, and what this one calls its own, must not be the same folder.
+data_root=$(mktemp -d /var/lib/tars-test-data.XXXXXX)
+export TARS_NODE_DATA=$data_root/app/tars
 unset KUBECONFIG
 output=$(mktemp)
 passed=0 failed=0
@@ -147,7 +150,7 @@ with_taken_port() {
     return "$status"
 }
 
-trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -rf "$TARS_CLUSTER_DIR" "$output"' EXIT
+trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -rf "$TARS_CLUSTER_DIR" "$data_root" "$output"' EXIT
 
 "$ROOT/integration/images/build.sh" --quiet pause probe
 before=$(state_of_machine)
@@ -184,12 +187,17 @@ for program in kube-scheduler etcd containerd kubelet coredns kube-apiserver; do
     check "a cluster whose $program died is repaired" repaired "$program"
 done
 
+# What pods would leave on the node.
+mkdir -p "$TARS_NODE_DATA/host-mount/default/volume"
+touch "$TARS_NODE_DATA/host-mount/default/volume/file"
+
 restarted() {
     # The machine was another one then, as far as the cluster knows.
     echo another >"$TARS_CLUSTER_DIR/boot"
     up && [[ -z $(kubectl get statefulset --output name) ]]
 }
 check "after a restart of the machine it starts afresh" restarted
+check "its pods' data, and the folders above that were missing, went with it" test ! -e "$data_root/app"
 
 check "the cluster ends" down
 check "no process is left" test -z "$(processes_of_cluster)"
@@ -197,9 +205,12 @@ check "no interface, mount, rule or folder is left" test -z "$(comm -13 <(sort <
 check "the cluster's folder is gone" test ! -e "$TARS_CLUSTER_DIR"
 check "ending it again does no harm" down
 
-mkdir -p "$TARS_CLUSTER_DIR"
+mkdir -p "$TARS_CLUSTER_DIR" "$TARS_NODE_DATA"
+touch "$TARS_NODE_DATA/precious"
 check "another user than root is refused" refuses "as root" setpriv --reuid 65534 --clear-groups "$here/up.sh"
 check "a taken port is refused, with its owner" with_taken_port
+check "what such a start left is removed" down
+check "data that was there before a start stays" test -e "$TARS_NODE_DATA/precious"
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# Takes away all that the cluster made: processes, containers, mounts, interfaces, packet filter rules, folders.
+# Takes away all that the cluster made: processes, containers, mounts, interfaces, packet filter rules, folders, data of pods.
 
 # shims: the process ids of the shims that our containerd started; each has its socket among its arguments.
 shims() {
@@ -74,6 +74,39 @@ note_folders() {
     for folder in "${fixed_folders[@]}"; do
         [[ -e $folder ]] || printf '%s\n' "$folder"
     done >"$cluster_dir/made-folders"
+    note_data
+}
+
+# What pods of Tars keep on the node beyond their life: local volumes and logs. (The test names a folder of its own.)
+node_data=${TARS_NODE_DATA:-/usr/local/app/tars}
+
+# Only a folder that isn't there yet is ours to remove, for all that gets into it is the cluster's. Written down are the folder and
+# those above it, as far as they are missing; nothing when it exists.
+note_data() {
+    local folder=$node_data
+    while [[ ! -e $folder && ! -L $folder ]]; do
+        printf '%s\n' "$folder"
+        folder=$(dirname "$folder")
+    done >"$cluster_dir/made-data"
+}
+
+remove_data() {
+    local data parents
+    # Never noted: the cluster didn't get as far as running pods.
+    [[ -e $cluster_dir/made-data ]] || return 0
+    { read -r data && mapfile -t parents; } <"$cluster_dir/made-data" || data=''
+    if [[ -z $data ]]; then
+        [[ ! -e $node_data ]] || echo "          $node_data stays: it was there before the cluster, the next one uses its data"
+        return 0
+    fi
+    [[ -d $data && ! -L $data ]] || return 0
+    if mountpoint --quiet "$data" || [[ -n $(mounted_below "$data") ]]; then
+        echo "          $data stays: something is mounted there, and the cluster didn't do that"
+        return 0
+    fi
+    rm -rf --one-file-system "${data:?}"
+    ((${#parents[@]} == 0)) || rmdir --ignore-fail-on-non-empty "${parents[@]}"
+    echo "          $data removed: local volumes and logs of this cluster"
 }
 
 remove_folders() {
@@ -106,6 +139,7 @@ remove_cluster() {
     remove_interfaces
     remove_rules
     remove_folders
+    remove_data
     # No mount is left below (checked above), so this can't reach into anybody's volume.
     rm -rf --one-file-system "${cluster_dir:?}"
 }
