@@ -27,3 +27,7 @@ flock 9
 step "cluster ended and removed"
 remove_cluster
 step
+# A shell that evaluated env.sh still names, and remembers, what is gone.
+if [[ ${KUBECONFIG:-} == "$admin" || :$PATH: == *":$bin:"* ]]; then
+    echo "In shells that evaluated env.sh: unset KUBECONFIG; hash -r"
+fi
