@@ -68,13 +68,15 @@ install_controller() {
 }
 
 install_framework() {
-    local node
+    local node ran=
     # A node runs servers of a framework when its administrator says so; here every node may, and may hold local volumes.
     for node in $(kubectl get nodes -o name); do
         kubectl label --overwrite "$node" "tars.io/node.$FRAMEWORK=" tars.io/SupportLocalVolume= >/dev/null
     done
+    if kubectl get -n "$FRAMEWORK" tserver/tars-tarsregistry >/dev/null 2>&1; then ran=yes; fi
     helm upgrade --install tarsframework helm/tarsframework --namespace "$FRAMEWORK" --create-namespace --timeout 180s >/dev/null
-    if changed tarsregistry || changed tarsnode; then
+    # As in `restart`: what this very installation made runs the right images already.
+    if [ -n "$ran" ] && { changed tarsregistry || changed tarsnode; }; then
         kubectl delete pods -n "$FRAMEWORK" -l tars.io/ServerApp=tars --wait=false >/dev/null
     fi
     kubectl wait -n "$FRAMEWORK" tserver/tars-tarsregistry --for=condition=Ready --timeout=120s
