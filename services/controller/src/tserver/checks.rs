@@ -2,6 +2,9 @@
 //!
 //! Each area is one condition; its checks go from the most fundamental cause to the least, and the first that fires gives status,
 //! reason and message. The areas are ordered likewise: `Ready` repeats the first that does not hold.
+//!
+//! Pods with the current settings are judged first. What a pod that still has the previous ones suffers from was perhaps corrected
+//! already, and must not hide what became of the correction; so it counts only where nothing else is wrong.
 
 mod pods;
 mod spec;
@@ -12,7 +15,7 @@ use super::{
     reason::Reason,
     validate::{Problem, replicas},
 };
-use crate::cache::Key;
+use crate::{cache::Key, view::PodView};
 use tars_common::v1beta3::{TServer, TServerSpec};
 
 /// What the checks look at. There is no clock in it: nothing depends on how long something takes.
@@ -27,9 +30,48 @@ pub struct Input<'a> {
     pub found: &'a Found,
     /// What could not be brought about.
     pub failures: &'a [apply::Error],
+    /// The pods that are judged.
+    pods: Vec<&'a PodView>,
 }
 
 impl<'a> Input<'a> {
+    /// The pods that are meant to live.
+    fn living(&self) -> impl Iterator<Item = &'a PodView> + use<'a> {
+        self.found.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
+    }
+
+    /// The same with other pods to judge.
+    fn about(&self, pods: Vec<&'a PodView>) -> Self {
+        let Self { key, spec, problems, found, failures, .. } = *self;
+        Self { key, spec, problems, found, failures, pods }
+    }
+
+    /// The input with the pods that are as they should be, and with those that are still to be replaced.
+    fn by_settings(&self) -> (Self, Self) {
+        let rolling = self.spec.k8s.update_strategy.effective_rolling_update();
+        let (Some(rolling), Some(revision)) = (rolling, self.revision()) else {
+            // Nobody replaces pods, or nobody knows by which.
+            return (self.about(self.pods.clone()), self.about(Vec::new()));
+        };
+        let held_back = |pod: &PodView| {
+            let ordinal = pod.name.rsplit('-').next().and_then(|text| text.parse::<i32>().ok());
+            !self.spec.k8s.daemon_set && ordinal.is_some_and(|ordinal| ordinal < rolling.partition)
+        };
+        let (current, outdated) = self.pods.iter().partition(|pod| pod.revision == revision || held_back(pod));
+        (self.about(current), self.about(outdated))
+    }
+
+    /// The revision that new pods have. A DaemonSet's status does not tell it, but its newest pod has it.
+    fn revision(&self) -> Option<&'a str> {
+        let live = &self.found.live;
+        let revision = if self.spec.k8s.daemon_set {
+            self.living().max_by_key(|pod| (&pod.created, &pod.name)).map(|pod| &*pod.revision)
+        } else {
+            live.stateful_set.as_ref().map(|live| &*live.update_revision)
+        };
+        revision.filter(|revision| !revision.is_empty())
+    }
+
     /// How many pods are wanted: replicas, or for a DaemonSet what Kubernetes counted (nothing while it has not).
     pub fn wanted_pods(&self) -> i64 {
         if self.spec.k8s.daemon_set {
@@ -46,7 +88,8 @@ impl<'a> Input<'a> {
         found: &'a Found,
         failures: &'a [apply::Error],
     ) -> Self {
-        Self { key, spec: &server.spec, problems, found, failures }
+        let all = Self { key, spec: &server.spec, problems, found, failures, pods: Vec::new() };
+        all.about(all.living().collect())
     }
 }
 
@@ -81,16 +124,32 @@ pub struct Verdict {
     pub reason: Reason,
     /// Why, in a sentence: what is missing, where it was looked for, what to do.
     pub message: String,
+    /// The pod that it is about, if it is one.
+    pub pod: Option<String>,
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape that a check returns")]
 impl Verdict {
     fn violated(reason: Reason, message: String) -> Option<Self> {
-        Some(Self { status: Status::False, reason, message })
+        Some(Self { status: Status::False, reason, message, pod: None })
     }
 
     fn open(reason: Reason, message: String) -> Option<Self> {
-        Some(Self { status: Status::Unknown, reason, message })
+        Some(Self { status: Status::Unknown, reason, message, pod: None })
+    }
+
+    /// The verdict about this pod.
+    fn of(self, pod: &PodView) -> Self {
+        Self { pod: Some(pod.name.clone()), ..self }
+    }
+
+    /// The verdict about a pod that has the previous settings: what they lead to is of no interest any more.
+    fn of_previous_settings(self, namespace: &str) -> Self {
+        let Some(pod) = &self.pod else { return self };
+        let message = format!(
+            "pod {pod} still has the previous settings and is not ready; kubectl delete pod -n {namespace} {pod} makes way for the new ones"
+        );
+        Self { message, ..self }
     }
 }
 
@@ -151,25 +210,41 @@ pub const AREAS: &[Area] = &[
 
 /// The verdict of each area, in order, and their summary at the end.
 pub fn judge(input: &Input<'_>) -> Vec<(&'static str, Verdict)> {
-    let mut verdicts: Vec<_> = AREAS.iter().map(|area| (area.condition, area.judge(input))).collect();
-    let first = verdicts.iter().find(|(_, verdict)| verdict.status != Status::True);
-    let summary = match first {
-        Some((_, verdict)) => Verdict { status: Status::False, ..verdict.clone() },
-        None => Verdict {
-            status: Status::True,
-            reason: Reason::Ready,
-            message: format!("{} of {} pods are ready", pods::ready(input), input.wanted_pods()),
-        },
-    };
+    let (current, outdated) = input.by_settings();
+    let mut verdicts: Vec<_> = AREAS.iter().map(|area| (area.condition, area.judge(&current))).collect();
+    let first = first_fault(&verdicts);
+    if !outdated.pods.is_empty() {
+        for (area, (_, verdict)) in AREAS.iter().zip(&mut verdicts).filter(|(_, (_, verdict))| verdict.status == Status::True) {
+            if let Some(fault) = area.fault(&outdated) {
+                *verdict = fault.of_previous_settings(&input.key.namespace);
+            }
+        }
+    }
+    let summary = first.or_else(|| first_fault(&verdicts)).unwrap_or_else(|| Verdict {
+        status: Status::True,
+        reason: Reason::Ready,
+        message: format!("{} of {} pods are ready", pods::ready(input), input.wanted_pods()),
+        pod: None,
+    });
     verdicts.push((READY, summary));
     verdicts
 }
 
+/// What `Ready` says, unless all is well.
+fn first_fault(verdicts: &[(&'static str, Verdict)]) -> Option<Verdict> {
+    let (_, verdict) = verdicts.iter().find(|(_, verdict)| verdict.status != Status::True)?;
+    Some(Verdict { status: Status::False, ..verdict.clone() })
+}
+
 impl Area {
+    fn fault(&self, input: &Input<'_>) -> Option<Verdict> {
+        self.checks.iter().find_map(|check| check(input))
+    }
+
     fn judge(&self, input: &Input<'_>) -> Verdict {
-        self.checks.iter().find_map(|check| check(input)).unwrap_or_else(|| {
+        self.fault(input).unwrap_or_else(|| {
             let (reason, message) = (self.good)(input);
-            Verdict { status: Status::True, reason, message }
+            Verdict { status: Status::True, reason, message, pod: None }
         })
     }
 }

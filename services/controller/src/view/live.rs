@@ -86,6 +86,8 @@ pub struct Live {
     status: Box<str>,
     /// `spec.podManagementPolicy` of a StatefulSet, which never changes; else empty.
     pub policy: Box<str>,
+    /// `status.updateRevision` of a StatefulSet, which its new pods have as their revision; else empty.
+    pub update_revision: Box<str>,
     /// How many pods a DaemonSet wants; `None` for other kinds.
     pub desired_pods: Option<i64>,
 }
@@ -135,6 +137,7 @@ impl View for Live {
             key,
             controller: controller.map(|owner| Controller { kind: owner.kind.clone(), uid: owner.uid.clone() }),
             policy: whole.pointer("/spec/podManagementPolicy").and_then(Value::as_str).unwrap_or_default().into(),
+            update_revision: whole.pointer("/status/updateRevision").and_then(Value::as_str).unwrap_or_default().into(),
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
             owned: owned.map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),

@@ -6,6 +6,9 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::DynamicObject;
 use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
 
+/// The label by which Kubernetes tells the generations of a workload's pods apart.
+const REVISION: &str = "controller-revision-hash";
+
 /// A pod of some server.
 #[derive(Clone, Debug, Default)]
 pub struct PodView {
@@ -21,6 +24,8 @@ pub struct PodView {
     pub server: String,
     /// Label `tars.io/ServerID`, the release that the pod runs; empty without one.
     pub release: String,
+    /// Label `controller-revision-hash`: which settings of its workload the pod was made from; empty without one.
+    pub revision: String,
     /// `status.podIP`, empty while there is none.
     pub ip: String,
     /// `status.hostIP`, empty while there is none.
@@ -97,6 +102,7 @@ impl View for PodView {
             app: label(label::SERVER_APP),
             server: label(label::SERVER_NAME),
             release: label(label::SERVER_ID),
+            revision: label(REVISION),
             ip: status.pod_ip.unwrap_or_default(),
             host_ip: status.host_ip.unwrap_or_default(),
             created: pod.metadata.creation_timestamp.as_ref().map(format_time).unwrap_or_default(),

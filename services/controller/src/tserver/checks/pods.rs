@@ -17,13 +17,13 @@ const PULL_FAILURES: &[&str] =
 const CREATE_FAILURES: &[&str] =
     &["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError"];
 
-/// The pods that are meant to live.
-fn living<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
-    input.found.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
+/// The pods that are judged.
+fn judged<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
+    input.pods.iter().copied()
 }
 
 pub(super) fn ready(input: &Input<'_>) -> usize {
-    living(input).filter(|pod| pod.is_ready()).count()
+    input.living().filter(|pod| pod.is_ready()).count()
 }
 
 pub(super) fn are_wanted(input: &Input<'_>) -> Option<Verdict> {
@@ -36,7 +36,7 @@ pub(super) fn are_wanted(input: &Input<'_>) -> Option<Verdict> {
 /// Asks the labels, not the scheduler: its sentence says how many nodes do not match, ours says why none does.
 pub(super) fn find_a_node(input: &Input<'_>) -> Option<Verdict> {
     input.spec.release.as_ref()?;
-    let unplaced = living(input).find(|pod| is_false(pod, "PodScheduled"));
+    let unplaced = judged(input).find(|pod| is_false(pod, "PodScheduled"));
     if unplaced.is_none() && !(input.spec.k8s.daemon_set && input.found.pods.is_empty()) {
         return None;
     }
@@ -46,7 +46,7 @@ pub(super) fn find_a_node(input: &Input<'_>) -> Option<Verdict> {
 
 pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
     input.spec.release.as_ref()?;
-    let (have, wanted) = (living(input).count(), input.wanted_pods());
+    let (have, wanted) = (input.living().count(), input.wanted_pods());
     if i64::try_from(have).unwrap_or(i64::MAX) >= wanted {
         return None;
     }
@@ -59,7 +59,7 @@ pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
 }
 
 pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
-    let (pod, claim) = living(input).filter(|pod| is_false(pod, "PodScheduled")).find_map(|pod| {
+    let (pod, claim) = judged(input).filter(|pod| is_false(pod, "PodScheduled")).find_map(|pod| {
         let unbound = |name: &&String| input.found.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
         Some((pod, pod.claims.iter().find_map(|name| unbound(&name))?))
     })?;
@@ -73,25 +73,26 @@ pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
         format!("check that storage class {:?} can provide it", claim.class)
     };
     let message = format!("claim {}/{} of pod {} is not bound to a volume; {advice}", claim.namespace, claim.name, pod.name);
-    Verdict::violated(Reason::ClaimUnbound, message)
+    Verdict::violated(Reason::ClaimUnbound, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn are_scheduled(input: &Input<'_>) -> Option<Verdict> {
     if let Some(verdict) = are_there(input) {
         return Some(verdict);
     }
-    let pod = living(input).find(|pod| !is_true(pod, "PodScheduled"))?;
-    match pod.condition("PodScheduled") {
+    let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    let verdict = match pod.condition("PodScheduled") {
         Some(condition) => Verdict::violated(
             Reason::Unschedulable,
             format!("no node takes pod {}: {}; free resources or add a node", pod.name, sentence(&condition.message)),
         ),
         None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
-    }
+    };
+    verdict.map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn are_there(input: &Input<'_>) -> Option<Verdict> {
-    if living(input).next().is_some() {
+    if input.living().next().is_some() {
         return None;
     }
     Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned())
@@ -99,14 +100,14 @@ pub(super) fn are_there(input: &Input<'_>) -> Option<Verdict> {
 
 /// Containers run on nodes; without one there is nothing to say about them.
 pub(super) fn are_placed(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !is_true(pod, "PodScheduled"))?;
-    Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name))
+    let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).map(|verdict| verdict.of(pod))
 }
 
 /// Processes live in containers.
 pub(super) fn are_up(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !is_up(pod))?;
-    Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name))
+    let pod = judged(input).find(|pod| !is_up(pod))?;
+    Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name)).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
@@ -119,7 +120,7 @@ pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
         container.reason,
         sentence(&container.message)
     );
-    Verdict::violated(Reason::ImageNotPulled, message)
+    Verdict::violated(Reason::ImageNotPulled, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
@@ -131,7 +132,7 @@ pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
         container.reason,
         sentence(&container.message)
     );
-    Verdict::violated(Reason::ContainerNotCreated, message)
+    Verdict::violated(Reason::ContainerNotCreated, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
@@ -146,11 +147,11 @@ pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
         pod.name,
         container.container
     );
-    Verdict::violated(Reason::Crashing, message)
+    Verdict::violated(Reason::Crashing, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !is_up(pod))?;
+    let pod = judged(input).find(|pod| !is_up(pod))?;
     let state = if let Some((_, container)) = stuck(input, |_| true) {
         format!("container {} waits ({})", container.container, container.reason)
     } else if let Some(container) = pod.statuses.iter().find(|container| runs(container) && !has_started(container)) {
@@ -162,7 +163,7 @@ pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
     } else {
         "its containers are not all ready".to_owned()
     };
-    Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name))
+    Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name)).map(|verdict| verdict.of(pod))
 }
 
 /// Only where the gate is asked for; nobody reports the state of other servers.
@@ -170,29 +171,29 @@ pub(super) fn are_reported(input: &Input<'_>) -> Option<Verdict> {
     if !input.spec.k8s.readiness_gates.iter().any(|gate| gate == READINESS_GATE) {
         return None;
     }
-    let pod = living(input).find(|pod| pod.condition(READINESS_GATE).is_none())?;
+    let pod = judged(input).find(|pod| pod.condition(READINESS_GATE).is_none())?;
     let message = format!(
         "the registry has set no condition {READINESS_GATE} on pod {} yet; if that does not change, check the log of the pod and that {}/tars-tarsregistry runs",
         pod.name, input.key.namespace
     );
-    Verdict::violated(Reason::NotReported, message)
+    Verdict::violated(Reason::NotReported, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn are_active(input: &Input<'_>) -> Option<Verdict> {
     let (pod, condition) =
-        living(input).find_map(|pod| Some((pod, pod.condition(READINESS_GATE)?)).filter(|(_, c)| c.status != "True"))?;
+        judged(input).find_map(|pod| Some((pod, pod.condition(READINESS_GATE)?)).filter(|(_, c)| c.status != "True"))?;
     let mut states = condition.reason.split('/');
     let (setting, present) = (states.next().unwrap_or_default(), states.next().unwrap_or_default());
     let message = format!(
         "the server process of pod {} is {present:?} while {setting:?} is wanted; see its log, or start it if it was stopped on purpose",
         pod.name
     );
-    Verdict::violated(Reason::ProcessInactive, message)
+    Verdict::violated(Reason::ProcessInactive, message).map(|verdict| verdict.of(pod))
 }
 
 /// A container that runs and has started, but is not ready, has a readiness probe that says so.
 pub(super) fn pass_readiness_probes(input: &Input<'_>) -> Option<Verdict> {
-    let unready = living(input).filter(|pod| !is_true(pod, "ContainersReady"));
+    let unready = judged(input).filter(|pod| !is_true(pod, "ContainersReady"));
     let (pod, container) =
         unready.into_iter().find_map(|pod| Some((pod, pod.statuses.iter().find(|one| runs(one) && !one.ready)?)))?;
     let message = format!(
@@ -201,17 +202,17 @@ pub(super) fn pass_readiness_probes(input: &Input<'_>) -> Option<Verdict> {
         pod.name,
         see_events(input, pod)
     );
-    Verdict::violated(Reason::ReadinessProbeFails, message)
+    Verdict::violated(Reason::ReadinessProbeFails, message).map(|verdict| verdict.of(pod))
 }
 
 pub(super) fn are_ready(input: &Input<'_>) -> Option<Verdict> {
-    let pod = living(input).find(|pod| !pod.is_ready())?;
+    let pod = judged(input).find(|pod| !pod.is_ready())?;
     let said = pod.condition("Ready").map(|condition| sentence(&condition.message).to_owned()).unwrap_or_default();
-    Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name))
+    Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name)).map(|verdict| verdict.of(pod))
 }
 
 fn stuck<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
-    living(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
+    judged(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
 }
 
 /// Whether every container of the pod runs and has passed its startup probe. Whether it is ready is another question.

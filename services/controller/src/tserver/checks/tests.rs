@@ -9,7 +9,7 @@ use crate::{
         dereference::{Found, Template},
         reason::Reason,
     },
-    view::{ClaimView, ContainerState, Kind, NodeView, PodCondition, PodView},
+    view::{ClaimView, ContainerState, Kind, Live, NodeView, PodCondition, PodView},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use tars_common::v1beta3::PodContainerStatus;
@@ -48,7 +48,7 @@ impl Case {
 
     /// What `Ready` says.
     fn ready(&self) -> (Status, Reason, String) {
-        let Verdict { status, reason, message } = self.verdicts()[READY].clone();
+        let Verdict { status, reason, message, .. } = self.verdicts()[READY].clone();
         (status, reason, message)
     }
 }
@@ -257,6 +257,81 @@ fn a_pod_on_its_way_out_is_not_looked_at() {
     leaving.deleted = Some("2030-01-01T00:00:00Z".into());
     let case = Case::new().with(running(Some(("True", "Active/Active/7")), "True")).with(leaving);
     assert_eq!(case.ready().1, Reason::Ready);
+}
+
+/// A pod of this name and revision.
+fn of_revision(pod: PodView, name: &str, revision: &str) -> PodView {
+    PodView { name: name.into(), revision: revision.into(), ..pod }
+}
+
+/// The second revision of a StatefulSet is on its way out to the pods.
+fn rolling_out(spec: &'static str) -> Case {
+    let mut case = Case { spec, ..Case::new() };
+    let mut set = Live::default();
+    set.update_revision = "second".into();
+    case.found.live.stateful_set = Some(Arc::new(set));
+    case
+}
+
+const TWO: &str = "
+tars: { template: demo.cpp }
+release: { id: v7, image: registry/audit }
+k8s: { replicas: 2 }
+";
+
+#[test]
+fn what_pods_with_the_current_settings_suffer_from_comes_first() {
+    let unplaced = pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]);
+    for old in [stuck("ImagePullBackOff", "", None), unplaced] {
+        let new = stuck("CrashLoopBackOff", "", Some(1));
+        let case = rolling_out(TWO).with(of_revision(old, "ledger-audit-0", "first"));
+        let case = case.with(of_revision(new, "ledger-audit-1", "second"));
+        let (_, reason, message) = case.ready();
+        assert_eq!(reason, Reason::Crashing);
+        assert!(message.contains("ledger-audit-1") && !message.contains("ledger-audit-0"), "{message}");
+    }
+}
+
+#[test]
+fn a_pod_with_the_previous_settings_is_told_by_what_to_do_about_it() {
+    let sentence = "pod ledger-audit-0 still has the previous settings and is not ready; \
+                    kubectl delete pod -n bank ledger-audit-0 makes way for the new ones";
+    let old = of_revision(stuck("ImagePullBackOff", "", None), "ledger-audit-0", "first");
+    let new = of_revision(running(None, "True"), "ledger-audit-1", "second");
+    let case = rolling_out(TWO).with(old.clone()).with(new.clone());
+    assert_eq!(case.ready(), (Status::False, Reason::ImageNotPulled, sentence.into()));
+    assert_eq!(case.verdicts()["Scheduled"].status, Status::True);
+
+    let alone = Case { spec: RELEASED, ..rolling_out(RELEASED).with(old.clone()) };
+    assert_eq!(alone.ready(), (Status::False, Reason::ImageNotPulled, sentence.into()), "before the new pod is there");
+
+    let ready = of_revision(running(None, "True"), "ledger-audit-0", "first");
+    assert_eq!(rolling_out(TWO).with(ready).with(new).ready().1, Reason::Ready, "nothing is wrong with being next");
+}
+
+#[test]
+fn pods_that_keep_the_previous_settings_on_purpose_are_judged_like_all() {
+    for strategy in ["{ rollingUpdate: { partition: 1 } }", "{ type: OnDelete }"] {
+        let spec = format!(
+            "{{ normal: {{}}, subType: normal, release: {{ id: a, image: b }}, k8s: {{ replicas: 1, updateStrategy: {strategy} }} }}"
+        );
+        let old = of_revision(stuck("CrashLoopBackOff", "", Some(1)), "ledger-audit-0", "first");
+        let message = rolling_out(spec.leak()).with(old).ready().2;
+        assert!(message.contains("ended with exit code 1"), "{strategy}: {message}");
+    }
+}
+
+#[test]
+fn the_newest_pod_of_a_daemon_set_tells_the_current_settings() {
+    let spec = "{ normal: {}, subType: normal, release: { id: a, image: b }, k8s: { daemonSet: true } }";
+    let pod = |pod: PodView, name: &str, revision: &str, created: &str| PodView {
+        created: created.into(),
+        ..of_revision(pod, name, revision)
+    };
+    let case = Case { spec, ..Case::new() };
+    let case = case.with(pod(stuck("ImagePullBackOff", "", None), "ledger-audit-x", "first", "2030-01-01T00:00:00Z"));
+    let case = case.with(pod(stuck("CrashLoopBackOff", "", Some(1)), "ledger-audit-a", "second", "2030-01-01T00:01:00Z"));
+    assert_eq!(case.ready().1, Reason::Crashing);
 }
 
 #[test]
