@@ -19,6 +19,9 @@ FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}
 # A KUBECONFIG that names the local cluster, as `env.sh` sets it, is no other cluster.
 LOCAL=$TARS_CLUSTER_DIR/admin.kubeconfig
 [ "${KUBECONFIG:-}" != "$LOCAL" ] || unset KUBECONFIG
+# Objects of a release of another name, or what it left behind, become ours without asking on the cluster that is ours.
+OWNERSHIP=()
+[ -n "${KUBECONFIG:-}" ] || OWNERSHIP=(--take-ownership)
 
 start_cluster() {
     if [ -z "${KUBECONFIG:-}" ]; then integration/cluster/up.sh; fi
@@ -59,11 +62,25 @@ restart() {
     kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
 }
 
+# install_chart CHART NAMESPACE ARGUMENT…
+install_chart() {
+    local chart=$1 namespace=$2 words
+    shift 2
+    words=$(helm upgrade --install "$chart" "helm/$chart" --namespace "$namespace" --create-namespace --timeout 180s \
+        "${OWNERSHIP[@]}" "$@" 2>&1 >/dev/null) || {
+        printf '%s\n' "$words" >&2
+        [[ $words != *'invalid ownership metadata'* ]] || fail "this cluster has objects of $chart from a release of another name or \
+namespace: uninstall that one (helm list -A), or run once, if it is gone or this one is to take them over: \
+helm upgrade --install $chart helm/$chart -n $namespace --take-ownership"
+        fail "helm could not install $chart; its words are above"
+    }
+}
+
 install_controller() {
     restart tarscontroller deployment/tars-controller-manger
     restart tarswebhook deployment/tars-webhook-manger
     restart tarsagent daemonset/tars-agent
-    helm upgrade --install tarscontroller helm/tarscontroller --namespace tars-system --create-namespace --wait --timeout 180s >/dev/null
+    install_chart tarscontroller tars-system --wait
     kubectl get pods -n tars-system
 }
 
@@ -74,7 +91,7 @@ install_framework() {
         kubectl label --overwrite "$node" "tars.io/node.$FRAMEWORK=" tars.io/SupportLocalVolume= >/dev/null
     done
     if kubectl get -n "$FRAMEWORK" tserver/tars-tarsregistry >/dev/null 2>&1; then ran=yes; fi
-    helm upgrade --install tarsframework helm/tarsframework --namespace "$FRAMEWORK" --create-namespace --timeout 180s >/dev/null
+    install_chart tarsframework "$FRAMEWORK"
     # As in `restart`: what this very installation made runs the right images already.
     if [ -n "$ran" ] && { changed tarsregistry || changed tarsnode; }; then
         kubectl delete pods -n "$FRAMEWORK" -l tars.io/ServerApp=tars --wait=false >/dev/null
