@@ -6,8 +6,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end -}}
 
+{{/* All that names a custom resource gets its version here, hence the check: else the first lookup fails in words of its own. Without
+     a cluster (helm template, helm lint) no version is known, and no namespace is found either. */}}
 {{- define "tars.apiVersion" -}}
-k8s.tars.io/{{ .Chart.AppVersion }}
+{{- $version := printf "k8s.tars.io/%s" .Chart.AppVersion }}
+{{- if not (.Capabilities.APIVersions.Has $version) }}
+{{- if lookup "v1" "Namespace" "" "" }}
+{{- fail "the custom resources are missing: install the chart tarscontroller first" }}
+{{- end }}
+{{- end }}
+{{- $version }}
 {{- end -}}
 
 {{/* (dict "root" $ "name" "tarsregistry") */}}
