@@ -2,7 +2,7 @@
 
 use super::server_key;
 use crate::cache::{Key, View};
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use kube::api::DynamicObject;
 use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
 
@@ -64,6 +64,8 @@ pub struct ContainerState {
     pub container: String,
     /// Its image.
     pub image: String,
+    /// When the kubelet asks a registry for the image: `Always`, `IfNotPresent` or `Never`.
+    pub pull_policy: String,
     /// For example `ImagePullBackOff`, `CrashLoopBackOff`, `Error`.
     pub reason: String,
     /// What the kubelet says about it; may be empty.
@@ -93,8 +95,11 @@ impl View for PodView {
         let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
         let status = pod.status.unwrap_or_default();
         let containers = status.container_statuses.unwrap_or_default();
-        let stuck = status.init_container_statuses.iter().flatten().chain(&containers).filter_map(stuck).collect();
-        let volumes = pod.spec.and_then(|spec| spec.volumes).unwrap_or_default();
+        let spec = pod.spec.unwrap_or_default();
+        let described: Vec<_> = spec.init_containers.into_iter().flatten().chain(spec.containers).collect();
+        let all = status.init_container_statuses.iter().flatten().chain(&containers);
+        let stuck = all.filter_map(|status| stuck(status, &described)).collect();
+        let volumes = spec.volumes.unwrap_or_default();
         Ok(Self {
             namespace: pod.metadata.namespace.unwrap_or_default(),
             name: pod.metadata.name.unwrap_or_default(),
@@ -130,7 +135,7 @@ impl View for PodView {
     }
 }
 
-fn stuck(status: &ContainerStatus) -> Option<ContainerState> {
+fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerState> {
     let state = status.state.as_ref()?;
     let last_exit = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let (reason, message, exit_code) = if let Some(waiting) = &state.waiting {
@@ -139,12 +144,59 @@ fn stuck(status: &ContainerStatus) -> Option<ContainerState> {
         let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
         (end.reason.clone(), end.message.clone(), Some(end.exit_code))
     };
+    // What the pod asks for: the status has another spelling of an image that runs, and none of one that has no valid name.
+    let described = described.iter().find(|container| container.name == status.name);
+    let image = described.and_then(|container| container.image.as_ref()).unwrap_or(&status.image);
+    let pull_policy = described.and_then(|container| container.image_pull_policy.clone());
     Some(ContainerState {
         container: status.name.clone(),
-        image: status.image.clone(),
+        image: image.clone(),
+        pull_policy: pull_policy.unwrap_or_default(),
         reason: reason.unwrap_or_default(),
         message: message.unwrap_or_default(),
         exit_code,
         restarts: status.restart_count,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A pod as the API server tells it, whose containers have these statuses.
+    fn view(init: &serde_json::Value, main: &serde_json::Value) -> PodView {
+        let status = |name: &str, state: &serde_json::Value| {
+            let mut status = json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 2});
+            status.as_object_mut().unwrap().extend(state.as_object().unwrap().clone());
+            json!([status])
+        };
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "ledger-audit-0", "namespace": "bank", "labels": {"controller-revision-hash": "ledger-audit-1"}},
+            "spec": {
+                "initContainers": [{"name": "tarsnode", "image": "registry/node", "imagePullPolicy": "Always"}],
+                "containers": [{"name": "ledger-audit", "image": "registry/audit", "imagePullPolicy": "Never"}],
+            },
+            "status": {
+                "initContainerStatuses": status("tarsnode", init), "containerStatuses": status("ledger-audit", main),
+            },
+        });
+        PodView::of(serde_json::from_value(pod).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_container_that_waits_is_told_with_the_image_and_the_policy_that_the_pod_asks_for() {
+        let waiting = |reason: &str| json!({"state": {"waiting": {"reason": reason, "message": "why"}}});
+        let pod = view(&waiting("InvalidImageName"), &waiting("PodInitializing"));
+        assert_eq!(pod.revision, "ledger-audit-1");
+        let told: Vec<_> = pod.stuck.iter().map(|one| [&*one.container, &one.image, &one.pull_policy, &one.reason]).collect();
+        assert_eq!(
+            told,
+            [
+                ["tarsnode", "registry/node", "Always", "InvalidImageName"],
+                ["ledger-audit", "registry/audit", "Never", "PodInitializing"]
+            ]
+        );
+    }
 }

@@ -6,16 +6,37 @@ use crate::{
     view::{ContainerState, PodView},
 };
 use tars_common::{
-    names::{READINESS_GATE, STORAGE_CLASS, label},
+    names::{NODE_CONTAINER, READINESS_GATE, STORAGE_CLASS, label},
     v1beta3::PodContainerStatus,
 };
 
 /// Reasons by which the kubelet says that it cannot get an image.
-const PULL_FAILURES: &[&str] =
-    &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"];
+const PULL_FAILURES: &[&str] = &[
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "InspectFailed",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
 /// Reasons by which it says that it cannot make a container.
-const CREATE_FAILURES: &[&str] =
-    &["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError"];
+const CREATE_FAILURES: &[&str] = &[
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PreCreateHookError",
+    "PreStartHookError",
+    "PostStartHookError",
+];
+/// Reasons by which it says that a container's turn has not come.
+const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
+
+/// What helps against most reasons why a registry does not give an image.
+const CORRECT_OR_LOG_IN: &str = "correct the image, or its pull secret in spec.release";
+/// What helps where there is no registry.
+const ON_THE_NODE: &str = "if the image is on the node already, set spec.k8s.imagePullPolicy to IfNotPresent";
 
 /// The pods that are judged.
 fn judged<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
@@ -112,8 +133,21 @@ pub(super) fn are_up(input: &Input<'_>) -> Option<Verdict> {
 
 pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = stuck(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
+    let field = if container.container == NODE_CONTAINER { "spec.release.nodeImage" } else { "spec.release.image" };
+    let (trouble, advice) = match container.reason.as_str() {
+        "InvalidImageName" => ("is no name of an image", format!("correct {field}")),
+        "ErrImageNeverPull" => (
+            "is not on the node, and may not be pulled",
+            "load it on the node, or set spec.k8s.imagePullPolicy to IfNotPresent".to_owned(),
+        ),
+        "ImageInspectError" | "InspectFailed" => {
+            ("cannot be inspected on the node", format!("correct {field}, or remove the broken image from the node"))
+        }
+        _ if container.pull_policy == "Always" => ("cannot be pulled", format!("{CORRECT_OR_LOG_IN}; {ON_THE_NODE}")),
+        _ => ("cannot be pulled", CORRECT_OR_LOG_IN.to_owned()),
+    };
     let message = format!(
-        "image {:?} of container {} in pod {} cannot be pulled ({}): {}; correct the image, or its pull secret in spec.release",
+        "image {:?} of container {} in pod {} {trouble} ({}): {}; {advice}",
         container.image,
         container.container,
         pod.name,
@@ -152,8 +186,11 @@ pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
 
 pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
-    let state = if let Some((_, container)) = stuck(input, |_| true) {
-        format!("container {} waits ({})", container.container, container.reason)
+    let telling = |container: &&ContainerState| !PREPARATIONS.contains(&container.reason.as_str());
+    let state = if let Some(container) = pod.stuck.iter().find(telling).or_else(|| pod.stuck.first()) {
+        let said = container.message.trim().trim_end_matches('.');
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        format!("container {} waits ({}){said}", container.container, container.reason)
     } else if let Some(container) = pod.statuses.iter().find(|container| runs(container) && !has_started(container)) {
         let advice = see_events(input, pod);
         format!(

@@ -79,6 +79,7 @@ fn stuck(reason: &str, message: &str, exit_code: Option<i32>) -> PodView {
     let container = ContainerState {
         container: "ledger-audit".into(),
         image: "registry/audit".into(),
+        pull_policy: "IfNotPresent".into(),
         reason: reason.into(),
         message: message.into(),
         exit_code,
@@ -181,6 +182,49 @@ fn an_image_that_cannot_be_pulled_is_named_with_what_the_kubelet_says() {
     assert_eq!(reason, Reason::ImageNotPulled);
     assert!(message.contains("\"registry/audit\"") && message.contains("Back-off pulling image;"), "{message}");
     assert_eq!(case.verdicts()["Scheduled"].status, Status::True);
+}
+
+#[test]
+fn what_helps_depends_on_why_an_image_is_not_there() {
+    let message = |reason: &str, container: &str, policy: &str| {
+        let mut pod = stuck(reason, "said the kubelet", None);
+        pod.stuck[0].container = container.into();
+        pod.stuck[0].pull_policy = policy.into();
+        let main = ContainerState { reason: "PodInitializing".into(), ..pod.stuck[0].clone() };
+        pod.stuck.push(main);
+        let (status, reason, message) = Case::new().with(pod).ready();
+        assert_eq!((status, reason), (Status::False, Reason::ImageNotPulled));
+        message
+    };
+    let always = message("ErrImagePull", "ledger-audit", "Always");
+    assert!(always.ends_with("; if the image is on the node already, set spec.k8s.imagePullPolicy to IfNotPresent"), "{always}");
+    let sometimes = message("ErrImagePull", "ledger-audit", "IfNotPresent");
+    assert!(sometimes.ends_with("or its pull secret in spec.release"), "{sometimes}");
+    assert_eq!(
+        message("InvalidImageName", "tarsnode", "Always"),
+        "image \"registry/audit\" of container tarsnode in pod ledger-audit-0 is no name of an image (InvalidImageName): \
+         said the kubelet; correct spec.release.nodeImage"
+    );
+    let never = message("ErrImageNeverPull", "ledger-audit", "Never");
+    assert!(never.contains("is not on the node, and may not be pulled (ErrImageNeverPull)"), "{never}");
+    let broken = message("InspectFailed", "ledger-audit", "Always");
+    assert!(broken.ends_with("correct spec.release.image, or remove the broken image from the node"), "{broken}");
+}
+
+#[test]
+fn a_reason_that_nobody_foresaw_is_told_before_a_container_whose_turn_has_not_come() {
+    let mut pod = stuck("PodInitializing", "", None);
+    pod.stuck.push(ContainerState {
+        container: "tarsnode".into(),
+        reason: "NewTrouble".into(),
+        message: "Of a kind.".into(),
+        ..pod.stuck[0].clone()
+    });
+    let (_, reason, message) = Case::new().with(pod).ready();
+    assert_eq!(
+        (reason, &*message),
+        (Reason::Starting, "pod ledger-audit-0 is starting: container tarsnode waits (NewTrouble): Of a kind")
+    );
 }
 
 #[test]
