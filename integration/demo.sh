@@ -14,11 +14,11 @@ cd "$ROOT"
 NAMESPACE=tars
 EXAMPLES=(demo-echorust demo-echogo)
 OBJECTS=(Demo.EchoRust.EchoObj Demo.EchoGo.EchoObj)
-CLIENT_IMAGE=docker.io/tarsrs/tars.client-go:v0.1.0
 
 build() {
     integration/tools/build.sh
     integration/images/build.sh
+    CLIENT_IMAGE=$(sed -n 's/.*"reference": "\(.*\)".*/\1/p' target/images/client-go.json)
 }
 
 deploy() {
@@ -48,7 +48,7 @@ start_client() {
     local name=$1
     shift
     kubectl delete pod -n "$NAMESPACE" "$name" --ignore-not-found --wait >/dev/null
-    kubectl run "$name" -n "$NAMESPACE" --image "$CLIENT_IMAGE" --image-pull-policy IfNotPresent --restart Never --quiet -- "$@"
+    kubectl run "$name" -n "$NAMESPACE" --image "$CLIENT_IMAGE" --image-pull-policy IfNotPresent --restart Never -- "$@" >/dev/null
 }
 
 finish_client() {
@@ -70,7 +70,6 @@ thousand_calls() {
     local object
     for object in "${OBJECTS[@]}"; do
         client demo-client --object "$object" --calls 1000 --wait 20s
-        echo
     done
 }
 
@@ -93,6 +92,7 @@ The cluster keeps running. What to try next:
   kubectl describe tserver demo-echorust -n $NAMESPACE   # conditions and Events say what goes on
   kubectl scale tserver demo-echogo -n $NAMESPACE --replicas=3
   kubectl patch tserver demo-echorust -n $NAMESPACE --type merge -p '{"spec":{"release":{"id":"broken","image":"docker.io/tarsrs/none:v1"}}}'
+  kubectl apply -n $NAMESPACE -f examples/echo-rust/manifests.yaml   # and back
   make test                                         # all checks, the end-to-end tests included
   make cluster-down                                 # stop the cluster and remove all it made
 TEXT

@@ -30,9 +30,12 @@ fi
 [[ -S $containerd_socket ]] || fail "the local cluster isn't running: start it with make cluster-up"
 # A tar that was loaded before, by its content, costs nothing.
 mkdir -p "$cluster_dir/loaded"
+loaded=()
 for tar in "$@"; do
     sum=$(sha256sum "$tar" | cut -c1-64)
     [[ ! -e $cluster_dir/loaded/$sum ]] || continue
-    ctr images import "$tar"
+    ctr images import "$tar" >/dev/null
     touch "$cluster_dir/loaded/$sum"
+    loaded+=("$(basename "$tar" .tar)")
 done
+echo "loaded: ${loaded[*]:-nothing new}"

@@ -263,7 +263,7 @@ func (r Report) print() {
 		hosts = append(hosts, fmt.Sprintf("%s (%d)", host, count))
 	}
 	sort.Strings(hosts)
-	fmt.Printf("  answered by  %s\n", strings.Join(hosts, "  "))
+	fmt.Printf("  answered by  %s  (every 7th call asks)\n", strings.Join(hosts, "  "))
 	for text, count := range r.Errors {
 		fmt.Printf("  error        %d x %s\n", count, text)
 	}

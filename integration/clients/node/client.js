@@ -127,7 +127,7 @@ async function main() {
     console.log(`  endpoints    ${endpoints.join("  ")}`);
     console.log(`  calls        ${report.ok} ok, ${report.failed} failed in ${report.seconds.toFixed(2)} s`);
     console.log(`  latency      p50 ${report.p50_ms.toFixed(2)} ms, p99 ${report.p99_ms.toFixed(2)} ms`);
-    console.log(`  answered by  ${hosts.sort().join("  ")}`);
+    console.log(`  answered by  ${hosts.sort().join("  ")}  (every 7th call asks)`);
     for (const [text, count] of Object.entries(report.errors)) console.log(`  error        ${count} x ${text}`);
   }
   return report.failed > 0 || report.ok < options.calls ? 1 : 0;
