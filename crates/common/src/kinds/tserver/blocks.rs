@@ -14,7 +14,7 @@ macro_rules! spec {
             /// Tars server name inside of the application; never changes.
             #[schemars(regex(pattern = $crate::rules::IDENT), length(max = 63))]
             pub server: String,
-            /// Grade of importance for front ends and alarms, 1 to 20.
+            /// Grade of importance for front ends and alarms, 1 to 20; 3 when absent.
             #[serde(default = "crate::lenient::int::<3>")]
             #[schemars(range(min = 1, max = 20))]
             pub important: i32,
@@ -54,10 +54,10 @@ macro_rules! k8s {
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct TServerK8s {
-            /// How the node labels `tars.io/ability.*` decide.
+            /// How the node labels `tars.io/ability.*` decide; AppOrServerPreferred when absent.
             #[serde(default)]
             pub ability_affinity: $crate::kinds::tserver::AbilityAffinity,
-            /// A DaemonSet instead of a StatefulSet, and no Service.
+            /// A DaemonSet instead of a StatefulSet, and no Service; false when absent.
             #[serde(default)]
             pub daemon_set: bool,
             /// Environment of the main container.
@@ -66,32 +66,33 @@ macro_rules! k8s {
             /// ConfigMaps and Secrets as environment of the main container.
             #[serde(default, deserialize_with = "crate::lenient::null_default", skip_serializing_if = "Vec::is_empty")]
             pub env_from: Vec<$crate::kinds::tserver::EnvFromSource>,
-            /// Share the node's IPC namespace.
+            /// Share the node's IPC namespace, which makes notStacked true; false when absent.
             #[serde(rename = "hostIPC", default)]
             pub host_ipc: bool,
-            /// Share the node's network.
+            /// Share the node's network; false when absent.
             #[serde(default)]
             pub host_network: bool,
-            /// Ports published on the node.
+            /// Ports published on the node; with one of them notStacked is true.
             #[serde(default, deserialize_with = "crate::lenient::null_default", skip_serializing_if = "Vec::is_empty")]
             pub host_ports: Vec<$crate::kinds::tserver::HostPort>,
             /// Volumes and their places in the main container.
             #[serde(default, deserialize_with = "crate::lenient::null_default", skip_serializing_if = "Vec::is_empty")]
             pub mounts: Vec<Mount>,
-            /// Further conditions on nodes, all of which must hold.
+            /// Further conditions on nodes, all of which must hold; none when absent.
             #[serde(default, deserialize_with = "crate::lenient::null_default")]
             pub node_selector: Vec<$crate::kinds::tserver::NodeSelectorRule>,
-            /// At most one pod of this server per node.
+            /// At most one pod of this server per node; false when absent, but true with hostPorts or hostIPC.
             #[serde(default)]
             pub not_stacked: bool,
-            /// In which order a StatefulSet starts its pods; counts only when it is made.
+            /// In which order a StatefulSet starts its pods; Parallel when absent. Counts only when it is made.
             #[serde(default)]
             pub pod_management_policy: $crate::kinds::tserver::PodManagementPolicy,
-            /// Number of pods, 0 to 99.
+            /// Number of pods, 0 to 99; 0 when absent, and stored as 0 while there is no release. The annotations tars.io/MinReplicas
+            /// and tars.io/MaxReplicas bound it.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = 0, max = 99))]
             pub replicas: Option<i32>,
-            /// Service account of the pods.
+            /// Service account of the pods; the namespace's default when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(regex(pattern = $crate::rules::DASHNAME), length(max = 63))]
             pub service_account: Option<String>,
@@ -117,7 +118,7 @@ macro_rules! release {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(regex(pattern = $crate::rules::SECRET0), length(max = 253))]
             pub secret: Option<String>,
-            /// When it was released; the webhook fills it in.
+            /// When it was released; the time of the request when absent.
             #[serde(default, deserialize_with = "crate::lenient::time", skip_serializing_if = "Option::is_none")]
             #[schemars(schema_with = "crate::rules::time")]
             pub time: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,

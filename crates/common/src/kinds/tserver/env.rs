@@ -67,7 +67,7 @@ pub struct ResourceFieldRef {
     pub container_name: Option<String>,
     /// E.g. `limits.cpu`.
     pub resource: String,
-    /// Unit of the output.
+    /// Unit of the output; 1 when absent.
     #[serde(default)]
     pub divisor: Quantity,
 }

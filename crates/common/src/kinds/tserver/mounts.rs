@@ -45,7 +45,7 @@ macro_rules! mount {
             /// What is mounted.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub source: Option<$crate::kinds::tserver::MountSource>,
-            /// Whether the mount is read only.
+            /// Whether the mount is read only; false when absent.
             #[serde(default)]
             pub read_only: bool,
             /// Path in the container.
@@ -54,7 +54,7 @@ macro_rules! mount {
             /// Path inside of the volume.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub sub_path: Option<String>,
-            /// Propagation.
+            /// How mounts propagate between host and container; None when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub mount_propagation: Option<$crate::kinds::tserver::MountPropagation>,
             /// Path inside of the volume with `$(VAR)` expanded.

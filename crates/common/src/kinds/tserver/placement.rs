@@ -181,11 +181,11 @@ pub struct ComputeResources {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceList {
-    /// Memory.
+    /// Memory in bytes as a quantity, for example 256Mi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::QUANTITY))]
     pub memory: Option<String>,
-    /// CPU.
+    /// CPU cores as a quantity, for example 500m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::QUANTITY))]
     pub cpu: Option<String>,
@@ -195,7 +195,7 @@ pub struct ResourceList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStrategy {
-    /// The strategy.
+    /// Who replaces pods; RollingUpdate when absent.
     #[serde(rename = "type", default)]
     pub type_: UpdateStrategyType,
     /// Parameters of a rolling update. The schema's default puts them also where the strategy is `OnDelete`; read them through
@@ -236,7 +236,8 @@ impl UpdateStrategyType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RollingUpdate {
-    /// Pods of lower ordinals stay as they are. For a DaemonSet it is, oddly, how many pods may be away, at least one.
+    /// Pods of lower ordinals stay as they are. For a DaemonSet it is, oddly, how many pods may be away, at least one. 0
+    /// when absent.
     #[serde(default, deserialize_with = "integer")]
     pub partition: i32,
 }

@@ -49,7 +49,7 @@ pub struct ConfigMapVolume {
     /// Which keys become which files; all keys when empty.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<KeyToPath>,
-    /// Mode of files that name none, 0 to 0777.
+    /// Mode of files that name none, 0 to 0777; 0644 when absent.
     #[serde(default = "int::<0o644>")]
     #[schemars(range(min = 0, max = 511))]
     pub default_mode: i32,
@@ -67,7 +67,7 @@ pub struct SecretVolume {
     /// Which keys become which files; all keys when empty.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<KeyToPath>,
-    /// Mode of files that name none, 0 to 0777.
+    /// Mode of files that name none, 0 to 0777; 0644 when absent.
     #[serde(default = "int::<0o644>")]
     #[schemars(range(min = 0, max = 511))]
     pub default_mode: i32,
@@ -87,7 +87,7 @@ pub struct KeyToPath {
     /// Relative path of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Mode of the file, 0 to 0777.
+    /// Mode of the file, 0 to 0777; 0644 when absent.
     #[serde(default = "int::<0o644>")]
     #[schemars(range(min = 0, max = 511))]
     pub mode: i32,
@@ -99,7 +99,7 @@ pub struct KeyToPath {
 pub struct ClaimVolume {
     /// Name of the claim.
     pub claim_name: String,
-    /// Whether the volume is read only.
+    /// Whether the volume is read only; false when absent.
     #[serde(default)]
     pub read_only: bool,
 }
@@ -344,15 +344,15 @@ pub enum EmptyDirMedium {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TLocalVolume {
-    /// User that owns the directory, as decimal text.
+    /// User that owns the directory, as decimal text; 0 when absent.
     #[serde(default = "root_id")]
     #[schemars(regex(pattern = rules::UIDGID))]
     pub uid: String,
-    /// Group that owns the directory, as decimal text.
+    /// Group that owns the directory, as decimal text; 0 when absent.
     #[serde(default = "root_id")]
     #[schemars(regex(pattern = rules::UIDGID))]
     pub gid: String,
-    /// Permissions of the directory, as octal text.
+    /// Permissions of the directory, as octal text; 755 when absent.
     #[serde(default = "directory_mode")]
     pub mode: String,
 }

@@ -10,21 +10,21 @@ use crate::rules;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerTars {
-    /// Private template text, merged over the template by the registry.
+    /// Private template text, merged over the template by the registry; empty when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The Tars objects served.
+    /// The Tars objects served; none when absent.
     #[serde(default, deserialize_with = "null_default")]
     #[schemars(extend("x-tars-required" = true))]
     pub servants: Vec<TServerServant>,
     /// Ports besides those of the servants.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<TServerPort>,
-    /// Threads of the client's asynchronous call-backs, 0 to 50.
+    /// Threads of the client's asynchronous call-backs, 0 to 50; 3 when absent.
     #[serde(default = "int::<3>")]
     #[schemars(range(min = 0, max = 50))]
     pub async_thread: i32,
-    /// Name of a TTemplate in the namespace.
+    /// Name of a TTemplate in the namespace, at most 63 characters.
     #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
     pub template: String,
 }
@@ -45,25 +45,25 @@ pub struct TServerServant {
     /// Port it listens on, 1 to 65535.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Handler threads of the adapter, 1 to 99.
+    /// Handler threads of the adapter, 1 to 99; 3 when absent.
     #[serde(default = "int::<3>")]
     #[schemars(range(min = 1, max = 99))]
     pub thread: i32,
-    /// Capacity of the adapter's queue, 1 to 3000000.
+    /// Capacity of the adapter's queue in requests, 1 to 3000000; 10000 when absent.
     #[serde(default = "int::<10_000>")]
     #[schemars(range(min = 1, max = 3_000_000))]
     pub capacity: i32,
-    /// Most connections of the adapter, 1 to 3000000.
+    /// Most connections of the adapter, 1 to 3000000; 10000 when absent.
     #[serde(default = "int::<10_000>")]
     #[schemars(range(min = 1, max = 3_000_000))]
     pub connection: i32,
-    /// True for the Tars protocol, false for another one.
+    /// True for the Tars protocol, false for another one; true when absent.
     #[serde(default = "yes")]
     pub is_tars: bool,
-    /// True for TCP, false for UDP.
+    /// True for TCP, false for UDP; true when absent.
     #[serde(default = "yes")]
     pub is_tcp: bool,
-    /// Time a request may wait in the queue, in milliseconds; -1 to 6000000.
+    /// Time a request may wait in the queue, in milliseconds, -1 to 6000000; 60000 when absent.
     #[serde(default = "int::<60_000>")]
     #[schemars(range(min = -1, max = 6_000_000))]
     pub timeout: i32,
@@ -88,13 +88,13 @@ impl Default for TServerServant {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerPort {
-    /// Name of the port, in lower case.
+    /// Name of the port, in lower case, at most 15 characters.
     #[schemars(regex(pattern = rules::LOWERNAME), length(max = 15))]
     pub name: String,
     /// Port number, 1 to 65535.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// True for TCP, false for UDP.
+    /// True for TCP, false for UDP; true when absent.
     #[serde(default = "yes")]
     pub is_tcp: bool,
 }
@@ -109,7 +109,7 @@ impl Default for TServerPort {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerNormal {
-    /// Exposed ports; may be empty.
+    /// Exposed ports; none when absent.
     #[serde(default, deserialize_with = "null_default")]
     #[schemars(extend("x-tars-required" = true))]
     pub ports: Vec<TServerPort>,

@@ -23,7 +23,7 @@ blocks::k8s!({
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::LABELKEY), length(max = 63))]
     pub readiness_gate: Option<String>,
-    /// Resources of the main container; only CPU and memory survive.
+    /// Resources of the main container; only CPU and memory survive, none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ComputeResources>,
 });

@@ -21,23 +21,24 @@ blocks::spec!({
     pub release: Option<TServerRelease>,
 });
 blocks::k8s!({
-    /// Command of the main container.
+    /// Command of the main container; that of its image when absent.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Arguments of the main container.
+    /// Arguments of the main container; those of its image when absent.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// Readiness gates; the webhook puts `tars.io/active` first where `tars` is present.
     #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(regex(pattern = rules::LABELKEY), length(max = 63)))]
     pub readiness_gates: Vec<String>,
-    /// Resources of the main container; only CPU and memory survive.
+    /// Resources of the main container; only CPU and memory survive, none when absent.
     #[serde(default)]
     pub resources: ComputeResources,
-    /// When the main container's image is pulled.
+    /// When the images of the main container and of tarsnode are pulled; Always when absent.
     #[serde(default)]
     pub image_pull_policy: ImagePullPolicy,
-    /// Which process is the first of the container.
+    /// Which process is the first of the container: tarsnode, which supervises the server (background), or the server, and tarsnode
+    /// only reports (foreground); background when absent.
     #[serde(default)]
     pub launcher_type: LauncherType,
     /// How pods are replaced when the server changes.
