@@ -3,7 +3,7 @@
 use crate::view::NodeView;
 use std::sync::Arc;
 use tars_common::{
-    names::label,
+    names::{DELAY_BIND, label},
     v1beta3::{AbilityAffinity, NodeSelectorOperator, NodeSelectorRule, TServerSpec},
 };
 
@@ -27,6 +27,15 @@ pub fn why_none_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeVi
     }
     let all: Vec<String> = demands.iter().map(Demand::describe).collect();
     Some(format!("none of {} nodes satisfies all of: {}; label one accordingly", nodes.len(), all.join(", ")))
+}
+
+/// How many nodes may hold local volumes of the server, called `mount`, and run its pods.
+pub fn with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>], mount: &str) -> usize {
+    let mut demands = demands(namespace, spec);
+    if mount != DELAY_BIND {
+        demands.push(Demand::Label(label::SUPPORT_LOCAL_VOLUME.to_owned()));
+    }
+    nodes.iter().filter(|node| demands.iter().all(|demand| demand.holds(node))).count()
 }
 
 /// In the order in which an administrator would set a node up.

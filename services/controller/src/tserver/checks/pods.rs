@@ -3,7 +3,7 @@
 use super::{Input, Verdict};
 use crate::{
     tserver::{nodes, reason::Reason},
-    view::{ContainerState, PodView},
+    view::{ClaimView, ContainerState, PodView},
 };
 use tars_common::{
     names::{NODE_CONTAINER, READINESS_GATE, STORAGE_CLASS, label},
@@ -84,7 +84,12 @@ pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
         let unbound = |name: &&String| input.found.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
         Some((pod, pod.claims.iter().find_map(|name| unbound(&name))?))
     })?;
-    let advice = if claim.class == STORAGE_CLASS {
+    let advice = if claim.class == STORAGE_CLASS && volumes_are_used_up(input, claim) {
+        format!(
+            "every admitted node already holds a volume {} of this server; admit another node or lower spec.k8s.replicas",
+            claim.local_volume().unwrap_or_default()
+        )
+    } else if claim.class == STORAGE_CLASS {
         format!(
             "it waits for a local volume; check that tars-agent runs on a node with the labels {} and {}",
             label::SUPPORT_LOCAL_VOLUME,
@@ -95,6 +100,14 @@ pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
     };
     let message = format!("claim {}/{} of pod {} is not bound to a volume; {advice}", claim.namespace, claim.name, pod.name);
     Verdict::violated(Reason::ClaimUnbound, message).map(|verdict| verdict.of(pod))
+}
+
+/// A node holds one volume of each name of a server, and each claim that is bound has one.
+fn volumes_are_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
+    let mount = claim.local_volume();
+    let bound = input.found.claims.iter().filter(|other| other.local_volume() == mount && other.phase == "Bound").count();
+    let nodes = nodes::with_volumes(&input.key.namespace, input.spec, &input.found.nodes, mount.unwrap_or_default());
+    nodes > 0 && bound >= nodes
 }
 
 pub(super) fn are_scheduled(input: &Input<'_>) -> Option<Verdict> {

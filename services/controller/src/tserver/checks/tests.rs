@@ -176,6 +176,33 @@ fn when_a_node_matches_the_unbound_claim_is_named_before_the_schedulers_sentence
 }
 
 #[test]
+fn a_claim_for_which_no_node_has_a_volume_left_says_so() {
+    let claim = |name: &str, phase: &str| {
+        let labels = [("tars.io/LocalVolume".to_owned(), "data".to_owned())].into();
+        let (name, phase, class) = (name.into(), phase.into(), "tars-storage-class".into());
+        Arc::new(ClaimView { namespace: "bank".into(), name, phase, class, labels, ..ClaimView::default() })
+    };
+    let mut waiting = pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]);
+    waiting.claims = vec!["data-ledger-audit-1".into()];
+    let mut case = Case::new().with(waiting);
+    case.found.claims = vec![claim("data-ledger-audit-0", "Bound"), claim("data-ledger-audit-1", "Pending")];
+    let supporting = node(&["tars.io/node.bank", "tars.io/SupportLocalVolume"]);
+    let others = [node(&["tars.io/node.bank"]), node(&["tars.io/SupportLocalVolume"])];
+    case.found.nodes = others.iter().cloned().chain([supporting.clone()]).collect();
+    assert!(
+        case.ready().2.ends_with(
+            "every admitted node already holds a volume data of this server; admit another node or lower spec.k8s.replicas"
+        ),
+        "{}",
+        case.ready().2
+    );
+    case.found.nodes.push(supporting);
+    assert!(case.ready().2.contains("check that tars-agent runs"), "a node is left");
+    case.found.nodes = vec![node(&["tars.io/node.bank"])];
+    assert!(case.ready().2.contains("tars.io/SupportLocalVolume"), "no node is admitted");
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled_is_named_with_what_the_kubelet_says() {
     let case = Case::new().with(stuck("ImagePullBackOff", "Back-off pulling image.", None));
     let (_, reason, message) = case.ready();
