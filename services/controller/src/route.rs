@@ -118,7 +118,9 @@ fn node_changed(context: &Context, change: &Change<NodeView>) {
         status.is_some_and(|status| {
             status.conditions.iter().any(|condition| {
                 condition.type_ == "Scheduled"
-                    && [Reason::NoNodeMatches.as_str(), Reason::Unschedulable.as_str()].contains(&condition.reason.as_str())
+                    && [Reason::NoNodeMatches, Reason::ClaimUnbound, Reason::Unschedulable]
+                        .map(Reason::as_str)
+                        .contains(&condition.reason.as_str())
             })
         })
     };
@@ -166,5 +168,39 @@ fn image(context: &Context, change: &Change<ImageView>) {
 fn tree(context: &Context, change: &Change<TreeView>) {
     if change.key.name == names::TREE && change.new.is_some() {
         context.queues.trees.add(change.key.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixtures, metrics::Metrics, run};
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::json;
+
+    /// A leader judges by its caches, so whatever exists must be known, and asked for, before it begins.
+    #[tokio::test]
+    async fn whatever_exists_is_known_and_queued_once_the_caches_are_in_sync() {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+                return std::future::pending().await;
+            }
+            // The slowest list is the one that matters most.
+            let servers = request.uri().path().ends_with("/tservers");
+            if servers {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let items = if servers { json!([fixtures::server("normal: {}")]) } else { json!([]) };
+            let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "20"}, "items": items});
+            Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
+        });
+        let client = Client::new(service, "default");
+        let context = Arc::new(run::context(client.clone(), Arc::new(Metrics::default())));
+        let watches = start(&context, &client);
+        context.caches.synced().await;
+        let key = Key::new("bank", "ledger-audit");
+        assert_eq!((context.caches.servers.keys(|_, _| true), context.queues.servers.next().await), (vec![key.clone()], key));
+        drop(watches);
     }
 }

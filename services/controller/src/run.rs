@@ -159,8 +159,10 @@ async fn lead(
     context.metrics.leading(true);
     let began = Instant::now();
     let halt = CancellationToken::new();
+    // Counted in the cache: the queue is emptied from the moment that there are workers.
+    let servers = context.caches.servers.keys(|_, _| true).len();
+    tracing::info!(workers = args.workers, servers, "reconciling");
     let mut workers = workers(&context, args.workers, &halt);
-    tracing::info!(workers = workers.len(), servers = context.queues.servers.len(), "reconciling");
     let result = tokio::select! {
         () = stop.cancelled() => Ok(()),
         () = leadership.lost.cancelled() => Err(Error::LeadershipLost),
