@@ -48,6 +48,8 @@ unmount_all() {
 
 remove_interfaces() {
     local link
+    # A start that was refused, for a port say, made no bridge.
+    ip link show "$bridge" >/dev/null 2>&1 || return 0
     ip -oneline link show master "$bridge" 2>/dev/null | awk -F '[ :@]+' '{ print $2 }' | while read -r link; do
         ip link delete "$link" 2>/dev/null || true
     done
