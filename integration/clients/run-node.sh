@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Runs the @tars/rpc client, for which it installs the packages of package-lock.json first; see README.md. With --prepare it only
-# installs.
-set -eu
+# Runs the @tars/rpc client, for which it installs the packages of package-lock.json first; see README.md.
+#
+#   run-node.sh [--object SERVANT] [--calls N] [--concurrency N] [--locator PROXY] [--wait SECONDS] [--json]
+#   run-node.sh --prepare    only installs
+# shellcheck source=integration/lib/common.sh
+source "$(dirname "$0")/../lib/common.sh"
+usage "$@"
 
 here=$(cd "$(dirname "$0")" && pwd)
 if [ ! -e "$here/node/node_modules/.package-lock.json" ] ||
     [ "$here/node/package-lock.json" -nt "$here/node/node_modules/.package-lock.json" ]; then
-    command -v npm >/dev/null || {
-        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-            echo "run-node.sh: npm is missing; install Node.js 18 or newer with npm" >&2
-            exit 64
-        fi
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends nodejs npm; } >&2
-    }
+    # Node.js 18 or newer. Standard output is the client's.
+    command -v npm >/dev/null || need_packages nodejs npm >&2
     # Tests run several clients at a time; the second finds the packages there.
     # The inner shell expands its own arguments.
     # shellcheck disable=SC2016
