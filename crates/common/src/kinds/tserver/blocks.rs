@@ -54,7 +54,7 @@ macro_rules! k8s {
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct TServerK8s {
-            /// How the node labels `tars.io/ability.*` decide; AppOrServerPreferred when absent.
+            /// How the node labels `tars.io/ability.*` decide; `AppOrServerPreferred` when absent.
             #[serde(default)]
             pub ability_affinity: $crate::kinds::tserver::AbilityAffinity,
             /// A DaemonSet instead of a StatefulSet, and no Service; false when absent.

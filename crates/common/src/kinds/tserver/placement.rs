@@ -195,7 +195,7 @@ pub struct ResourceList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStrategy {
-    /// Who replaces pods; RollingUpdate when absent.
+    /// Who replaces pods; `RollingUpdate` when absent.
     #[serde(rename = "type", default)]
     pub type_: UpdateStrategyType,
     /// Parameters of a rolling update. The schema's default puts them also where the strategy is `OnDelete`; read them through
