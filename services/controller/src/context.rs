@@ -9,7 +9,7 @@ use crate::{
     tconfig::ConfigView,
     texitedrecord::Exits,
     timage::ImageView,
-    tserver::apply::Settled,
+    tserver::{apply::Settled, events::Patience},
     view::{ClaimView, FrameworkView, Kind, Live, NodeView, PodView, ServerView, TemplateView, TreeView},
 };
 use kube::runtime::events::Recorder;
@@ -101,6 +101,8 @@ pub struct Context {
     pub exits: Exits,
     /// Writes that the API server answered with something else than we sent.
     pub settled: Settled,
+    /// Servers whose state may pass without a warning.
+    pub patience: Patience,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }

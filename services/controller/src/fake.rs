@@ -40,6 +40,8 @@ pub struct World {
     uids: u64,
     /// Verb and path of every write that took effect, or would have.
     pub writes: Vec<String>,
+    /// Every Event that was sent.
+    pub events: Vec<Value>,
     /// Goes wrong at the write with this number, counted from the beginning.
     pub plan: Option<(usize, Fault)>,
     /// A field, as a JSON pointer, that every apply stores with this value instead of the one that was sent.
@@ -154,6 +156,7 @@ impl World {
             return Ok(self.objects.get(path).map_or_else(|| status(404, "NotFound"), |object| (StatusCode::OK, object.clone())));
         }
         if path.contains("/events") {
+            self.events.push(body.clone());
             return Ok((StatusCode::CREATED, body));
         }
         let number = self.writes.len();

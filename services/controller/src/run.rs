@@ -134,6 +134,7 @@ pub fn context(client: Client, metrics: Arc<Metrics>) -> Context {
         recorder: Recorder::new(client, reporter),
         exits: crate::texitedrecord::Exits::default(),
         settled: tserver::apply::Settled::default(),
+        patience: tserver::events::Patience::default(),
         metrics,
     }
 }

@@ -13,7 +13,7 @@ pub mod build;
 pub mod checks;
 pub mod dereference;
 mod endpoints;
-mod events;
+pub mod events;
 mod nodes;
 pub mod reason;
 mod status;
@@ -29,7 +29,8 @@ use dereference::{Found, dereference};
 use jiff::Timestamp;
 use kube::api::ApiResource;
 use serde_json::json;
-use tars_common::v1beta3::{TEndpointStatus, TServer};
+use tars_common::v1beta3::{TEndpointStatus, TServer, TServerStatus};
+use tokio::time::Instant;
 
 /// Why a run did not end as it should.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +100,7 @@ pub async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
         // Everything derived has the TServer as its owner, and is collected with it.
         context.exits.forget(key);
         context.settled.forget(key);
+        context.patience.forget(key);
         return Ok(());
     };
     let server = match &view.object {
@@ -176,25 +178,37 @@ async fn tell_endpoint(context: &Context, key: &Key, view: &ServerView, server: 
 async fn tell_server(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
     let verdicts = checks::judge(input);
     let wanted = status::status(server, &input.found.pods, &verdicts, Timestamp::now());
-    if server.status.as_ref() == Some(&wanted) {
+    if server.status.as_ref() != Some(&wanted) && !write_status(context, key, view, &wanted).await? {
         return Ok(());
     }
+    // After the status, so that a failed write does not repeat the Event.
+    let Some((_, summary)) = verdicts.last() else { return Ok(()) };
+    let news = context.patience.news(key, events::ready(server), summary, Instant::now());
+    if let Some(event) = news.event {
+        events::publish(context, server, event).await;
+    }
+    if let Some(pause) = news.again {
+        context.queues.servers.add_after(key.clone(), pause);
+    }
+    Ok(())
+}
+
+/// Writes the status of the TServer. False if there is none any more.
+async fn write_status(context: &Context, key: &Key, view: &ServerView, wanted: &TServerStatus) -> Result<bool, Error> {
     let resource = resource();
     let body = json!({
         "apiVersion": resource.api_version, "kind": resource.kind, "status": wanted,
         "metadata": {"name": key.name, "namespace": key.namespace, "uid": view.uid},
     });
     match context.writer.apply_status(&resource, key, &body).await {
-        Ok(answer) => drop(context.caches.servers.observe(answer)),
+        Ok(answer) => {
+            context.caches.servers.observe(answer);
+            Ok(true)
+        }
         // Deleted, or deleted and made again, in the meantime: the watch brings us back if there is still something to tell.
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
-        Err(source) => return Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(source) => Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),
     }
-    // After the status, so that a failed write does not repeat the Event.
-    if let Some(event) = events::news(server, &wanted) {
-        events::publish(context, server, event).await;
-    }
-    Ok(())
 }
 
 /// The resource of TServers.

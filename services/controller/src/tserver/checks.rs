@@ -125,7 +125,16 @@ pub struct Verdict {
     /// Why, in a sentence: what is missing, where it was looked for, what to do.
     pub message: String,
     /// The pod that it is about, if it is one.
-    pub pod: Option<String>,
+    pub pod: Option<Subject>,
+}
+
+/// A pod that a verdict is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape that a check returns")]
@@ -140,12 +149,12 @@ impl Verdict {
 
     /// The verdict about this pod.
     fn of(self, pod: &PodView) -> Self {
-        Self { pod: Some(pod.name.clone()), ..self }
+        Self { pod: Some(Subject { name: pod.name.clone(), uid: pod.uid.clone() }), ..self }
     }
 
     /// The verdict about a pod that has the previous settings: what they lead to is of no interest any more.
     fn of_previous_settings(self, namespace: &str) -> Self {
-        let Some(pod) = &self.pod else { return self };
+        let Some(Subject { name: pod, .. }) = &self.pod else { return self };
         let message = format!(
             "pod {pod} still has the previous settings and is not ready; kubectl delete pod -n {namespace} {pod} makes way for the new ones"
         );
@@ -208,7 +217,7 @@ pub const AREAS: &[Area] = &[
     },
 ];
 
-/// The verdict of each area, in order, and their summary at the end.
+/// The verdict of each area, in order, and their summary, [`READY`], at the end.
 pub fn judge(input: &Input<'_>) -> Vec<(&'static str, Verdict)> {
     let (current, outdated) = input.by_settings();
     let mut verdicts: Vec<_> = AREAS.iter().map(|area| (area.condition, area.judge(&current))).collect();

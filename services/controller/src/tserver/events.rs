@@ -1,37 +1,111 @@
-//! Events: told when the reason for the state of a server changed, and only then. What a user must act on is a condition, too.
+//! Events: told when the reason for the state of a server changed, or the pod that it is about, and only then. What a user must act
+//! on is a condition, too.
+//!
+//! ```text
+//! reason ──warns──► Warning            at once; of a state that a normal start passes through, after a while
+//!        ──ready──► Normal Ready       unless it is the first look
+//!        ──lost───► Normal, its reason so that between two Events "Ready" there is one that says why
+//! ```
 
-use super::{checks::READY, reason::Reason};
-use crate::context::Context;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use super::{
+    checks::{READY, Status, Verdict},
+    reason::Reason,
+};
+use crate::{cache::Key, context::Context};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Resource as _,
     runtime::events::{Event, EventType},
 };
-use tars_common::v1beta3::{TServer, TServerStatus};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tars_common::v1beta3::TServer;
+use tokio::time::Instant;
 
 /// What we did when we saw what an Event tells.
 const ACTION: &str = "Reconcile";
 
-/// The Event that the change of `server`'s status to `after` is worth, if any.
-pub(super) fn news(server: &TServer, after: &TServerStatus) -> Option<Event> {
-    let before = server.status.as_ref().and_then(|status| ready(&status.conditions));
-    let now = ready(&after.conditions)?;
-    if before.is_some_and(|before| before.reason == now.reason) {
-        return None;
-    }
-    let warns = Reason::ALL.iter().any(|reason| reason.as_str() == now.reason && reason.warns());
-    let became_ready = now.status == "True" && before.is_some();
-    let type_ = match (warns, became_ready) {
-        (true, _) => EventType::Warning,
-        (false, true) => EventType::Normal,
-        (false, false) => return None,
-    };
-    let note = Some(now.message.chars().take(1024).collect());
-    Some(Event { type_, reason: now.reason.clone(), note, action: ACTION.to_owned(), secondary: None })
+/// How long a state lasts that a normal start passes through: a volume is made, and the scheduler looks again.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// The servers in a state that may pass, each with the time from which that is worth a Warning.
+#[derive(Debug, Default)]
+pub struct Patience(Mutex<HashMap<Key, Instant>>);
+
+/// What comes of a look at a server.
+#[derive(Default)]
+pub(super) struct News {
+    /// What to tell.
+    pub event: Option<Event>,
+    /// When to look again although nothing changes.
+    pub again: Option<Duration>,
 }
 
-fn ready(conditions: &[Condition]) -> Option<&Condition> {
-    conditions.iter().find(|condition| condition.type_ == READY)
+impl Patience {
+    /// What it is worth that the server `key` is as `verdict` says after it was as `before` says.
+    pub(super) fn news(&self, key: &Key, before: Option<&Condition>, verdict: &Verdict, now: Instant) -> News {
+        let reason = verdict.reason;
+        let another_pod =
+            |before: &Condition| verdict.pod.as_ref().is_some_and(|pod| reason.warns() && !mentions(&before.message, &pod.name));
+        let changed = before.is_none_or(|before| before.reason != reason.as_str() || another_pod(before));
+        let was_ready = before.is_some_and(|before| before.status == Status::True.as_str());
+        let tell = |type_| News { event: Some(event(type_, key, verdict)), again: None };
+
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reason.may_pass() {
+            if changed {
+                waiting.entry(key.clone()).or_insert(now + GRACE);
+            }
+            return match waiting.get(key).map(|due| due.saturating_duration_since(now)) {
+                Some(Duration::ZERO) => {
+                    waiting.remove(key);
+                    tell(EventType::Warning)
+                }
+                Some(left) => News { again: Some(left), ..if was_ready { tell(EventType::Normal) } else { News::default() } },
+                None => News::default(),
+            };
+        }
+        waiting.remove(key);
+        let is_ready = verdict.status == Status::True;
+        match (changed, reason.warns()) {
+            (true, true) => tell(EventType::Warning),
+            (true, false) if was_ready || is_ready && before.is_some() => tell(EventType::Normal),
+            _ => News::default(),
+        }
+    }
+
+    /// Forgets the server `key`.
+    pub(super) fn forget(&self, key: &Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Kubernetes counts Events with equal objects as one, and shows the first sentence. So the pod is one of the objects.
+fn event(type_: EventType, key: &Key, verdict: &Verdict) -> Event {
+    let secondary = verdict.pod.as_ref().map(|pod| ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(key.namespace.clone()),
+        name: Some(pod.name.clone()),
+        uid: Some(pod.uid.clone()),
+        ..ObjectReference::default()
+    });
+    let note = Some(verdict.message.chars().take(1024).collect());
+    Event { type_, reason: verdict.reason.as_str().to_owned(), note, action: ACTION.to_owned(), secondary }
+}
+
+/// Whether `name` is a word of `text`.
+fn mentions(text: &str, name: &str) -> bool {
+    let in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    text.split(|c| !in_names(c)).any(|word| word.trim_end_matches('.') == name)
+}
+
+/// What the condition `Ready` of `server` says.
+pub(super) fn ready(server: &TServer) -> Option<&Condition> {
+    server.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == READY)
 }
 
 /// Sends an Event. One that is lost is no loss: the condition says the same.
@@ -44,39 +118,91 @@ pub(super) async fn publish(context: &Context, server: &TServer, event: Event) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tserver::checks::Subject;
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-    fn status(status: &str, reason: &str, message: &str) -> TServerStatus {
-        let ready = Condition {
-            type_: READY.into(),
-            status: status.into(),
-            reason: reason.into(),
-            message: message.into(),
-            observed_generation: None,
-            last_transition_time: Time(Timestamp::UNIX_EPOCH),
-        };
-        TServerStatus { conditions: vec![ready], ..TServerStatus::default() }
+    /// A server over time.
+    struct Life {
+        patience: Patience,
+        before: Option<Condition>,
+        now: Instant,
     }
 
-    fn after(before: Option<TServerStatus>, now: &TServerStatus) -> Option<(EventType, String)> {
-        let server = TServer { status: before, ..TServer::default() };
-        news(&server, now).map(|event| (event.type_, event.reason))
+    impl Life {
+        fn new() -> Self {
+            Self { patience: Patience::default(), before: None, now: Instant::now() }
+        }
+
+        /// The reconciler looks, `seconds` later, and sees this.
+        fn sees(&mut self, seconds: u64, reason: Reason, pod: Option<&str>) -> (&'static str, Option<u64>) {
+            self.now += Duration::from_secs(seconds);
+            let status = if reason == Reason::Ready { Status::True } else { Status::False };
+            let message = format!("about pod {}", pod.unwrap_or("none"));
+            let pod = pod.map(|name| Subject { name: name.into(), uid: format!("uid of {name}") });
+            let verdict = Verdict { status, reason, message: message.clone(), pod };
+            let news = self.patience.news(&Key::new("bank", "ledger-audit"), self.before.as_ref(), &verdict, self.now);
+            self.before = Some(Condition {
+                type_: READY.into(),
+                status: status.as_str().into(),
+                reason: reason.as_str().into(),
+                message,
+                observed_generation: None,
+                last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            });
+            let told = news.event.map(|event| &*format!("{:?} {}", event.type_, event.reason).leak());
+            (told.unwrap_or_default(), news.again.map(|pause| pause.as_secs()))
+        }
     }
 
     #[test]
     fn a_new_reason_that_warns_is_told_once() {
-        let missing = status("False", "TemplateMissing", "one");
-        assert_eq!(after(None, &missing), Some((EventType::Warning, "TemplateMissing".into())));
-        assert_eq!(after(Some(missing.clone()), &status("False", "TemplateMissing", "another")), None);
-        assert_eq!(after(Some(status("False", "Starting", "")), &missing), Some((EventType::Warning, "TemplateMissing".into())));
+        let mut life = Life::new();
+        assert_eq!(life.sees(0, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
+        assert_eq!(life.sees(1, Reason::TemplateMissing, None), ("", None));
+        assert_eq!(life.sees(1, Reason::Starting, None), ("", None));
+        assert_eq!(life.sees(1, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
     }
 
     #[test]
-    fn passing_states_are_not_told_and_becoming_ready_is() {
-        assert_eq!(after(None, &status("False", "Starting", "")), None);
-        let ready = status("True", "Ready", "");
-        assert_eq!(after(Some(status("False", "Starting", "")), &ready), Some((EventType::Normal, "Ready".into())));
-        assert_eq!(after(None, &ready), None, "the first look at a server of the previous controller is no news");
+    fn becoming_ready_is_told_and_so_is_the_loss_of_it() {
+        let mut life = Life::new();
+        assert_eq!(life.sees(0, Reason::Starting, Some("a-0")), ("", None), "a passing state");
+        assert_eq!(life.sees(1, Reason::Ready, None), ("Normal Ready", None));
+        assert_eq!(life.sees(1, Reason::Starting, Some("a-0")), ("Normal Starting", None));
+        assert_eq!(life.sees(1, Reason::PodsMissing, None), ("", None), "it was lost already");
+        assert_eq!(life.sees(1, Reason::Ready, None), ("Normal Ready", None));
+        assert_eq!(life.sees(1, Reason::Crashing, Some("a-0")), ("Warning Crashing", None));
+        assert_eq!(Life::new().sees(0, Reason::Ready, None), ("", None), "the first look at a server of the previous controller");
+    }
+
+    #[test]
+    fn a_state_that_a_normal_start_passes_through_warns_only_when_it_lasts() {
+        let mut life = Life::new();
+        assert_eq!(life.sees(0, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)));
+        assert_eq!(life.sees(2, Reason::Unschedulable, Some("a-0")), ("", Some(8)), "one wait for both");
+        assert_eq!(life.sees(2, Reason::Starting, Some("a-0")), ("", None));
+        assert_eq!(life.sees(60, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)), "a new wait");
+        assert_eq!(life.sees(9, Reason::ClaimUnbound, Some("a-0")), ("", Some(1)));
+        assert_eq!(life.sees(1, Reason::ClaimUnbound, Some("a-0")), ("Warning ClaimUnbound", None));
+        assert_eq!(life.sees(9, Reason::ClaimUnbound, Some("a-0")), ("", None), "once");
+    }
+
+    #[test]
+    fn the_loss_of_readiness_to_a_state_that_may_pass_is_told_at_once_and_warned_of_later() {
+        let mut life = Life::new();
+        life.sees(0, Reason::Ready, None);
+        assert_eq!(life.sees(1, Reason::Unschedulable, Some("a-1")), ("Normal Unschedulable", Some(10)));
+        assert_eq!(life.sees(10, Reason::Unschedulable, Some("a-1")), ("Warning Unschedulable", None));
+    }
+
+    #[test]
+    fn the_same_trouble_of_another_pod_is_news() {
+        let mut life = Life::new();
+        assert_eq!(life.sees(0, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
+        assert_eq!(life.sees(1, Reason::Crashing, Some("a-10")), ("Warning Crashing", None));
+        assert_eq!(life.sees(1, Reason::Crashing, Some("a-10")), ("", None));
+        assert_eq!(life.sees(1, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
+        assert_eq!(life.sees(1, Reason::Crashing, None), ("", None), "about no pod in particular");
     }
 }

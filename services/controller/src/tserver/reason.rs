@@ -26,6 +26,12 @@ macro_rules! reasons {
                     $(Self::$name => $warns,)*
                 }
             }
+
+            /// Whether a normal start passes through it, so that it is worth a Warning only when it lasts: a local volume is made
+            /// when a claim asks for it, and the scheduler looks again.
+            pub const fn may_pass(self) -> bool {
+                matches!(self, Self::ClaimUnbound | Self::Unschedulable)
+            }
         }
     };
 }

@@ -357,3 +357,32 @@ async fn every_fault_at_every_write_ends_in_the_same_state() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_without_a_place_is_a_condition_at_once_and_a_warning_when_that_lasts() {
+    let world = world();
+    let context = fake::context(&world);
+    edit(&world, POD, |pod| {
+        let why = "0/1 nodes are available.";
+        pod["status"] =
+            json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}]});
+    });
+    world.lock().unwrap().put("/api/v1/nodes/one", json!({"metadata": {"name": "one", "labels": {"tars.io/node.bank": ""}}}));
+    world.lock().unwrap().put(
+        "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework",
+        json!({"metadata": {"name": "tars-framework", "namespace": "bank"}, "nodeImage": {"image": "registry/node"}}),
+    );
+    settle(&context, &world).await;
+    let conditions = get(&world, SERVER).unwrap()["status"]["conditions"].clone();
+    assert_eq!(conditions.as_array().unwrap().last().unwrap()["reason"], "Unschedulable");
+    assert!(world.lock().unwrap().events.is_empty());
+
+    let before = tokio::time::Instant::now();
+    assert_eq!(context.queues.servers.next().await, Key::new("bank", "ledger-audit"));
+    assert_eq!(before.elapsed().as_secs(), 10, "nothing else brings the server back");
+    step(&context, &world).await;
+    let events = world.lock().unwrap().events.clone();
+    assert_eq!(events.len(), 1);
+    assert_eq!((&events[0]["type"], &events[0]["reason"]), (&json!("Warning"), &json!("Unschedulable")));
+    assert_eq!(events[0]["related"]["name"], "ledger-audit-0");
+}
