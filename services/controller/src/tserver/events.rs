@@ -7,10 +7,7 @@
 //!        ──lost───► Normal, its reason so that between two Events "Ready" there is one that says why
 //! ```
 
-use super::{
-    checks::{READY, Status, Verdict},
-    reason::Reason,
-};
+use super::checks::{READY, Status, Verdict};
 use crate::{cache::Key, context::Context};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
@@ -118,7 +115,7 @@ pub(super) async fn publish(context: &Context, server: &TServer, event: Event) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tserver::checks::Subject;
+    use crate::tserver::{checks::Subject, reason::Reason};
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 

@@ -9,6 +9,9 @@ use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatu
 /// The label by which Kubernetes tells the generations of a workload's pods apart.
 const REVISION: &str = "controller-revision-hash";
 
+/// As much of what a container said before it ended fits into a sentence.
+const LAST_WORDS: usize = 200;
+
 /// A pod of some server.
 #[derive(Clone, Debug, Default)]
 pub struct PodView {
@@ -72,6 +75,8 @@ pub struct ContainerState {
     pub message: String,
     /// The exit code of its last end.
     pub exit_code: Option<i32>,
+    /// The last line of what it left behind then, in part if it is long; may be empty.
+    pub last_words: String,
     /// How often it was started again.
     pub restarts: i32,
 }
@@ -138,11 +143,11 @@ impl View for PodView {
 fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerState> {
     let state = status.state.as_ref()?;
     let last_exit = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-    let (reason, message, exit_code) = if let Some(waiting) = &state.waiting {
-        (waiting.reason.clone(), waiting.message.clone(), last_exit.map(|end| end.exit_code))
+    let (reason, message, end) = if let Some(waiting) = &state.waiting {
+        (waiting.reason.clone(), waiting.message.clone(), last_exit)
     } else {
         let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
-        (end.reason.clone(), end.message.clone(), Some(end.exit_code))
+        (end.reason.clone(), end.message.clone(), Some(end))
     };
     // What the pod asks for: the status has another spelling of an image that runs, and none of one that has no valid name.
     let described = described.iter().find(|container| container.name == status.name);
@@ -154,9 +159,16 @@ fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerS
         pull_policy: pull_policy.unwrap_or_default(),
         reason: reason.unwrap_or_default(),
         message: message.unwrap_or_default(),
-        exit_code,
+        exit_code: end.map(|end| end.exit_code),
+        last_words: end.and_then(|end| end.message.as_deref()).map(last_words).unwrap_or_default(),
         restarts: status.restart_count,
     })
+}
+
+/// The last line of `text` that says something.
+fn last_words(text: &str) -> String {
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().take(LAST_WORDS).collect()
 }
 
 #[cfg(test)]
@@ -198,5 +210,16 @@ mod tests {
                 ["ledger-audit", "registry/audit", "Never", "PodInitializing"]
             ]
         );
+    }
+
+    #[test]
+    fn a_container_that_ended_is_told_with_its_last_words() {
+        let end = |message: &str| json!({"terminated": {"exitCode": 3, "reason": "Error", "message": message}});
+        let again = json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": end("began\n no port left \n\n")});
+        let pod = view(&again, &json!({"state": end(&"长".repeat(300))}));
+        let told: Vec<_> = pod.stuck.iter().map(|one| (one.exit_code, &*one.last_words)).collect();
+        assert_eq!(told, [(Some(3), "no port left"), (Some(3), &*"长".repeat(200))]);
+        let never = view(&json!({"state": {"waiting": {"reason": "PodInitializing"}}}), &json!({"state": {}}));
+        assert_eq!((never.stuck.len(), never.stuck[0].exit_code, &*never.stuck[0].last_words), (1, None, ""));
     }
 }

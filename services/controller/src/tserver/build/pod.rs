@@ -15,6 +15,9 @@ use tars_common::names::{
     self, NODE_CONTAINER, NODE_WORK_PATH, NODE_WORK_VOLUME, PLACEHOLDER_IMAGE, TIMEZONE_PATH, TIMEZONE_VOLUME, label,
 };
 
+/// Whoever ends with an error and leaves no message has the end of its log for one: the condition `Running` quotes it.
+const LAST_WORDS: &str = "FallbackToLogsOnError";
+
 pub(super) fn template(server: &Validated) -> PodTemplateSpec {
     let mut labels = selector(server);
     if let Some(release) = &server.release {
@@ -70,6 +73,7 @@ fn main_container(server: &Validated) -> Container {
         security_context: server.security.main.clone(),
         ports: unless_empty(ports(server)),
         volume_mounts: Some(places),
+        termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }
@@ -105,6 +109,7 @@ fn tarsnode(server: &Validated) -> Container {
         env: Some(env),
         security_context: server.security.node.clone(),
         volume_mounts: Some(vec![place(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
+        termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }

@@ -184,8 +184,11 @@ pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
 
 pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = stuck(input, |container| container.exit_code.is_some())?;
+    let words = &container.last_words;
+    // Quoted as in a program, so that colours and control characters of a terminal do no harm.
+    let words = if words.is_empty() { String::new() } else { format!(" ({words:?})") };
     let message = format!(
-        "container {} of pod {} ended with exit code {} and was restarted {} times; see kubectl logs -n {} {} -c {} --previous",
+        "container {} of pod {} ended with exit code {}{words} and was restarted {} times; see kubectl logs -n {} {} -c {} --previous",
         container.container,
         pod.name,
         container.exit_code.unwrap_or_default(),

@@ -83,6 +83,7 @@ fn stuck(reason: &str, message: &str, exit_code: Option<i32>) -> PodView {
         reason: reason.into(),
         message: message.into(),
         exit_code,
+        last_words: String::new(),
         restarts: 4,
     };
     let conditions = &[("PodScheduled", "True", "", ""), ("ContainersReady", "False", "ContainersNotReady", "")];
@@ -265,6 +266,10 @@ fn other_troubles_of_containers_are_told_apart() {
         crash.contains("exit code 255") && crash.contains("kubectl logs -n bank ledger-audit-0 -c ledger-audit --previous"),
         "{crash}"
     );
+    let mut pod = stuck("CrashLoopBackOff", "", Some(1));
+    pod.stuck[0].last_words = "\u{1b}[31mno such file".into();
+    let crash = Case::new().with(pod).ready().2;
+    assert!(crash.contains(r#"exit code 1 ("\u{1b}[31mno such file") and was restarted 4 times"#), "{crash}");
 }
 
 #[test]
