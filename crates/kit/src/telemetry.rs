@@ -42,7 +42,8 @@ impl Drop for Telemetry {
 
 /// Starts logs and, if configured, traces, for the service called `service`.
 ///
-/// Call it once, inside the tokio runtime (the exporter needs it). Logs go to standard output without buffering of whole lines.
+/// Call it once, inside the tokio runtime (the exporter needs it). Logs go to standard output without buffering of whole lines; the
+/// first one names the service and its version, which is that of the workspace.
 pub fn init(service: &'static str) -> Result<Telemetry, Error> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
@@ -57,6 +58,7 @@ pub fn init(service: &'static str) -> Result<Telemetry, Error> {
     let provider = exporter(service)?;
     let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
     tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().map_err(Error::Twice)?;
+    tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
     Ok(Telemetry { provider })
 }
 

@@ -155,7 +155,7 @@ impl Actor {
         let api: Api<PersistentVolume> = Api::all(self.client.clone());
         match api.create(&PostParams::default(), &making.volume).await {
             Ok(_) => {
-                tracing::info!(volume = name, for_ = %making.identity, "volume made");
+                tracing::info!(volume = name, directory = %making.identity, "volume made");
                 let note = format!("node {} offers volume {name}", self.node);
                 self.tell(&making.claim, EventType::Normal, "Provisioned", &note).await;
                 Ok(())
@@ -170,7 +170,7 @@ impl Actor {
         let (root, components) = (self.root.clone(), identity.components());
         let ensured = tokio::task::spawn_blocking(move || root.ensure(&components, owner)).await;
         if ensured.map_err(|_| Error::Interrupted)?? {
-            tracing::info!(directory = %identity, ?owner, "directory made or given to its owner");
+            tracing::info!(directory = %identity, %owner, "directory made or given to its owner");
         }
         Ok(())
     }
@@ -239,7 +239,7 @@ fn key(step: &Step) -> String {
     match step {
         Step::Make(making) => format!("make {}", making.volume.name_any()),
         // The owner belongs to the key: changed annotations are acted on at once.
-        Step::Own { identity, owner, .. } => format!("own {identity} {owner:?}"),
+        Step::Own { identity, owner, .. } => format!("own {identity} {owner}"),
         Step::Remove { volume, .. } => format!("remove {} {}", volume.name_any(), volume.resource_version().unwrap_or_default()),
         // A volume that was made anew under the same name is another one.
         Step::Remind { volume } => format!("remind {}", volume.uid().unwrap_or_default()),

@@ -8,7 +8,7 @@ use rustix::{
     fs::{Dir, Gid, Mode, OFlags, StatVfs, Uid, fchmod, fchown, fstat, fstatvfs, mkdirat, open, openat},
     io::Errno,
 };
-use std::path::Path;
+use std::{fmt, path::Path};
 
 /// Permission of the levels above a volume's directory: everybody may pass, nobody but root may change.
 const PARENT_MODE: Mode = Mode::from_bits_truncate(0o755);
@@ -24,6 +24,12 @@ pub struct Owner {
     pub gid: u32,
     /// The nine permission bits.
     pub mode: u32,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{} mode {:o}", self.uid, self.gid, self.mode)
+    }
 }
 
 /// Why a directory is not as it should be.
@@ -160,6 +166,11 @@ mod tests {
 
     fn components() -> [String; 3] {
         ["ledger", "Trade.Audit", "data"].map(str::to_owned)
+    }
+
+    #[test]
+    fn an_owner_reads_as_its_annotations_do() {
+        assert_eq!(Owner { uid: 65532, gid: 0, mode: 0o750 }.to_string(), "65532:0 mode 750");
     }
 
     #[test]

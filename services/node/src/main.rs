@@ -77,6 +77,7 @@ fn log_to_stdout() {
     } else {
         lines.init();
     }
+    tracing::info!(service = "tarsnode", version = env!("CARGO_PKG_VERSION"), "starting");
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -16,6 +16,14 @@ async fn serve(args: Args) -> Result<(), Fatal> {
     let config = args.validate(tars_kit::own_namespace()).map_err(Fatal::configuration)?;
     let _telemetry = tars_kit::telemetry::init("tarsregistry").map_err(Fatal::configuration)?;
     let stop = tars_kit::shutdown::signal().map_err(Fatal::configuration)?;
-    tracing::info!(?config, version = env!("CARGO_PKG_VERSION"), "starting");
+    tracing::info!(
+        namespace = config.namespace,
+        pod = config.pod_name,
+        query = %config.query_listen,
+        registry = %config.registry_listen,
+        grpc = %config.grpc_listen,
+        metrics = %config.metrics_listen,
+        "configured"
+    );
     run(config, stop).await
 }

@@ -30,7 +30,9 @@ const LONGEST_PID: usize = 11;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateReport {
     pod: String,
-    condition: Condition,
+    setting: ServerState,
+    present: ServerState,
+    pid: String,
 }
 
 /// Why a report is not accepted.
@@ -59,8 +61,13 @@ impl StateReport {
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) || pid.len() > LONGEST_PID || pid == "-" {
             return Err(InvalidReport::Pid(pid));
         }
-        let active = setting == ServerState::Active && present == ServerState::Active;
-        Ok(Self { pod, condition: Condition { active, reason: format!("{setting}/{present}/{pid}") } })
+        Ok(Self { pod, setting, present, pid })
+    }
+
+    fn condition(&self) -> Condition {
+        let Self { pod: _, setting, present, pid } = self;
+        let active = *setting == ServerState::Active && *present == ServerState::Active;
+        Condition { active, reason: format!("{setting}/{present}/{pid}") }
     }
 }
 
@@ -175,16 +182,16 @@ impl Inner {
             self.write_in_turn(&report, || slot.latest.load(SeqCst) == number).await
         };
         self.leave(&report.pod, slot);
-        let StateReport { pod, condition: Condition { reason, .. } } = &report;
+        let StateReport { pod, setting, present, pid } = &report;
         match &result {
             Ok(Written::Patched) => {
                 self.metrics.reported("patched");
-                tracing::info!(pod, reason, "state reported");
+                tracing::info!(pod, %setting, %present, pid, "state reported");
             }
             Ok(Written::Unchanged) => self.metrics.reported("unchanged"),
             Err(error) => {
                 self.metrics.reported(error.outcome());
-                tracing::warn!(pod, reason, %error, "state could not be reported");
+                tracing::warn!(pod, %setting, %present, pid, %error, "state could not be reported");
             }
         }
         result
@@ -192,12 +199,13 @@ impl Inner {
 
     async fn write_in_turn(&self, report: &StateReport, is_latest: impl Fn() -> bool) -> Result<Written, ReportError> {
         let end = Instant::now() + TRY_FOR;
+        let condition = report.condition();
         let mut pauses = pauses();
         loop {
             if !is_latest() {
                 return Err(ReportError::Superseded(report.pod.clone()));
             }
-            let error = match self.pods.set_of_server(&report.pod, &report.condition).await {
+            let error = match self.pods.set_of_server(&report.pod, &condition).await {
                 Ok(written) => return Ok(written),
                 Err(error) => error,
             };
