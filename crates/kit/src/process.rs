@@ -15,11 +15,18 @@
 
 use crate::{causes::with_sources, tasks::Ended};
 use clap::Parser;
-use std::{error::Error, net::SocketAddr, process::ExitCode};
+use std::{error::Error, ffi::OsString, net::SocketAddr, path::Path, process::ExitCode};
 use tokio::net::TcpListener;
 
 /// `EX_USAGE` of sysexits.h: starting again changes nothing.
 const BAD_CONFIGURATION: u8 = 64;
+/// What every service reads besides its own options, as `--help` shows it; [`crate::telemetry`] says it at length.
+const ENVIRONMENT: &str = "\
+Environment:
+  RUST_LOG                     What is logged, for example info or info,kube=debug [default: info]
+  LOG_FORMAT                   json for one JSON object a line, anything else for people [default: text]
+  OTEL_EXPORTER_OTLP_ENDPOINT  gRPC address of an OpenTelemetry collector for traces [default: no traces]
+  KUBECONFIG                   Access to the cluster, outside of a pod";
 
 /// What ends a process other than a signal.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +48,28 @@ impl Fatal {
 
 /// The command line. Like `Parser::parse` it ends the process after `--help`, and with the conventional code when it is wrong.
 pub fn arguments<A: Parser>() -> A {
-    A::try_parse().unwrap_or_else(|answer| {
+    parse(std::env::args_os()).unwrap_or_else(|answer| {
         // A closed pipe is nobody's business.
         let _ = answer.print();
         std::process::exit(if answer.use_stderr() { BAD_CONFIGURATION.into() } else { 0 })
     })
+}
+
+fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
+    let matches = A::command().after_help(ENVIRONMENT).try_get_matches_from(words)?;
+    A::from_arg_matches(&matches)
+}
+
+/// How the cluster is reached: by the pod's service account, or by a kubeconfig.
+pub async fn cluster() -> Result<kube::Config, Fatal> {
+    kube::Config::infer().await.map_err(|error| {
+        Fatal::Configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
+    })
+}
+
+/// A client of the [`cluster`] with nothing special about it.
+pub async fn client() -> Result<kube::Client, Fatal> {
+    kube::Client::try_from(cluster().await?).map_err(Fatal::configuration)
 }
 
 /// Listens on `address`, which is part of the configuration.
@@ -59,7 +83,7 @@ pub fn end(result: Result<(), Fatal>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal @ Fatal::Configuration(_)) => {
-            eprintln!("{fatal}");
+            eprintln!("{}: {fatal}", program());
             ExitCode::from(BAD_CONFIGURATION)
         }
         Err(Fatal::Ended(ended)) => {
@@ -69,9 +93,40 @@ pub fn end(result: Result<(), Fatal>) -> ExitCode {
     }
 }
 
+/// The name that this process was started by, as the shell would say it.
+fn program() -> String {
+    let path = std::env::args_os().next().unwrap_or_default();
+    Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Does something.
+    #[derive(Debug, Parser)]
+    #[command(name = "service")]
+    struct Args {
+        /// How much.
+        #[arg(long, default_value_t = 1)]
+        much: u8,
+    }
+
+    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
+        parse(std::iter::once(&"service").chain(words).map(OsString::from))
+    }
+
+    #[test]
+    fn help_tells_of_the_environment_that_all_services_read() {
+        assert_eq!(parsed(&["--much", "2"]).unwrap().much, 2);
+        let help = parsed(&["--help"]).unwrap_err();
+        assert!(!help.use_stderr());
+        let help = help.to_string();
+        for word in ["Does something", "--much", "RUST_LOG", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+            assert!(help.contains(word), "{word} is not in {help}");
+        }
+        assert!(parsed(&["--more"]).unwrap_err().use_stderr());
+    }
 
     #[test]
     fn whoever_started_the_process_can_tell_a_wrong_configuration_from_a_failure() {

@@ -23,7 +23,6 @@ mod watch;
 use act::Actor;
 use clap::Parser;
 use disk::Root;
-use kube::Client;
 use metrics::Metrics;
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tars_kit::{
@@ -74,7 +73,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
         return Err(Fatal::configuration("NodeName is empty, set it from the pod's spec.nodeName"));
     }
     let root = Root::open(&args.root).map_err(Fatal::configuration)?;
-    let client = Client::try_default().await.map_err(Fatal::configuration)?;
+    let client = process::client().await?;
     let grpc = listen(args.grpc_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::signal().map_err(Fatal::configuration)?;

@@ -25,7 +25,7 @@ struct Cli {
 enum Command {
     /// Reconcile until SIGTERM.
     Run(run::Args),
-    /// Print the `CustomResourceDefinition`s as YAML.
+    /// Print the custom resource definitions as YAML.
     Crd {
         /// With the expressions of the chart, which choose versions.
         #[arg(long)]

@@ -8,8 +8,8 @@ use crate::context::{LOCATOR, REGISTRY};
 
 /// The process beside each Tars server in its pod.
 ///
-/// `install` runs in the init container, `start` in the business container. Without either, tarsnode expects the environment that
-/// `start` makes and a configuration file, as start scripts of older images call it.
+/// The subcommand install runs in the init container, start in the business container. Without either, tarsnode expects the
+/// environment that start makes and a configuration file, as start scripts of older images call it.
 #[derive(Debug, Parser)]
 #[command(name = "tarsnode", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -61,7 +61,7 @@ pub struct Run {
     /// In foreground mode: write the server's configuration and end, or watch its heartbeats.
     #[arg(long)]
     pub target: Option<Target>,
-    /// Where `--target=config` writes the arguments of the server.
+    /// Where --target=config writes the arguments of the server.
     #[arg(long, value_name = "FILE")]
     pub outfile: Option<PathBuf>,
 }

@@ -15,12 +15,12 @@ pub struct Args {
     #[arg(long, env = "PodName")]
     pub pod_name: String,
     /// Where `QueryObj` is served (Tars)
-    #[arg(long, env = "QUERY_LISTEN", default_value = "0.0.0.0:17890")]
+    #[arg(long, env = "QUERY_LISTEN", default_value = "0.0.0.0:17890", help = "Where QueryObj is served (Tars)")]
     pub query_listen: SocketAddr,
     /// Where `RegistryObj` is served (Tars)
-    #[arg(long, env = "REGISTRY_LISTEN", default_value = "0.0.0.0:17891")]
+    #[arg(long, env = "REGISTRY_LISTEN", default_value = "0.0.0.0:17891", help = "Where RegistryObj is served (Tars)")]
     pub registry_listen: SocketAddr,
-    /// Where `NameService`, health and reflection are served (gRPC)
+    /// Where the name service, health and reflection are served (gRPC)
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:17892")]
     pub grpc_listen: SocketAddr,
     /// Where metrics are served (HTTP, /metrics)

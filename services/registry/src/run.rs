@@ -5,7 +5,6 @@
 //! SIGTERM ─► own gate closed ─► a moment for DNS ─► reconnect notices, drain ─► gRPC and metrics end
 //! ```
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,9 +14,8 @@ use kube::client::ClientBuilder;
 use tars::endpoint::Endpoint;
 use tars::framework::registry::RegistryDispatch;
 use tars::server::{Adapter, AdapterLimits, BindError, Server};
-use tars_kit::causes::with_sources;
 use tars_kit::health::Health;
-use tars_kit::process::{Fatal, listen};
+use tars_kit::process::{self, Fatal, listen};
 use tars_kit::tasks::Tasks;
 use tars_proto::registry::v1::DESCRIPTORS;
 use tars_proto::registry::v1::name_service_server::NameServiceServer;
@@ -120,14 +118,8 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
 /// A client whose answers tell how old the state in memory is.
 async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
-    let config = kube::Config::infer().await.map_err(no_access)?;
-    let builder = ClientBuilder::try_from(config).map_err(no_access)?;
+    let builder = ClientBuilder::try_from(process::cluster().await?).map_err(Fatal::configuration)?;
     Ok(builder.with_layer(&ContactLayer(contacts)).build())
-}
-
-fn no_access(error: impl Error) -> Fatal {
-    let causes = with_sources(&error);
-    Fatal::configuration(format!("no access to a cluster; run with a service account or set KUBECONFIG: {causes}"))
 }
 
 /// Name of the adapter of `QueryObj`.

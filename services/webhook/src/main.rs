@@ -23,7 +23,6 @@ mod router;
 
 use clap::Parser;
 use keeper::{CHECK_BUNDLES, CHECK_CERTIFICATE, Keeper};
-use kube::Client;
 use lookup::Lookup;
 use metrics::Metrics;
 use router::App;
@@ -72,7 +71,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
     let _telemetry = telemetry::init("tarswebhook").map_err(Fatal::configuration)?;
     let missing = || Fatal::configuration("no namespace, set --namespace or POD_NAMESPACE outside a cluster");
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
-    let client = Client::try_default().await.map_err(Fatal::configuration)?;
+    let client = process::client().await?;
     let https = listen(args.https_listen).await?;
     let grpc = listen(args.grpc_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
