@@ -176,6 +176,24 @@ pub async fn apply(
     (objects.applied(), failures)
 }
 
+/// What became of an object.
+#[derive(Clone, Copy, Debug)]
+enum Did {
+    Created,
+    Changed,
+    Deleted,
+}
+
+/// Says so, once for each write that took effect; where everything is as it should be there is none.
+fn wrote(did: Did, kind: &'static str, object: &Key, server: &Key) {
+    let did = match did {
+        Did::Created => "created",
+        Did::Changed => "changed",
+        Did::Deleted => "deleted",
+    };
+    tracing::info!(kind, %object, %server, "{did}");
+}
+
 /// One kind of one server.
 struct Task<'a> {
     context: &'a Context,
@@ -187,6 +205,10 @@ struct Task<'a> {
 impl Task<'_> {
     fn key(&self) -> &Key {
         &self.server.key
+    }
+
+    fn wrote(&self, did: Did) {
+        wrote(did, self.kind.name(), self.key(), self.key());
     }
 
     fn failed(&self, verb: &'static str) -> impl FnOnce(kube::Error) -> Error {
@@ -205,9 +227,10 @@ impl Task<'_> {
     /// Deletes what is ours and no longer wanted. What belongs to others is not in the way, since nothing of that name is wanted.
     async fn remove(&self, live: Option<Arc<Live>>) -> Result<(), Error> {
         let Some(live) = live.filter(|live| !live.deleting && live.is_of(&self.server.uid)) else { return Ok(()) };
-        tracing::info!(kind = self.kind.name(), "deleting, the server no longer wants it");
         let deleted = self.context.writer.delete(&self.resource, self.key(), &live.uid, PropagationPolicy::Background);
-        deleted.await.map_err(self.failed("delete"))
+        deleted.await.map_err(self.failed("delete"))?;
+        self.wrote(Did::Deleted);
+        Ok(())
     }
 
     async fn ensure(&self, wanted: &Value, live: Option<Arc<Live>>) -> Result<(), Error> {
@@ -267,7 +290,7 @@ impl Task<'_> {
             metadata.insert("uid".to_owned(), live.uid.clone().into());
         }
         let answer = self.context.writer.apply(&self.resource, self.key(), &body, force).await.map_err(self.failed("apply"))?;
-        tracing::debug!(kind = self.kind.name(), "applied");
+        self.wrote(if live.is_some() { Did::Changed } else { Did::Created });
         if let Some(after) = self.context.caches.live(self.kind).observe(answer) {
             let (mine, owned) = (comparable(wanted), comparable(&after.owned()));
             if !fields::same(&mine, &owned) {

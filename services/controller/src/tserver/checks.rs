@@ -189,7 +189,7 @@ pub const AREAS: &[Area] = &[
     Area {
         condition: "Scheduled",
         checks: &[pods::are_wanted, pods::find_a_node, pods::exist, pods::have_volumes, pods::are_scheduled],
-        good: |input| (Reason::PodsScheduled, format!("all {} pods have a node", input.found.pods.len())),
+        good: |_| (Reason::PodsScheduled, "every pod has a node".to_owned()),
     },
     Area {
         condition: "Running",
@@ -213,7 +213,7 @@ pub const AREAS: &[Area] = &[
             pods::pass_readiness_probes,
             pods::are_ready,
         ],
-        good: |input| (Reason::ProcessesActive, format!("all {} pods are active and ready", input.found.pods.len())),
+        good: |_| (Reason::ProcessesActive, "every pod is active and ready".to_owned()),
     },
 ];
 
@@ -232,7 +232,7 @@ pub fn judge(input: &Input<'_>) -> Vec<(&'static str, Verdict)> {
     let summary = first.or_else(|| first_fault(&verdicts)).unwrap_or_else(|| Verdict {
         status: Status::True,
         reason: Reason::Ready,
-        message: format!("{} of {} pods are ready", pods::ready(input), input.wanted_pods()),
+        message: format!("{} ready", pods::count(pods::ready(input), input.wanted_pods(), "is", "are")),
         pod: None,
     });
     verdicts.push((READY, summary));

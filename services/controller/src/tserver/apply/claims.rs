@@ -1,6 +1,6 @@
 //! Claim templates of a StatefulSet never change; so another set of them means another StatefulSet (controller.md §7.3).
 
-use super::{Error, Task};
+use super::{Did, Error, Task};
 use crate::{fields, view::Live};
 use kube::api::PropagationPolicy;
 use serde_json::Value;
@@ -60,6 +60,7 @@ impl Task<'_> {
         tracing::info!(?propagation, "replacing the StatefulSet, its claim templates changed");
         let deleted = self.context.writer.delete(&self.resource, self.key(), &live.uid, propagation);
         deleted.await.map_err(self.failed("delete"))?;
+        self.wrote(Did::Deleted);
         Err(Error::Replacing { key: self.key().clone() })
     }
 }

@@ -1,6 +1,6 @@
 //! The TExitedRecord: made when missing, and told of pods that ended (controller.md §7.7).
 
-use super::{Error, Task};
+use super::{Did, Error, Task};
 use crate::{
     fields,
     view::{FrameworkView, Live},
@@ -27,6 +27,7 @@ impl Task<'_> {
     ) -> Result<(), Error> {
         let Some(live) = live else {
             let made = self.context.writer.create(&self.resource, self.key(), wanted).await.map_err(self.failed("create"))?;
+            self.wrote(Did::Created);
             self.context.caches.live(self.kind).observe(made);
             return Ok(());
         };
@@ -43,6 +44,7 @@ impl Task<'_> {
                 metadata.insert("uid".to_owned(), live.uid.clone().into());
             }
             let answer = self.context.writer.merge(&self.resource, self.key(), &body).await.map_err(self.failed("patch"))?;
+            self.wrote(Did::Changed);
             self.context.caches.live(self.kind).observe(answer);
             // The version that the entries would be tested against is no longer the one in hand; the answer brings us back.
             if !exits.is_empty() {
@@ -54,6 +56,7 @@ impl Task<'_> {
             framework.and_then(|framework| framework.exited_pods).unwrap_or(fallback::EXITED_PODS.unsigned_abs() as usize);
         let Some(operations) = operations(&stored, &live.version, exits, limit.min(MOST)) else { return Ok(()) };
         let answer = self.context.writer.patch(&self.resource, self.key(), operations).await.map_err(self.failed("patch"))?;
+        self.wrote(Did::Changed);
         self.context.caches.live(self.kind).observe(answer);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Claims of local volumes: owner and mode of their directories as annotations, and the end of those that no mount wants
 //! (controller.md §7.3 and §7.4).
 
-use super::Error;
+use super::{Did, Error, wrote};
 use crate::{
     context::Context,
     tserver::{
@@ -16,6 +16,8 @@ use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use tars_common::names::{STORAGE_CLASS, annotation};
 
+const KIND: &str = "PersistentVolumeClaim";
+
 /// Looks at every claim of the server; says what failed.
 pub(super) async fn volumes(context: &Context, server: &Validated, found: &Found) -> Vec<Error> {
     if matches!(server.workload, Workload::DaemonSet { .. }) {
@@ -23,13 +25,16 @@ pub(super) async fn volumes(context: &Context, server: &Validated, found: &Found
     }
     let mut failures = Vec::new();
     for claim in found.claims.iter().filter(|claim| !claim.deleting) {
-        let result = match decide(server, found, claim) {
+        let (did, result) = match decide(server, found, claim) {
             Step::Nothing => continue,
-            Step::Annotate(annotations) => annotate(context, claim, &annotations).await,
-            Step::Delete => delete(context, claim).await,
+            Step::Annotate(annotations) => (Did::Changed, annotate(context, claim, &annotations).await),
+            Step::Delete => (Did::Deleted, delete(context, claim).await),
         };
         let key = crate::cache::Key::new(&claim.namespace, &claim.name);
-        failures.extend(result.err().map(|error| Error::api("patch", "PersistentVolumeClaim", &key, error)));
+        match result {
+            Ok(()) => wrote(did, KIND, &key, &server.key),
+            Err(error) => failures.push(Error::api("patch", KIND, &key, error)),
+        }
     }
     failures
 }
@@ -83,6 +88,5 @@ async fn annotate(context: &Context, claim: &Arc<ClaimView>, annotations: &BTree
 
 async fn delete(context: &Context, claim: &Arc<ClaimView>) -> Result<(), kube::Error> {
     let key = crate::cache::Key::new(&claim.namespace, &claim.name);
-    tracing::info!(claim = claim.name, "deleting the claim of a local volume that no mount wants any more");
     context.writer.delete(&resource(), &key, &claim.uid, PropagationPolicy::Background).await
 }

@@ -47,6 +47,11 @@ pub(super) fn ready(input: &Input<'_>) -> usize {
     input.living().filter(|pod| pod.is_ready()).count()
 }
 
+/// "1 of 1 pod is", "1 of 3 pods are".
+pub(super) fn count(some: usize, all: i64, one: &str, many: &str) -> String {
+    if all == 1 { format!("{some} of 1 pod {one}") } else { format!("{some} of {all} pods {many}") }
+}
+
 pub(super) fn are_wanted(input: &Input<'_>) -> Option<Verdict> {
     if input.spec.k8s.daemon_set || input.wanted_pods() > 0 || input.spec.release.is_none() {
         return None;
@@ -73,7 +78,8 @@ pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
     }
     let kind = if input.spec.k8s.daemon_set { "DaemonSet" } else { "StatefulSet" };
     let message = format!(
-        "{have} of {wanted} pods exist; if that does not change, the Events of {kind} {} say why (kubectl describe)",
+        "{}; if that does not change, the Events of {kind} {} say why (kubectl describe)",
+        count(have, wanted, "exists", "exist"),
         input.key
     );
     Verdict::violated(Reason::PodsMissing, message)
@@ -188,11 +194,11 @@ pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
     // Quoted as in a program, so that colours and control characters of a terminal do no harm.
     let words = if words.is_empty() { String::new() } else { format!(" ({words:?})") };
     let message = format!(
-        "container {} of pod {} ended with exit code {}{words} and was restarted {} times; see kubectl logs -n {} {} -c {} --previous",
+        "container {} of pod {} ended with exit code {}{words} and was restarted {}; see kubectl logs -n {} {} -c {} --previous",
         container.container,
         pod.name,
         container.exit_code.unwrap_or_default(),
-        container.restarts,
+        times(container.restarts),
         input.key.namespace,
         pod.name,
         container.container
@@ -294,6 +300,10 @@ fn is_true(pod: &PodView, condition: &str) -> bool {
 
 fn is_false(pod: &PodView, condition: &str) -> bool {
     pod.condition(condition).is_some_and(|condition| condition.status == "False")
+}
+
+fn times(count: i32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// What somebody else says, so that it fits into our sentence.

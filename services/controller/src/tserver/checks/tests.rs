@@ -100,7 +100,7 @@ fn running(gate: Option<(&str, &str)>, ready: &str) -> PodView {
 fn a_server_whose_pods_are_active_is_ready_and_every_condition_holds() {
     let case = Case::new().with(running(Some(("True", "Active/Active/7")), "True"));
     assert!(case.verdicts().values().all(|verdict| verdict.status == Status::True), "{:?}", case.verdicts());
-    assert_eq!(case.ready(), (Status::True, Reason::Ready, "1 of 1 pods are ready".into()));
+    assert_eq!(case.ready(), (Status::True, Reason::Ready, "1 of 1 pod is ready".into()));
     assert_eq!(case.verdicts().len(), AREAS.len() + 1);
 }
 
@@ -321,7 +321,11 @@ fn a_process_that_is_not_active_is_the_cause_of_a_failing_probe_not_its_conseque
 
 #[test]
 fn pods_that_are_missing_or_not_wanted_are_told() {
-    assert_eq!(Case::new().ready().1, Reason::PodsMissing);
+    let (_, reason, message) = Case::new().ready();
+    assert_eq!(reason, Reason::PodsMissing);
+    assert!(message.starts_with("0 of 1 pod exists; "), "{message}");
+    let many = Case { spec: TWO, ..Case::new() }.ready().2;
+    assert!(many.starts_with("0 of 2 pods exist; "), "{many}");
     let scaled = Case { spec: "{ tars: { template: t }, release: { id: a, image: b }, k8s: { replicas: 0 } }", ..Case::new() };
     let (status, reason, _) = scaled.ready();
     assert_eq!((status, reason), (Status::False, Reason::ScaledToZero));
