@@ -66,6 +66,12 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
         object["metadata"]["name"] = json!(format!("{long}-audit"));
     });
     assert!(text.await.contains("cannot create pods"));
+    let release = json!({"id": "v1", "image": "repo/audit:1", "nodeImage": "repo/node:1"});
+    let text = refused(&space, |object| {
+        object["spec"]["release"] = release;
+        object["spec"]["k8s"]["replicas"] = json!(-1);
+    });
+    assert!(text.await.contains("spec.k8s.replicas in body should be greater than or equal to 0"));
     let release = json!({"id": "v1", "image": "repo/audit:1"});
     let text = refused(&space, |object| object["spec"]["release"] = release).await;
     assert!(

@@ -16,7 +16,7 @@ use crate::{
     route, taccount, tconfig, timage, tserver, ttree,
 };
 use kube::{
-    Client, Config,
+    Client,
     runtime::events::{Recorder, Reporter},
 };
 use std::{
@@ -31,7 +31,7 @@ use tars_kit::{
     health::Health,
     lease::{Elector, Timing},
     metrics as metrics_endpoint,
-    process::{Fatal, listen},
+    process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
 };
@@ -108,9 +108,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 }
 
 async fn client() -> Result<Client, Fatal> {
-    let mut config = Config::infer().await.map_err(|error| {
-        Fatal::configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
-    })?;
+    let mut config = process::cluster().await?;
     config.connect_timeout = Some(Duration::from_secs(10));
     Client::try_from(config).map_err(Fatal::configuration)
 }
