@@ -23,6 +23,8 @@ const (
 	target = "x86_64-unknown-linux-gnu"
 	// trusted is where Debian's ca-certificates keeps the roots.
 	trusted = "/etc/ssl/certs/ca-certificates.crt"
+	// linkerFlags leave out of Go programs what only debuggers need and what changes with the machine.
+	linkerFlags = "-s -w -buildid="
 )
 
 // opener gives the same bytes as often as it is asked.
@@ -117,17 +119,20 @@ func compileRust(root string, packages []string) error {
 	if cargo == "" {
 		cargo = filepath.Join(home, ".cargo")
 	}
-	// Neither the place of the clone nor the user's home gets into the program, so that every clone builds the same one.
-	flags := fmt.Sprintf("-C target-feature=+crt-static --remap-path-prefix=%s=/tars --remap-path-prefix=%s=/cargo", root, cargo)
 	arguments := append([]string{"build", "--release", "--locked", "--target", target}, packages...)
 	command := exec.Command("cargo", arguments...)
 	command.Dir, command.Stdout, command.Stderr = root, os.Stderr, os.Stderr
-	command.Env = append(os.Environ(), "RUSTFLAGS="+flags)
+	command.Env = append(os.Environ(), "RUSTFLAGS="+rustFlags(root, cargo))
 	return command.Run()
 }
 
+// rustFlags keeps the place of the clone and the user's home out of the program, so that every clone builds the same one.
+func rustFlags(root, cargo string) string {
+	return fmt.Sprintf("-C target-feature=+crt-static --remap-path-prefix=%s=/tars --remap-path-prefix=%s=/cargo", root, cargo)
+}
+
 func compileGo(folder, destination string) error {
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", "-s -w -buildid=",
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", linkerFlags,
 		"-o", destination, ".")
 	command.Dir, command.Stdout, command.Stderr = folder, os.Stderr, os.Stderr
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH=amd64")

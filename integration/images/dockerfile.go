@@ -10,15 +10,18 @@ import (
 const dockerfileHead = `# syntax=docker/dockerfile:1
 # Generated from components.go by "integration/images/build.sh dockerfile"; a test fails when it's out of step.
 #
-# The images for people with a container engine, one stage per component:
-#   docker build -f integration/images/Dockerfile --target tarscontroller -t tarscontroller .
-# VERSION and REVISION become labels.
+# The images for people with a container engine (BuildKit, Podman or Buildah), one stage per component:
+#   docker build --platform linux/amd64 -f integration/images/Dockerfile --target tarscontroller -t tarscontroller .
+# The build arguments VERSION and REVISION become labels.
 
 FROM rust:1.95-bookworm AS rust
 WORKDIR /tars
 COPY . .
-ENV RUSTFLAGS="-C target-feature=+crt-static"
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/tars/target \
+ENV RUSTFLAGS="%[6]s"
+# Cargo rebuilds what is younger than its output. Output that other builds left in the cache can be younger than these sources,
+# whose times are those of a checkout or of an archive: hence the touch.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked --mount=type=cache,target=/tars/target,sharing=locked \
+    find . -path ./target -prune -o -type f -exec touch {} + && \
     cargo build --release --locked --target %[1]s %[2]s && \
     mkdir /out && cp %[3]s /out/
 
@@ -49,11 +52,13 @@ func dockerfile() string {
 			packages = append(packages, "--package "+c.source)
 			programs = append(programs, path.Join("target", target, "release", c.program))
 		case c.toolchain == golang:
-			fmt.Fprintf(&goBuilds, " && \\\n    cd /tars/%s && go build -trimpath -buildvcs=false -ldflags '-s -w' -o /out/%s .", c.source, c.name)
+			fmt.Fprintf(&goBuilds, " && \\\n    cd /tars/%s && go build -trimpath -buildvcs=false -ldflags '%s' -o /out/%s .",
+				c.source, linkerFlags, c.name)
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, dockerfileHead, target, strings.Join(packages, " "), strings.Join(programs, " "), goBuilds.String(), nobody)
+	fmt.Fprintf(&text, dockerfileHead, target, strings.Join(packages, " "), strings.Join(programs, " "), goBuilds.String(), nobody,
+		rustFlags("/tars", "/usr/local/cargo"))
 	for _, c := range components() {
 		if !c.extra {
 			text.WriteString(c.stage())
@@ -72,6 +77,8 @@ func (c component) stage() string {
 	}
 	fmt.Fprintf(&text, "COPY --from=%s --chmod=0755 /out/%s %s\n", c.toolchain, program, c.path)
 	for _, folder := range c.owned {
+		// --chown is also for the folders that COPY makes on the way, and those belong to root.
+		fmt.Fprintf(&text, "COPY --from=base /empty %s/\n", path.Dir(folder))
 		fmt.Fprintf(&text, "COPY --from=base --chown=%d:%d /empty %s\n", c.user, c.user, folder)
 	}
 	fmt.Fprintf(&text, "ENV PATH=%s\n", path.Dir(c.path))

@@ -212,3 +212,38 @@ func TestSourcesExist(t *testing.T) {
 		}
 	}
 }
+
+func TestDifferencesAreFound(t *testing.T) {
+	// The header of a program for x86-64 without anything after it; an interpreter would make it a dynamic one.
+	program := append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 57)...)
+	program[16], program[18], program[20] = 2, 62, 1
+	of := sample
+	of.certificates = []byte("-----BEGIN CERTIFICATE-----")
+	c := find(t, "echo-go")
+	expect := func(built component, content []byte, want ...string) {
+		t.Helper()
+		image, err := built.assemble(content, of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, _, err := c.differences(image, of); err != nil || !slices.Equal(found, want) {
+			t.Errorf("differences are %q (error %v), want %q", found, err, want)
+		}
+	}
+	expect(c, program)
+	expect(c, []byte{}, c.path+": EOF")
+
+	other := c
+	other.owned, other.user, other.env = []string{"/usr/local/app/tars", c.owned[0]}, 1, nil
+	expect(other, program,
+		"/usr/local/app/tars is a folder of 1 with mode 0755, want a folder of 0 with mode 0755",
+		"/usr/local/app/tars/app_log is a folder of 1 with mode 0755, want a folder of 65532 with mode 0755",
+		`user is "1:1", want "65532:65532"`,
+		`environment is ["PATH=/usr/local/server/bin"], want ["PATH=/usr/local/server/bin" "ServerType=go"]`)
+
+	other = c
+	other.owned, other.title = append([]string{"/var"}, c.owned...), "Other"
+	expect(other, program,
+		"/var is a folder of 65532 with mode 0755, want nothing",
+		`label org.opencontainers.image.title is "Other", want "EchoGo"`)
+}

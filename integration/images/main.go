@@ -27,6 +27,7 @@ func run(arguments []string) error {
 		fmt.Fprintln(flags.Output(), "usage: build.sh [--quiet] [COMPONENT...]   packs the components, all that are no extra when none is named")
 		fmt.Fprintln(flags.Output(), "       build.sh list                      lists them")
 		fmt.Fprintln(flags.Output(), "       build.sh dockerfile                writes Dockerfile from the same table")
+		fmt.Fprintln(flags.Output(), "       build.sh compare FOLDER [COMPONENT...]  tells how FOLDER/COMPONENT.tar, built from Dockerfile, differ")
 	}
 	if err := flags.Parse(arguments); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -43,6 +44,11 @@ func run(arguments []string) error {
 		return list(absolute)
 	case "dockerfile":
 		return os.WriteFile(filepath.Join(absolute, "integration/images/Dockerfile"), []byte(dockerfile()), 0o644)
+	case "compare":
+		if flags.NArg() < 2 {
+			return errors.New("compare: name the folder with the archives")
+		}
+		return compareAll(absolute, flags.Arg(1), flags.Args()[2:])
 	default:
 		return build(absolute, flags.Args(), *quiet)
 	}
