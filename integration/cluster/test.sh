@@ -23,6 +23,12 @@ hierarchies() {
 # Outside: a control group for all that follows, then the same script again inside the new name spaces.
 if [[ ${1:-} != inside ]]; then
     ((EUID == 0)) || fail "this test makes name spaces: run it as root"
+    # Inside there is no way out: what packages and modules have to be fetched for must be here before.
+    # shellcheck source=integration/cluster/lib/checks.sh
+    . "$here/lib/checks.sh"
+    check_programs
+    "$ROOT/integration/tools/build.sh" etcd kubernetes coredns helm kwok
+    "$ROOT/integration/images/build.sh" --quiet pause probe
     for hierarchy in $(hierarchies); do
         mkdir "$hierarchy/$group"
         if [[ -e $hierarchy/$group/cpuset.cpus ]]; then
@@ -152,7 +158,6 @@ with_taken_port() {
 
 trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -rf "$TARS_CLUSTER_DIR" "$data_root" "$output"' EXIT
 
-"$ROOT/integration/images/build.sh" --quiet pause probe
 before=$(state_of_machine)
 
 touch "$TARS_CLUSTER_DIR/precious"

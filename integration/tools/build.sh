@@ -67,7 +67,8 @@ target() {
 # watch_build PID LOG NAME: a line every 15 seconds with how far the build is. `go build -v` names each package it compiles.
 watch_build() {
     local start=$SECONDS total
-    total=$(go list -deps "${packages[@]}" 2>/dev/null | wc -l)
+    # A module that cannot be had is told by the build itself.
+    total=$({ go list -deps "${packages[@]}" 2>/dev/null || true; } | wc -l)
     while kill -0 "$1" 2>/dev/null; do
         if ((SECONDS - start >= 15 && (SECONDS - start) % 15 == 0)); then
             say "  $3: $((SECONDS - start)) s, $(grep -c -v 'downloading' "$2" || true) of at most $total packages compiled"
