@@ -27,7 +27,8 @@ if [[ ${1:-} != inside ]]; then
     # shellcheck source=integration/cluster/lib/checks.sh
     . "$here/lib/checks.sh"
     check_programs
-    "$ROOT/integration/tools/build.sh" etcd kubernetes coredns helm kwok
+    "$ROOT/integration/tools/build.sh"
+    "$ROOT/integration/tools/build.sh" kwok
     "$ROOT/integration/images/build.sh" --quiet pause probe
     for hierarchy in $(hierarchies); do
         mkdir "$hierarchy/$group"

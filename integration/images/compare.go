@@ -19,11 +19,7 @@ import (
 
 // compareAll looks at FOLDER/COMPONENT.tar of each component, images that a container engine built from Dockerfile.
 func compareAll(root, folder string, names []string) error {
-	wanted, err := choose(names)
-	if err != nil {
-		return err
-	}
-	of, err := readRelease(root)
+	wanted, of, err := chooseRelease(root, names)
 	if err != nil {
 		return err
 	}

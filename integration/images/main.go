@@ -94,12 +94,18 @@ func list(root string) error {
 	return nil
 }
 
-func build(root string, names []string, quiet bool) error {
+// chooseRelease gives the components that are named, and the release that they are of.
+func chooseRelease(root string, names []string) ([]component, release, error) {
 	wanted, err := choose(names)
 	if err != nil {
-		return err
+		return nil, release{}, err
 	}
 	of, err := readRelease(root)
+	return wanted, of, err
+}
+
+func build(root string, names []string, quiet bool) error {
+	wanted, of, err := chooseRelease(root, names)
 	if err != nil {
 		return err
 	}

@@ -71,10 +71,15 @@ fn described(space: &Space) -> (String, String) {
     (object.to_owned(), events.to_owned())
 }
 
+/// Waits until `reason` is why the server is as it is, and gives back the condition.
+async fn says(space: &Space, reason: &str) -> Condition {
+    eventually(&format!("the server to say {reason}"), || async { ready(space).await.filter(|ready| ready.reason == reason) })
+        .await
+}
+
 /// Waits until the server says `reason`, as a condition and as an Event, sees both in `kubectl describe`, and gives back the sentence.
 async fn until(space: &Space, reason: &str) -> String {
-    let what = format!("the server to say {reason}");
-    let found = eventually(&what, || async { ready(space).await.filter(|ready| ready.reason == reason) }).await;
+    let found = says(space, reason).await;
     let events: Api<Event> = space.api();
     eventually(&format!("an Event {reason}"), || async {
         let all = events.list(&ListParams::default()).await.expect("events").items;
@@ -223,10 +228,7 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
     space.apply::<TTemplate>(&template(references)).await.expect("a template that goes with its owner");
     space.apply::<TServer>(TARS).await.expect("the TServer");
     space.until(NAME, "TemplateResolved", "True").await;
-    eventually("the server to wait for its release", || async {
-        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
-    })
-    .await;
+    says(&space, "NotReleased").await;
 
     space.api::<ConfigMap>().delete("owner", &DeleteParams::background()).await.expect("the owner goes");
     let message = until(&space, "TemplateMissing").await;
@@ -234,10 +236,7 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
     assert!(message.starts_with(&expected), "{message}");
     space.apply::<TTemplate>(&template(json!([]))).await.expect("the template once more");
     space.until(NAME, "TemplateResolved", "True").await;
-    eventually("the server to wait for its release again", || async {
-        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
-    })
-    .await;
+    says(&space, "NotReleased").await;
     space.delete().await;
 }
 
@@ -311,10 +310,7 @@ async fn a_server_that_was_never_released_has_its_objects_and_no_pods() {
     let space = Space::create("fresh").await;
     let server = HEALTHY.replace("  release: { id: v1, image: docker.io/tarsrs/probe:v0.1.0 }\n", "");
     space.apply::<TServer>(&server).await.expect("the TServer");
-    let ready = eventually("the server to say NotReleased", || async {
-        ready(&space).await.filter(|ready| ready.reason == "NotReleased")
-    })
-    .await;
+    let ready = says(&space, "NotReleased").await;
     assert!(ready.message.contains("spec.release"), "{}", ready.message);
     let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec");
     assert_eq!(set.replicas, Some(0));
