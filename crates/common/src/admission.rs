@@ -1,4 +1,4 @@
-//! What a cluster accepts of the group, and what it makes of it: the rules of the admission webhook (spec `webhook.md` §5, §6).
+//! What a cluster accepts of the group, and what it makes of it: the rules of the admission webhook (docs/reference/admission.md#5 and docs/reference/admission.md#6).
 //!
 //! ```text
 //! Request ──► queries() ──► what must be known of other objects        (the webhook looks it up: Facts)
@@ -187,7 +187,7 @@ pub fn queries(request: &Request<'_>) -> Vec<Query> {
     }
 }
 
-/// The object as it is to be stored (spec `webhook.md` §5). Unchanged for deletions and for kinds without mutation.
+/// The object as it is to be stored (docs/reference/admission.md#5). Unchanged for deletions and for kinds without mutation.
 pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     let mut object = request.object.clone();
     if request.operation == Operation::Delete {
@@ -215,7 +215,7 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     Ok(object)
 }
 
-/// Whether the request is acceptable, and what accepting it does to other objects (spec `webhook.md` §6).
+/// Whether the request is acceptable, and what accepting it does to other objects (docs/reference/admission.md#6).
 pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Denied> {
     let result = match request.kind {
         Kind::Server => server::validate(request, facts).map(|()| Vec::new()),

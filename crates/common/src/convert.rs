@@ -1,4 +1,4 @@
-//! Conversion between the versions of a kind, on untyped JSON and without loss (spec `crds.md` §7).
+//! Conversion between the versions of a kind, on untyped JSON and without loss (docs/reference/resources.md#7).
 //!
 //! ```text
 //! v1beta1 ◄──► v1beta2 ◄──► v1beta3       any pair in one step

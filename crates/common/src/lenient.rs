@@ -1,4 +1,4 @@
-//! Serde helpers for objects as other clients write them (spec `crds.md` §6).
+//! Serde helpers for objects as other clients write them (docs/reference/resources.md#6).
 //!
 //! The API server has checked most objects against the schema before we see them, but not all of them against *today's* schema:
 //! what was stored under an older one comes back unchanged, and watches deliver it. Where the schema says nothing about a value

@@ -39,6 +39,8 @@
 //! `updateStrategy.rollingUpdate` is still filled in for the strategy `OnDelete`, as clients expect to read it; use
 //! [`kinds::tserver::UpdateStrategy::effective_rolling_update`] to build workloads, which must not have it.
 
+#![deny(missing_docs)]
+
 pub mod admission;
 pub mod convert;
 pub mod crd;

@@ -1,5 +1,5 @@
 //! Names that the parts of the framework agree on: labels, annotations, fixed objects, ports, and how names are made of others
-//! (spec `controller.md` §2-3).
+//! (docs/reference/controller.md#2 and docs/reference/controller.md#3).
 //!
 //! Existing clusters hold objects with these names, so a change here is a change of the contract.
 

@@ -1,4 +1,4 @@
-//! The named rules of the schema, each written once (spec `crds.md` §3).
+//! The named rules of the schema, each written once (docs/reference/resources.md#3).
 //!
 //! Regular expressions are in RE2 syntax as given to the API server; the `regex` crate reads the same text, so [`crate::admission`]
 //! and tests can use them too.

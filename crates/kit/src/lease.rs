@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The periods of an election. The defaults are those of the existing controller (controller.md §1).
+/// The periods of an election. The defaults are those of the existing controller (docs/reference/controller.md#1).
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// How long a record counts after it was last seen to change. Whole seconds, at least 1: it is written into the Lease.

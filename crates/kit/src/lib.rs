@@ -13,6 +13,8 @@
 //! Rules: nothing here decides anything about Tars. Every background task ends when its token is cancelled, and every function
 //! that runs a task returns its failure instead of logging and limping on.
 
+#![deny(missing_docs)]
+
 pub mod causes;
 pub mod crypto;
 pub mod grpc;

@@ -8,6 +8,8 @@
 //! One module per package; a package never changes incompatibly, a new version is a new package. The meaning of each message is
 //! documented in its `.proto` file, from where it is copied into the documentation of the generated types.
 
+#![deny(missing_docs)]
+
 /// The name service.
 pub mod registry {
     /// Version 1: `NameService`.

@@ -8,6 +8,8 @@
 //!
 //! Sections in the documentation (such as "section 3.1") are those of the project's description of the wire protocol.
 
+#![deny(missing_docs)]
+
 // The derives name their crate `::tars`, also inside it.
 extern crate self as tars;
 

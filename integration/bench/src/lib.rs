@@ -9,6 +9,8 @@
 //!
 //! The calls themselves, and what a right answer is, belong to each benchmark.
 
+#![deny(missing_docs)]
+
 use std::{
     error::Error,
     fmt,

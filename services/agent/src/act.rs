@@ -38,7 +38,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 const UNNOTICED: Duration = Duration::from_millis(300);
 /// How often the metrics look at the disk, and the storage class is read again.
 const LOOK: Duration = Duration::from_secs(30);
-/// What the storage class says before it was read (spec `agent.md` §2).
+/// What the storage class says before it was read (docs/reference/local-volumes.md#2).
 const DEFAULT_POLICY: &str = "Retain";
 
 /// When the volume was last shown to the scheduler.

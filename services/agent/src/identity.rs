@@ -1,4 +1,4 @@
-//! Whose a local volume is, and what follows from that: its name and its directory (spec `agent.md` §4).
+//! Whose a local volume is, and what follows from that: its name and its directory (docs/reference/local-volumes.md#4).
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use std::{collections::BTreeMap, fmt};

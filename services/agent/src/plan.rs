@@ -400,7 +400,7 @@ fn age(world: &World<'_>, volume: &Volume<'_>) -> SignedDuration {
 
 const DEFAULT_OWNER: Owner = Owner { uid: 0, gid: 0, mode: 0o755 };
 
-/// Owner and mode that the claim's annotations ask for (spec `agent.md` §7). What is missing or empty is root's, 0755.
+/// Owner and mode that the claim's annotations ask for (docs/reference/local-volumes.md#7). What is missing or empty is root's, 0755.
 fn owner(claim: &PersistentVolumeClaim) -> Result<Owner, String> {
     let read = |key: &str, radix: u32, absent: u32| match claim.annotations().get(key).map(String::as_str) {
         None | Some("") => Ok(absent),

@@ -1,4 +1,4 @@
-//! The node label `tars.io/node` is there exactly if some `tars.io/node.NAMESPACE` is (controller.md §7.8). The agent selects on it.
+//! The node label `tars.io/node` is there exactly if some `tars.io/node.NAMESPACE` is (docs/reference/controller.md#7.8). The agent selects on it.
 
 use crate::{cache::Key, context::Context, view::NodeView};
 use k8s_openapi::api::core::v1::Node;

@@ -1,4 +1,4 @@
-//! Tokens of accounts go when they expire (controller.md §7.11). What a token says is never kept here: it is a secret.
+//! Tokens of accounts go when they expire (docs/reference/controller.md#7.11). What a token says is never kept here: it is a secret.
 
 use crate::{
     cache::{Key, View},

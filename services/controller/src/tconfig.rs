@@ -1,4 +1,4 @@
-//! The versions of a configuration: hand-over, deletion on request, and the limit of their number (controller.md §7.10).
+//! The versions of a configuration: hand-over, deletion on request, and the limit of their number (docs/reference/controller.md#7.10).
 //!
 //! ```text
 //! admission of a new active version ─► label tars.io/Deactivate on the old one ─► here: activated = false

@@ -1,4 +1,4 @@
-//! A build of an image that takes too long has failed (controller.md §7.12).
+//! A build of an image that takes too long has failed (docs/reference/controller.md#7.12).
 
 use crate::{
     cache::{Key, View},

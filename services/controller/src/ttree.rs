@@ -1,4 +1,4 @@
-//! The TTree of a namespace lists every application that has a server (controller.md §7.9).
+//! The TTree of a namespace lists every application that has a server (docs/reference/controller.md#7.9).
 //!
 //! Applications are added all at once, and only if the tree is still the one that was looked at; so no application gets in twice.
 //! A namespace without a tree has no framework: nothing to do until one comes, which the watch tells.

@@ -1,4 +1,4 @@
-//! TAccount: passwords are stored as hashes, and names follow from user names (spec `webhook.md` §5.4, §6.5).
+//! TAccount: passwords are stored as hashes, and names follow from user names (docs/reference/admission.md#5.4 and docs/reference/admission.md#6.5).
 
 use super::{Denial, Kind, Operation, Request, json};
 use md5::{Digest as _, Md5};

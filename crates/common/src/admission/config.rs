@@ -1,4 +1,4 @@
-//! TConfig: versions of a configuration, of which one is live (spec `webhook.md` §5.2, §6.2).
+//! TConfig: versions of a configuration, of which one is live (docs/reference/admission.md#5.2 and docs/reference/admission.md#6.2).
 //!
 //! ```text
 //! accepted as live ──► the live version so far gets the label Deactivate ──► the controller sets its `activated` to false

@@ -5,7 +5,7 @@ use crate::names::message;
 
 /// Why a request is refused. The variant is the category, for metrics; the text is for people.
 ///
-/// The beginning of each text, up to the semicolon, is that of the existing webhook (spec `webhook.md` §6), spelling included.
+/// The beginning of each text, up to the semicolon, is that of the existing webhook (docs/reference/admission.md#6), spelling included.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The object contradicts a rule.

@@ -1,4 +1,4 @@
-//! TImage: labels and a clean list of releases (spec `webhook.md` §5.5).
+//! TImage: labels and a clean list of releases (docs/reference/admission.md#5.5).
 
 use super::{Request, json};
 use crate::names::label;

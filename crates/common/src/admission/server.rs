@@ -1,4 +1,4 @@
-//! TServer: labels, defaults, and what is asked of other objects (spec `webhook.md` §5.1).
+//! TServer: labels, defaults, and what is asked of other objects (docs/reference/admission.md#5.1).
 
 mod image;
 mod pod;

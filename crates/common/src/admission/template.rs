@@ -1,4 +1,4 @@
-//! TTemplate: its label, its parents, and who still needs it (spec `webhook.md` §5.6, §6.4).
+//! TTemplate: its label, its parents, and who still needs it (docs/reference/admission.md#5.6 and docs/reference/admission.md#6.4).
 
 use super::{Denial, Facts, Kind, Operation, Query, Request, json};
 use crate::names::label;

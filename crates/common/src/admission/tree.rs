@@ -1,4 +1,4 @@
-//! TTree: applications and their businesses (spec `webhook.md` §5.3, §6.3).
+//! TTree: applications and their businesses (docs/reference/admission.md#5.3 and docs/reference/admission.md#6.3).
 
 use super::{Denial, Facts, Kind, Operation, Query, Request, json};
 use crate::names::TREE;

@@ -1,4 +1,4 @@
-//! Services, StatefulSets and DaemonSets of a TServer: one writer, the controller (spec `webhook.md` §6.7).
+//! Services, StatefulSets and DaemonSets of a TServer: one writer, the controller (docs/reference/admission.md#6.7).
 //!
 //! Anybody may change metadata (finalizers and owners belong to the garbage collector, annotations to anyone), and may restart pods
 //! the way `kubectl rollout restart` does. Everything else is changed through the TServer, or the controller would change it back.

@@ -1,4 +1,4 @@
-//! TFrameworkConfig (spec `crds.md` §7.4): v1beta2 calls `imageRegistry` what v1beta3 calls `imageUpload`, and knows no build executor.
+//! TFrameworkConfig (docs/reference/resources.md#7.4): v1beta2 calls `imageRegistry` what v1beta3 calls `imageUpload`, and knows no build executor.
 //!
 //! The executor's image is required in v1beta3. An object that has only ever been v1beta2 has none, and a converter cannot invent one:
 //! it stays away, and whoever edits the object as v1beta3 is told so by the schema.

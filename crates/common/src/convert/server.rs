@@ -1,4 +1,4 @@
-//! TServer (spec `crds.md` §7.3).
+//! TServer (docs/reference/resources.md#7.3).
 //!
 //! | member | v1beta1 | v1beta2 | v1beta3 |
 //! | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! Names, printer columns and subresources of the kinds (spec `crds.md` §2 and §5).
+//! Names, printer columns and subresources of the kinds (docs/reference/resources.md#2 and docs/reference/resources.md#5).
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceColumnDefinition, JSONSchemaProps};
 

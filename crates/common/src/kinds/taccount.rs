@@ -1,4 +1,4 @@
-//! TAccount: a user of the web front end (spec `crds.md` §4.4).
+//! TAccount: a user of the web front end (docs/reference/resources.md#4.4).
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;

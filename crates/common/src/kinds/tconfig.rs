@@ -1,4 +1,4 @@
-//! TConfig: one version of one configuration file (spec `crds.md` §4.2). The fields sit at the root.
+//! TConfig: one version of one configuration file (docs/reference/resources.md#4.2). The fields sit at the root.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 

@@ -1,4 +1,4 @@
-//! TEndpoint: what the registry needs to know of a server and its pods (spec `crds.md` §4.6).
+//! TEndpoint: what the registry needs to know of a server and its pods (docs/reference/resources.md#4.6).
 //!
 //! Written by the controller only, so the schema has neither bounds nor defaults; what is absent reads as empty.
 

@@ -1,4 +1,4 @@
-//! TExitedRecord: the pods a server has had (spec `crds.md` §4.7). The fields sit at the root.
+//! TExitedRecord: the pods a server has had (docs/reference/resources.md#4.7). The fields sit at the root.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

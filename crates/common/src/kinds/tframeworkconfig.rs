@@ -1,4 +1,4 @@
-//! TFrameworkConfig: settings of a namespace's framework (spec `crds.md` §4.9). The fields sit at the root.
+//! TFrameworkConfig: settings of a namespace's framework (docs/reference/resources.md#4.9). The fields sit at the root.
 
 use std::collections::BTreeMap;
 

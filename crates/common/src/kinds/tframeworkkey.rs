@@ -1,4 +1,4 @@
-//! TFrameworkKey: the web front end's account at the cloud market (spec `crds.md` §4.10). Nothing of ours reads it.
+//! TFrameworkKey: the web front end's account at the cloud market (docs/reference/resources.md#4.10). Nothing of ours reads it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! TImage: the builds of a server, and its running build (spec `crds.md` §4.5). The fields sit at the root.
+//! TImage: the builds of a server, and its running build (docs/reference/resources.md#4.5). The fields sit at the root.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! TPlugin: a page of the web front end (spec `crds.md` §4.11). Nothing of ours reads it.
+//! TPlugin: a page of the web front end (docs/reference/resources.md#4.11). Nothing of ours reads it.
 
 pub mod v1beta1;
 pub mod v1beta2;

@@ -1,4 +1,4 @@
-//! TServer: one server, as people declare it (spec `crds.md` §4.1).
+//! TServer: one server, as people declare it (docs/reference/resources.md#4.1).
 //!
 //! ```text
 //! spec ─┬─ app, server, subType, important      who it is

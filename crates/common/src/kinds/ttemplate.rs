@@ -1,4 +1,4 @@
-//! TTemplate: text that the configurations of many servers start from (spec `crds.md` §4.3).
+//! TTemplate: text that the configurations of many servers start from (docs/reference/resources.md#4.3).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! TTree: the applications of a namespace and their groups (spec `crds.md` §4.8). The fields sit at the root.
+//! TTree: the applications of a namespace and their groups (docs/reference/resources.md#4.8). The fields sit at the root.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;

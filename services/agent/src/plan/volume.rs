@@ -1,4 +1,4 @@
-//! The volume object that claims bind to (spec `agent.md` §4).
+//! The volume object that claims bind to (docs/reference/local-volumes.md#4).
 
 use crate::{disk::Owner, identity::Identity};
 use k8s_openapi::{

@@ -1,4 +1,4 @@
-//! What must exist for a server, described and not yet done (controller.md §4 and §5).
+//! What must exist for a server, described and not yet done (docs/reference/controller.md#4 and docs/reference/controller.md#5).
 //!
 //! Rules: the order of every list follows from the TServer alone. A field is either stated with a value that the API server will
 //! store as it is, or left out; a value that it would drop or rewrite (an empty list, a `false` that Go omits) would look like

@@ -1,4 +1,4 @@
-//! The pods of a server as its TEndpoint tells them (controller.md §7.6): a pure function of the pods.
+//! The pods of a server as its TEndpoint tells them (docs/reference/controller.md#7.6): a pure function of the pods.
 
 use crate::view::{PodCondition, PodView};
 use std::sync::Arc;

@@ -174,7 +174,7 @@ fn workload(spec: &TServerSpec) -> Workload {
     }
 }
 
-/// The node image and the pull secrets (controller.md §5).
+/// The node image and the pull secrets (docs/reference/controller.md#5).
 fn images(spec: &TServerSpec, found: &Found) -> (String, Vec<String>) {
     let stated = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let release = spec.release.as_ref();
@@ -194,7 +194,7 @@ fn images(spec: &TServerSpec, found: &Found) -> (String, Vec<String>) {
     (node_image, secrets)
 }
 
-/// What the registry needs to know of the server: copies (controller.md §4.5).
+/// What the registry needs to know of the server: copies (docs/reference/controller.md#4.5).
 fn endpoint(spec: &TServerSpec) -> Value {
     let mut copy = serde_json::json!({
         "app": spec.app, "server": spec.server, "subType": spec.sub_type.as_str(), "important": spec.important,

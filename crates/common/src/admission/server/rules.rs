@@ -1,4 +1,4 @@
-//! TServer: what is refused (spec `webhook.md` §6.1).
+//! TServer: what is refused (docs/reference/admission.md#6.1).
 
 use super::super::{Denial, Facts, Kind, Operation, Request, json};
 use super::{image, pod};

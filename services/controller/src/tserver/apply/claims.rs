@@ -1,4 +1,4 @@
-//! Claim templates of a StatefulSet never change; so another set of them means another StatefulSet (controller.md §7.3).
+//! Claim templates of a StatefulSet never change; so another set of them means another StatefulSet (docs/reference/controller.md#7.3).
 
 use super::{Did, Error, Task};
 use crate::{fields, view::Live};

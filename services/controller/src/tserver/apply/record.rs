@@ -1,4 +1,4 @@
-//! The TExitedRecord: made when missing, and told of pods that ended (controller.md §7.7).
+//! The TExitedRecord: made when missing, and told of pods that ended (docs/reference/controller.md#7.7).
 
 use super::{Did, Error, Task};
 use crate::{

@@ -1,5 +1,5 @@
 //! Claims of local volumes: owner and mode of their directories as annotations, and the end of those that no mount wants
-//! (controller.md §7.3 and §7.4).
+//! (docs/reference/controller.md#7.3 and docs/reference/controller.md#7.4).
 
 use super::{Did, Error, wrote};
 use crate::{

@@ -1,4 +1,4 @@
-//! The pod template (controller.md §5).
+//! The pod template (docs/reference/controller.md#5).
 
 use super::{selector, unless_empty};
 use crate::tserver::validate::{Port, Validated};
