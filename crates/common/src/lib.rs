@@ -48,6 +48,7 @@ mod kind;
 pub mod kinds;
 pub mod lenient;
 pub mod names;
+pub mod node_labels;
 pub mod rules;
 mod schema;
 pub mod v1beta1;

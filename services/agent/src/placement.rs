@@ -20,7 +20,7 @@ use tars_common::names::label;
 pub const WIDEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Names of the nodes that are to hold volumes for `waiting` pods like `pod`, the oldest of which was made at `since`. `taken` tells
-/// nodes that hold a bound volume of the server.
+/// nodes that hold a bound volume of the server; `required` are the labels that a node needs.
 pub fn chosen<'a>(
     pod: &Pod,
     waiting: usize,
@@ -28,16 +28,13 @@ pub fn chosen<'a>(
     now: Timestamp,
     nodes: impl Iterator<Item = &'a Node>,
     taken: impl Fn(&Node) -> bool,
-    needs_support: bool,
+    required: &[&str],
 ) -> Vec<&'a str> {
     let label = |key| pod.labels().get(key).map_or("", String::as_str);
     let server = format!("{}/{}.{}", pod.namespace().unwrap_or_default(), label(label::SERVER_APP), label(label::SERVER_NAME));
-    // Agents run where the first label is; the second one says that the node's disk may be used.
-    let supported = |node: &Node| {
-        node.labels().contains_key(label::NODE) && (!needs_support || node.labels().contains_key(label::SUPPORT_LOCAL_VOLUME))
-    };
+    let labelled = |node: &Node| required.iter().all(|key| node.labels().contains_key(*key));
     let mut ranked: Vec<_> = nodes
-        .filter(|node| supported(node) && !taken(node))
+        .filter(|node| labelled(node) && !taken(node))
         .filter_map(|node| {
             let name = node.metadata.name.as_deref()?;
             Some(((Reverse(preference(pod, node)?), rank(&server, name)), name))
@@ -158,9 +155,12 @@ mod tests {
 
     const FRAMEWORK: &[&str] = &["tars.io/node", "tars.io/node.ledger", "tars.io/SupportLocalVolume"];
 
+    /// What a node needs for volumes that hold data.
+    const DISK: &[&str] = &[label::NODE, label::SUPPORT_LOCAL_VOLUME];
+
     fn chosen_of(nodes: &[Node], waiting: usize, waited: i64) -> Vec<&str> {
         let now: Timestamp = "2026-03-04T15:06:07Z".parse().unwrap();
-        chosen(&pod(), waiting, now - SignedDuration::from_secs(waited), now, nodes.iter(), |_| false, true)
+        chosen(&pod(), waiting, now - SignedDuration::from_secs(waited), now, nodes.iter(), |_| false, DISK)
     }
 
     fn hundred() -> Vec<Node> {
@@ -203,7 +203,7 @@ mod tests {
         let mut tolerant = pod();
         let tolerations = json!([{"key": "dedicated", "operator": "Exists"}]);
         tolerant.spec.as_mut().unwrap().tolerations = serde_json::from_value(tolerations).unwrap();
-        let mut names = chosen(&tolerant, 9, now, now, nodes.iter(), |_| false, false);
+        let mut names = chosen(&tolerant, 9, now, now, nodes.iter(), |_| false, &DISK[..1]);
         names.sort_unstable();
         assert_eq!(names, ["good", "no-volumes", "tainted"], "delay-bind needs no support for local volumes");
     }
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(chosen_of(&nodes, 1, 0), ["pool"]);
         let now = Timestamp::UNIX_EPOCH;
         let taken = |node: &Node| node.name_any() == "pool";
-        assert_ne!(chosen(&pod(), 1, now, now, nodes.iter(), taken, true), ["pool"]);
+        assert_ne!(chosen(&pod(), 1, now, now, nodes.iter(), taken, DISK), ["pool"]);
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
             let mut pod = pod();
             pod.metadata.labels = Some([(label::SERVER_NAME.to_owned(), format!("Server{number}"))].into());
             let now = Timestamp::UNIX_EPOCH;
-            used.extend(chosen(&pod, 1, now, now, nodes.iter(), |_| false, true));
+            used.extend(chosen(&pod, 1, now, now, nodes.iter(), |_| false, DISK));
         }
         assert!(used.len() > 25, "{} nodes for 40 servers", used.len());
     }

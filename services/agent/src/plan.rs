@@ -28,7 +28,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use tars_common::names::{DELAY_BIND, STORAGE_CLASS, annotation, label};
+use tars_common::{
+    names::{STORAGE_CLASS, annotation, label},
+    node_labels,
+};
 
 mod volume;
 pub use volume::Making;
@@ -289,17 +292,23 @@ fn provision(
             |volume: &Volume<'_>| volume.host == hostname(node) && volume.is_claimed() && pending.contains_key(&volume.identity);
         volumes.iter().any(held)
     };
-    let needs_support = group.mounts.iter().any(|mount| *mount != DELAY_BIND);
+    let required = labels_of_nodes(group);
     let bound_to = bound_hosts(group, claims, volumes);
     let nodes = world.nodes.iter().map(AsRef::as_ref).filter(|node| bound_to.is_empty() || bound_to.contains(hostname(node)));
     // Pods with a volume somewhere need that node, not the best-ranked ones.
     let pods = if bound_to.is_empty() { group.pods } else { bound_to.len() };
-    let chosen = placement::chosen(group.pod, pods, group.since, world.now, nodes, taken, needs_support);
+    let chosen = placement::chosen(group.pod, pods, group.since, world.now, nodes, taken, &required);
     if !chosen.contains(&world.me) {
         return Vec::new();
     }
     let missing = pending.iter().filter(|(identity, _)| !exists(volumes, identity, host));
     missing.map(|(identity, claim)| make(world, claim, identity, identity.volume_name(world.me), host)).collect()
+}
+
+/// Labels that a node needs to make the volumes of a group. Agents run only on nodes with the first one.
+fn labels_of_nodes(group: &Group<'_>) -> Vec<&'static str> {
+    let for_volumes: BTreeSet<&str> = group.mounts.iter().filter_map(|mount| node_labels::find_for_volume(mount)).collect();
+    [label::NODE].into_iter().chain(for_volumes).collect()
 }
 
 fn exists(volumes: &[Volume<'_>], identity: &Identity, host: &str) -> bool {

@@ -3,8 +3,8 @@
 use crate::view::NodeView;
 use std::sync::Arc;
 use tars_common::{
-    names::{DELAY_BIND, label},
-    v1beta3::{AbilityAffinity, NodeSelectorOperator, NodeSelectorRule, TServerSpec},
+    node_labels,
+    v1beta3::{NodeSelectorOperator, NodeSelectorRule, TServerSpec},
 };
 
 /// One demand on the labels of a node.
@@ -32,23 +32,13 @@ pub fn why_none_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeVi
 /// How many nodes may hold local volumes of the server, called `mount`, and run its pods.
 pub fn with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>], mount: &str) -> usize {
     let mut demands = demands(namespace, spec);
-    if mount != DELAY_BIND {
-        demands.push(Demand::Label(label::SUPPORT_LOCAL_VOLUME.to_owned()));
-    }
+    demands.extend(node_labels::find_for_volume(mount).map(|key| Demand::Label(key.to_owned())));
     nodes.iter().filter(|node| demands.iter().all(|demand| demand.holds(node))).count()
 }
 
 /// In the order in which an administrator would set a node up.
 fn demands<'a>(namespace: &str, spec: &'a TServerSpec) -> Vec<Demand<'a>> {
-    let mut demands = vec![Demand::Label(label::node(namespace))];
-    match spec.k8s.ability_affinity {
-        _ if spec.k8s.daemon_set => {}
-        AbilityAffinity::AppRequired => demands.push(Demand::Label(label::ability_of_app(namespace, &spec.app))),
-        AbilityAffinity::ServerRequired => {
-            demands.push(Demand::Label(label::ability_of_server(namespace, &spec.app, &spec.server)));
-        }
-        AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => {}
-    }
+    let mut demands: Vec<_> = node_labels::list_for_pods(namespace, spec).into_iter().map(Demand::Label).collect();
     demands.extend(spec.k8s.node_selector.iter().map(Demand::Rule));
     demands
 }

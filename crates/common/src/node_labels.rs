@@ -1,0 +1,54 @@
+//! The labels that a node needs before it runs a server or holds its local volumes. Only their keys count, not their values.
+//!
+//! Administrators set these labels. The controller and the node agent both decide by this list, so that the agent makes
+//! volumes on the nodes that the controller names to the users.
+
+use crate::{
+    names::{DELAY_BIND, label},
+    v1beta3::{AbilityAffinity, TServerSpec},
+};
+
+/// Lists the labels that a node needs to run pods of the server `spec` in `namespace`, in the order in which an administrator
+/// would set a node up.
+pub fn list_for_pods(namespace: &str, spec: &TServerSpec) -> Vec<String> {
+    let mut keys = vec![label::node(namespace)];
+    match spec.k8s.ability_affinity {
+        // A DaemonSet runs on every node that is admitted, whatever pools there are.
+        _ if spec.k8s.daemon_set => {}
+        AbilityAffinity::AppRequired => keys.push(label::ability_of_app(namespace, &spec.app)),
+        AbilityAffinity::ServerRequired => keys.push(label::ability_of_server(namespace, &spec.app, &spec.server)),
+        AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => {}
+    }
+    keys
+}
+
+/// Names the label that a node needs to hold a local volume of the mount `mount`. `None` for [`DELAY_BIND`], which ties a pod to
+/// its node and stores no data there.
+pub fn find_for_volume(mount: &str) -> Option<&'static str> {
+    (mount != DELAY_BIND).then_some(label::SUPPORT_LOCAL_VOLUME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_required_pool_adds_its_label_except_for_a_daemon_set() {
+        let list = |k8s| {
+            let spec = json!({"app": "Ledger", "server": "Audit", "subType": "normal", "normal": {}, "k8s": k8s});
+            list_for_pods("bank", &serde_json::from_value(spec).unwrap()).join(" ")
+        };
+        assert_eq!(list(json!({})), "tars.io/node.bank");
+        assert_eq!(list(json!({"abilityAffinity": "None"})), "tars.io/node.bank");
+        assert_eq!(list(json!({"abilityAffinity": "AppRequired"})), "tars.io/node.bank tars.io/ability.bank.Ledger");
+        assert_eq!(list(json!({"abilityAffinity": "ServerRequired"})), "tars.io/node.bank tars.io/ability.bank.Ledger-Audit");
+        assert_eq!(list(json!({"abilityAffinity": "AppRequired", "daemonSet": true})), "tars.io/node.bank");
+    }
+
+    #[test]
+    fn only_volumes_with_data_need_a_disk_that_may_be_used() {
+        assert_eq!(find_for_volume("data"), Some("tars.io/SupportLocalVolume"));
+        assert_eq!(find_for_volume("delay-bind"), None);
+    }
+}
