@@ -51,6 +51,7 @@ pub mod names;
 pub mod node_labels;
 pub mod rules;
 mod schema;
+pub mod templates;
 pub mod v1beta1;
 pub mod v1beta2;
 pub mod v1beta3;

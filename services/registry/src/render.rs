@@ -8,11 +8,9 @@
 mod tests;
 
 use tars::config::{Config, ParseError, PrintError};
+use tars_common::templates::{ChainError, walk_parents};
 
-use crate::index::{Server, Snapshot};
-
-/// Most templates of a chain. The default ones make chains of two.
-const LONGEST_CHAIN: usize = 32;
+use crate::index::{Server, Snapshot, Template};
 
 /// Why a configuration could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,25 +31,13 @@ pub enum RenderError {
         /// What is wrong, and where.
         problem: ParseError,
     },
-    /// A template is not there.
-    #[error("template {template} does not exist, but {wanted_by} needs it; create it or name another one")]
-    Missing {
-        /// Name of the template.
-        template: String,
-        /// What refers to it.
-        wanted_by: String,
-    },
-    /// Templates that are each other's parents.
-    #[error("templates form a cycle: {}; give one of them another parent, or itself for none", chain.join(" -> "))]
-    Cycle {
-        /// Names from the server's template to the one that was there before.
-        chain: Vec<String>,
-    },
-    /// A chain of more than 32.
-    #[error("template {template} has more than {LONGEST_CHAIN} ancestors; shorten the chain of parents")]
-    TooLong {
-        /// The server's template.
-        template: String,
+    /// The server's template or one of its parents does not exist, or the parents have no end.
+    #[error("server {server}: {problem}")]
+    Chain {
+        /// Name of the server's object.
+        server: String,
+        /// The fault of the chain.
+        problem: ChainError,
     },
     /// The documents can't be joined or printed.
     #[error("{place}: {problem}")]
@@ -67,29 +53,20 @@ pub enum RenderError {
 pub fn render(snapshot: &Snapshot, server: &Server) -> Result<String, RenderError> {
     let mut document =
         Config::parse(&server.profile).map_err(|problem| RenderError::Profile { server: server.name.to_string(), problem })?;
-    let mut chain: Vec<&str> = Vec::new();
-    let mut name = &*server.template;
-    while !name.is_empty() {
-        if chain.contains(&name) {
-            chain.push(name);
-            return Err(RenderError::Cycle { chain: chain.into_iter().map(str::to_owned).collect() });
-        }
-        if chain.len() == LONGEST_CHAIN {
-            return Err(RenderError::TooLong { template: server.template.to_string() });
-        }
-        let template = snapshot.template(name).ok_or_else(|| RenderError::Missing {
-            template: name.to_owned(),
-            wanted_by: chain.last().map_or_else(|| format!("server {}", server.name), |child| format!("template {child}")),
-        })?;
+    for (name, template) in find_templates(snapshot, server)? {
         let parent =
-            Config::parse(&template.content).map_err(|problem| RenderError::Template { template: name.to_owned(), problem })?;
+            Config::parse(&template.content).map_err(|problem| RenderError::Template { template: name.clone(), problem })?;
         let place = || format!("server {} joined with template {name}", server.name);
         document.join(&parent, false).map_err(|problem| RenderError::Print { place: place(), problem })?;
-        if &*template.parent == name {
-            break;
-        }
-        chain.push(name);
-        name = &template.parent;
     }
     document.print().map_err(|problem| RenderError::Print { place: format!("server {}", server.name), problem })
+}
+
+/// Returns the template of `server` and the parents of that template, in this order, each with its name.
+fn find_templates<'a>(snapshot: &'a Snapshot, server: &Server) -> Result<Vec<(String, &'a Template)>, RenderError> {
+    if server.template.is_empty() {
+        return Ok(Vec::new());
+    }
+    walk_parents(&server.template, |name| snapshot.template(name), |template| &template.parent)
+        .map_err(|problem| RenderError::Chain { server: server.name.to_string(), problem })
 }

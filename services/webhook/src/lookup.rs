@@ -25,6 +25,7 @@ use tars_common::{
     admission::{ConfigFacts, Effect, Facts, NodeImage, Query},
     convert::Context,
     names::{self, label},
+    templates::LONGEST_CHAIN,
     v1beta3::{TConfig, TFrameworkConfig, TServer, TTemplate, TTree},
 };
 use tars_kit::causes::with_sources;
@@ -136,10 +137,12 @@ impl Lookup {
         Ok(())
     }
 
-    /// The template and its ancestors, as far as they exist. A cycle ends the walk.
+    /// The template and its ancestors, as far as they exist and a chain may go. A cycle ends the walk.
     async fn lineage(&self, namespace: &str, name: String, facts: &mut Facts) -> Result<(), Error> {
         let mut next = Some(name);
-        while let Some(name) = next.take() {
+        while facts.templates.len() < LONGEST_CHAIN
+            && let Some(name) = next.take()
+        {
             if name.is_empty() || facts.templates.contains_key(&name) {
                 break;
             }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// One thing that a rule has to know of the other objects of the request's namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// Fill [`Facts::templates`] with this template and all its ancestors.
+    /// Fill [`Facts::templates`] with this template and its ancestors, up to the longest chain that
+    /// [`templates::walk_parents`](crate::templates::walk_parents) accepts.
     Lineage(String),
     /// Fill [`Facts::node_image`].
     NodeImage,

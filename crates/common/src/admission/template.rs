@@ -1,7 +1,10 @@
 //! TTemplate: its label, its parents, and who still needs it (docs/reference/admission.md#5.6 and docs/reference/admission.md#6.4).
 
 use super::{Denial, Facts, Kind, Operation, Query, Request, json};
-use crate::names::label;
+use crate::{
+    names::label,
+    templates::{ChainError, LONGEST_CHAIN, walk_parents},
+};
 use serde_json::Value;
 
 const PARENT: &str = "/spec/parent";
@@ -38,41 +41,40 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
     match request.operation {
         Operation::Delete => deletable(request, facts),
         Operation::Create | Operation::Update if request.is_metadata_only() => Ok(()),
-        Operation::Create | Operation::Update => lineage(request, facts),
+        Operation::Create | Operation::Update => validate_parents(request, facts),
     }
 }
 
-fn lineage(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     let parent = json::text(request.object, PARENT);
     if parent.is_empty() {
         // The trailing space is part of the existing text.
         let reason = "value of filed \".spec.parent\" should not empty ";
         return Err(Denial::invalid(Kind::Template, reason, "name the parent template, or the template itself if it has none"));
     }
-    if parent == request.name {
-        return Ok(());
-    }
-    if !facts.templates.contains_key(parent) {
-        return Err(Denial::Missing {
+    let parent_of = |name: &str| match facts.templates.get(name) {
+        // The facts may still have the parent that this template had before.
+        _ if name == request.name => Some(parent),
+        known => known.map(|parent| parent.as_deref().unwrap_or_default()),
+    };
+    match walk_parents(request.name, parent_of, |parent| parent) {
+        Err(ChainError::Missing { name, child }) if child.as_deref() == Some(request.name) => Err(Denial::Missing {
             kind: Kind::Template,
             namespace: request.namespace.to_owned(),
-            name: parent.to_owned(),
+            name,
             remedy: ".spec.parent names it, create it first or name one that exists".to_owned(),
-        });
-    }
-    let mut chain = vec![request.name];
-    let mut next = Some(parent);
-    while let Some(name) = next {
-        let closed = chain.contains(&name);
-        chain.push(name);
-        if closed {
-            let reason = format!("parents form a cycle: {}", chain.join(" -> "));
-            return Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that does not descend from it"));
+        }),
+        // Another template names the ancestor that does not exist, so this one is not refused for it.
+        Ok(_) | Err(ChainError::Missing { .. }) => Ok(()),
+        Err(ChainError::Cycle { path }) => {
+            let reason = format!("parents form a cycle: {}", path.join(" -> "));
+            Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that does not descend from it"))
         }
-        // An ancestor that does not exist ends the chain; it concerns the child that names it.
-        next = facts.templates.get(name).and_then(Option::as_deref).filter(|parent| *parent != name);
+        Err(ChainError::TooLong { .. }) => {
+            let reason = format!("the chain of parents has more than {LONGEST_CHAIN} templates");
+            Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that has fewer ancestors"))
+        }
     }
-    Ok(())
 }
 
 fn deletable(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
@@ -138,6 +140,16 @@ mod tests {
         }
         assert_eq!(refusal("a", "b", &facts(&[("b", Some("b"))])), None, "own parent means none");
         assert_eq!(refusal("a", "b", &facts(&[("b", Some("gone"))])), None, "a missing grandparent is not this template's fault");
+    }
+
+    #[test]
+    fn a_chain_that_cannot_be_rendered_is_refused() {
+        let names: Vec<_> = (0..=LONGEST_CHAIN).map(|i| format!("t{i}")).collect();
+        let mut known: Vec<_> = names.windows(2).map(|pair| (pair[0].as_str(), Some(pair[1].as_str()))).collect();
+        known.push((&names[LONGEST_CHAIN], None));
+        assert_eq!(refusal("leaf", "t2", &facts(&known)), None, "31 ancestors are not too many");
+        let text = refusal("leaf", "t1", &facts(&known)).unwrap();
+        assert!(text.contains("the chain of parents has more than 32 templates; set .spec.parent to"), "{text}");
     }
 
     #[test]
