@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Tests the local cluster's own life: start, second start, repair, what pods see, end, and that nothing is left behind.
+# Tests the life of the local cluster: start, second start, repair, the network as pods see it, end. Nothing may be left behind.
 #
-# It runs in name spaces of its own (network, mounts, control groups), hence beside a cluster that is in use. Takes no arguments.
+# The test runs in name spaces of its own (network, mounts, control groups), so a cluster may be in use at the same time.
+# It takes no arguments.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=integration/lib/common.sh
 . "$here/../lib/common.sh"
-# By itself it is called with one.
+# The script calls itself with arguments.
 [[ ${1:-} == inside ]] || no_arguments "$@"
 group=tars-cluster-test-$$
 
-# v1 has a folder per controller, v2 is one folder.
-hierarchies() {
+# Prints the roots of the control groups: version 1 has one for each controller, version 2 has one in all.
+list_hierarchies() {
     if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
         echo /sys/fs/cgroup
     else
@@ -23,37 +24,39 @@ hierarchies() {
 # Outside: a control group for all that follows, then the same script again inside the new name spaces.
 if [[ ${1:-} != inside ]]; then
     ((EUID == 0)) || fail "this test makes name spaces: run it as root"
-    # Inside there is no way out: what packages and modules have to be fetched for must be here before.
+    # Inside, no network leads out. So packages and modules are fetched before.
     # shellcheck source=integration/cluster/lib/checks.sh
     . "$here/lib/checks.sh"
     check_programs
     "$ROOT/integration/tools/build.sh"
     "$ROOT/integration/tools/build.sh" kwok
     "$ROOT/integration/images/build.sh" --quiet pause probe
-    for hierarchy in $(hierarchies); do
+    for hierarchy in $(list_hierarchies); do
         mkdir "$hierarchy/$group"
         if [[ -e $hierarchy/$group/cpuset.cpus ]]; then
             cat "$hierarchy/cpuset.cpus" >"$hierarchy/$group/cpuset.cpus"
             cat "$hierarchy/cpuset.mems" >"$hierarchy/$group/cpuset.mems"
         fi
     done
+    scratch=$(mktemp -d /var/lib/tars-test.XXXXXX)
+    trap 'rm -rf --one-file-system "$scratch"' EXIT
     status=0
     (
-        for hierarchy in $(hierarchies); do
+        for hierarchy in $(list_hierarchies); do
             echo "$BASHPID" >"$hierarchy/$group/cgroup.procs"
         done
-        exec unshare --net --mount --cgroup --uts "$0" inside
+        exec unshare --net --mount --cgroup --uts "$0" inside "$scratch"
     ) || status=$?
-    for hierarchy in $(hierarchies); do
+    for hierarchy in $(list_hierarchies); do
         find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null ||
-            { echo "FAILED: processes are left in $hierarchy/$group"; status=1; }
+            { echo "FAILED: processes still run in $hierarchy/$group"; status=1; }
     done
     exit "$status"
 fi
 
 mount --make-rprivate /
-# The mounts of the control groups still show the machine's; mounted again they show only ours.
-for hierarchy in $(hierarchies); do
+# The mounts of the control groups still show all groups of the machine. Mounted again, they show only ours.
+for hierarchy in $(list_hierarchies); do
     kind=$(findmnt --noheadings --output FSTYPE "$hierarchy")
     options=$(basename "$hierarchy")
     [[ $options != systemd ]] || options=none,name=systemd
@@ -61,21 +64,36 @@ for hierarchy in $(hierarchies); do
     umount "$hierarchy"
     mount -t "$kind" -o "$options" "$kind" "$hierarchy"
 done
-# Mounts of a cluster that is in use would be held by our copies of them.
+# Our copies of the mounts of a cluster that is in use would keep those mounts alive.
 awk -v prefix="$TARS_CLUSTER_DIR/" 'index($5, prefix) == 1 { print $5 }' /proc/self/mountinfo |
     sort --reverse | xargs --no-run-if-empty umount --lazy
 ip link set lo up
 
-TARS_CLUSTER_DIR=$(mktemp -d /var/lib/tars-test.XXXXXX)
-export TARS_CLUSTER_DIR
-# The file system is the machine's: the data of a cluster in use, and what this one calls its own, must not be the same folder.
-data_root=$(mktemp -d /var/lib/tars-test-data.XXXXXX)
-export TARS_NODE_DATA=$data_root/app/tars
+scratch=$2
+export TARS_CLUSTER_DIR=$scratch/cluster
+# The data of this cluster must not lie in the folder that a cluster in use has for its data.
+export TARS_NODE_DATA=$scratch/data/app/tars
+mkdir "$scratch"/{cluster,data,lower,upper,work}
 unset KUBECONFIG
+# Some programs keep folders at fixed places, below these four. The test gets a layer of its own over them, so that other programs
+# neither disturb it nor are disturbed by it.
+for folder in /run /usr/libexec /var/lib /var/log; do
+    mkdir -p "$scratch"/{lower,upper,work}"$folder"
+    mount --bind "$folder" "$scratch/lower$folder"
+    mount -t overlay overlay \
+        -o "lowerdir=$scratch/lower$folder,upperdir=$scratch/upper$folder,workdir=$scratch/work$folder" "$folder"
+done
+# Containers need an ordinary file system below them.
+mount --bind "$scratch/lower$scratch" "$scratch"
+# For what the cluster makes, and how to recognize it.
+# shellcheck source=integration/cluster/lib/common.sh
+. "$here/lib/common.sh"
+# shellcheck source=integration/cluster/lib/remove.sh
+. "$here/lib/remove.sh"
 output=$(mktemp)
 passed=0 failed=0
 
-# check WHAT COMMAND...: one test; a failed one shows what the command printed.
+# check WHAT COMMAND...: runs one test. When it fails, shows the end of what the command printed.
 check() {
     local what=$1
     shift
@@ -89,7 +107,7 @@ check() {
     fi
 }
 
-# refuses TEXT COMMAND...: the command fails and says TEXT in one line.
+# refuses TEXT COMMAND...: succeeds when the command fails and prints one line that contains TEXT.
 refuses() {
     local text=$1 said
     shift
@@ -101,7 +119,17 @@ refuses() {
     [[ $(wc -l <<<"$said") == 1 && $said == *"$text"* ]]
 }
 
-# retry COMMAND...: until it succeeds, for half a minute.
+# prints_nothing COMMAND...: succeeds when the command prints nothing. Otherwise shows what it printed.
+prints_nothing() {
+    local printed
+    printed=$("$@") || return 1
+    [[ -z $printed ]] || {
+        echo "$printed"
+        return 1
+    }
+}
+
+# retry COMMAND...: runs the command until it succeeds, for half a minute.
 retry() {
     local end=$((SECONDS + 30))
     until "$@"; do
@@ -110,15 +138,28 @@ retry() {
     done
 }
 
-state_of_machine() {
-    ip -oneline link | awk -F ': ' '{ print $2 }'
-    awk '{ print $5 }' /proc/self/mountinfo | sort
-    iptables-save | grep -E '^-A' || true
-    ls -d /var/lib/kubelet /var/lib/cni /var/log/containers /var/log/pods /run/containerd 2>/dev/null || true
+# Prints what exists of all that the cluster makes on a machine: interfaces, mounts, chains and rules of the packet filter, folders.
+# What other programs make at the same time is not among it.
+list_traces() {
+    local family folder path
+    # The second kind of names is what the CNI plug-in "bridge" gives to the interfaces of pods.
+    ip -oneline link | grep -oE "^[0-9]+: ($bridge|veth[0-9a-f]{8})\b" | sed 's/^[0-9]*:/interface/' || true
+    mounted_below "$cluster_dir" | sed 's/^/mount /'
+    for family in iptables ip6tables; do
+        "$family-save" 2>/dev/null | grep -E -e "$cluster_rules" | sed "s/^/$family /" || true
+    done
+    for folder in "${fixed_folders[@]}"; do
+        # A character device marks a file of the machine that was removed here.
+        find "$scratch/upper$folder" ! -type c 2>/dev/null | while read -r path; do
+            path=${path#"$scratch/upper"}
+            # Another program has the same folder.
+            [[ -e $scratch/lower$path ]] || echo "file or folder $path"
+        done
+    done
 }
 
-# Whatever names our folder among its arguments, this script's own children aside.
-processes_of_cluster() { pgrep --full --list-full -- "$TARS_CLUSTER_DIR/" || true; }
+# Prints the processes that have the cluster's folder among their arguments. This script's own children have not.
+list_processes() { pgrep --full --list-full -- "$TARS_CLUSTER_DIR/" || true; }
 
 up() { "$here/up.sh"; }
 down() { "$here/down.sh"; }
@@ -134,7 +175,8 @@ pod_sees() {
     kubectl exec web-0 -- /probe $1 | tee -a "$output" | grep -q -F -e "$2"
 }
 
-end() {
+# kill_program NAME: ends a program of the cluster as a crash would, and waits for its end.
+kill_program() {
     local pid
     pid=$(cut -d' ' -f1 "$TARS_CLUSTER_DIR/run/$1.pid")
     kill -KILL "$pid"
@@ -142,12 +184,12 @@ end() {
 }
 
 repaired() {
-    end "$1"
+    kill_program "$1"
     up && retry kubectl exec web-0 -- /probe resolve web
 }
 
-# The scheduler's port, taken by a program of ours.
-with_taken_port() {
+# Succeeds when the cluster refuses to start while a program of ours listens at the scheduler's port.
+refuses_taken_port() {
     local listener status=0
     "$ROOT/target/images/programs/probe" serve 127.0.0.1:10259 >/dev/null 2>&1 &
     listener=$!
@@ -157,9 +199,7 @@ with_taken_port() {
     return "$status"
 }
 
-trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -rf "$TARS_CLUSTER_DIR" "$data_root" "$output"' EXIT
-
-before=$(state_of_machine)
+trap '"$here/down.sh" >/dev/null 2>&1 || true; rm -f "$output"' EXIT
 
 touch "$TARS_CLUSTER_DIR/precious"
 check "a folder with other things in it is refused" refuses "is not empty" up
@@ -168,7 +208,7 @@ check "the cluster starts" up
 eval "$("$here/env.sh")"
 check "a second start takes a moment only" faster_than 4 up
 check "images are loaded" "$here/load-images.sh" "$ROOT/target/images/probe.tar"
-# What the inner shells expand.
+# The inner shells expand their own arguments.
 # shellcheck disable=SC2016
 check "images for another cluster need a command" env KUBECONFIG=/dev/null bash -c \
     '! "$0" "$1" 2>/dev/null && TARS_IMAGE_LOAD="test -r" "$0" "$1"' "$here/load-images.sh" "$ROOT/target/images/probe.tar"
@@ -193,29 +233,29 @@ for program in kube-scheduler etcd containerd kubelet coredns kube-apiserver; do
     check "a cluster whose $program died is repaired" repaired "$program"
 done
 
-# What pods would leave on the node.
+# Data such as pods leave on the node.
 mkdir -p "$TARS_NODE_DATA/host-mount/default/volume"
 touch "$TARS_NODE_DATA/host-mount/default/volume/file"
 
-restarted() {
-    # The machine was another one then, as far as the cluster knows.
+# Succeeds when a start after a restart of the machine finds no object of before. Only the cluster believes in that restart.
+starts_afresh() {
     echo another >"$TARS_CLUSTER_DIR/boot"
     up && [[ -z $(kubectl get statefulset --output name) ]]
 }
-check "after a restart of the machine it starts afresh" restarted
-check "its pods' data, and the folders above that were missing, went with it" test ! -e "$data_root/app"
+check "after a restart of the machine it starts afresh" starts_afresh
+check "its pods' data, and the folders above that it made, went with it" test ! -e "$scratch/data/app"
 
 check "the cluster ends" down
-check "no process is left" test -z "$(processes_of_cluster)"
-check "no interface, mount, rule or folder is left" test -z "$(comm -13 <(sort <<<"$before") <(state_of_machine | sort))"
+check "no process is left" prints_nothing list_processes
+check "no interface, mount, rule or folder is left" prints_nothing list_traces
 check "the cluster's folder is gone" test ! -e "$TARS_CLUSTER_DIR"
 check "ending it again does no harm" down
 
 mkdir -p "$TARS_CLUSTER_DIR" "$TARS_NODE_DATA"
 touch "$TARS_NODE_DATA/precious"
 check "another user than root is refused" refuses "as root" setpriv --reuid 65534 --clear-groups "$here/up.sh"
-check "a taken port is refused, with its owner" with_taken_port
-check "what such a start left is removed" down
+check "a taken port is refused, with its owner" refuses_taken_port
+check "whatever such a start left is removed" down
 check "data that was there before a start stays" test -e "$TARS_NODE_DATA/precious"
 
 echo "$passed passed, $failed failed"

@@ -56,14 +56,15 @@ remove_interfaces() {
     ip link delete "$bridge" 2>/dev/null || true
 }
 
-# Chains of the kubelet, kube-proxy and the port map plug-in, every rule that leads there, and our own rules.
+# Matches the chains of the kubelet, of kube-proxy and of the CNI plug-in "portmap", every rule that leads there, and our own rules.
+cluster_rules='^:(KUBE|CNI)-|^-A (KUBE|CNI)-|-j (KUBE|CNI)-|tars-local-cluster'
+
 remove_rules() {
     local family rules
-    local ours='^:(KUBE|CNI)-|^-A (KUBE|CNI)-|-j (KUBE|CNI)-|tars-local-cluster'
     for family in iptables ip6tables; do
         rules=$("$family-save" 2>/dev/null) || continue
-        grep -qE -e "$ours" <<<"$rules" || continue
-        grep -vE -e "$ours" <<<"$rules" | "$family-restore" --wait || echo "warning: some rules of $family are left behind"
+        grep -qE -e "$cluster_rules" <<<"$rules" || continue
+        grep -vE -e "$cluster_rules" <<<"$rules" | "$family-restore" --wait || echo "warning: some rules of $family are left behind"
     done
 }
 
