@@ -11,14 +11,14 @@
 //! A leaf is served only when every API server trusts its CA, and a CA is trusted until nobody can serve a leaf of it. "Due" means that
 //! a third of the life is left, by the wall clock.
 
-mod authority;
+mod pair;
 #[cfg(test)]
 mod tests;
 
-pub use authority::Error;
-use authority::{Pair, make_authority, make_leaf};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
+pub use pair::Error;
+use pair::{Pair, make_authority, make_leaf};
 use std::collections::BTreeMap;
 
 /// A stolen leaf is worth something for this long.
@@ -59,7 +59,7 @@ impl Material {
         Some(Self {
             authority: pair(CA_CERT, CA_KEY)?,
             next: pair(NEXT_CERT, NEXT_KEY),
-            trusted: authority::split(&text(BUNDLE)?),
+            trusted: pair::split(&text(BUNDLE)?),
             leaf: pair(LEAF_CERT, LEAF_KEY)?,
         })
     }
@@ -97,7 +97,7 @@ impl Material {
 
     /// Whether a client that trusts `bundle` accepts the serving certificate.
     pub fn is_trusted_by(&self, bundle: &str) -> bool {
-        authority::split(bundle).contains(&self.authority.cert)
+        pair::split(bundle).contains(&self.authority.cert)
     }
 
     fn new(names: &[String], now: Timestamp) -> Result<Self, Error> {
@@ -119,7 +119,7 @@ pub fn plan(stored: Option<&Material>, names: &[String], placed: bool, now: Time
         return Material::new(names, now).map(Some);
     };
     let mut wanted = stored.clone();
-    wanted.trusted.retain(|cert| authority::not_after(cert).is_some_and(|end| end > now));
+    wanted.trusted.retain(|cert| pair::not_after(cert).is_some_and(|end| end > now));
     match &stored.next {
         None if is_due(&stored.authority, now) => {
             let next = make_authority(now - CLOCK_SKEW, now + AUTHORITY_LIFE)?;
