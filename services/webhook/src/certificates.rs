@@ -1,15 +1,15 @@
-//! The webhook's own certificates: which there are, which is due, and what comes next. Pure; [`crate::keeper`] acts.
+//! Decides about the webhook's own certificates: which exist, which are due, and which step comes next. Pure; [`crate::keeper`] acts.
 //!
 //! ```text
 //!                 Secret tars-webhook-tls                         caBundle of registrations and CRDs
 //!  install        CA ─signs─► leaf            bundle: CA          ◄── bundle
 //!  leaf due       CA ─signs─► new leaf        bundle: CA
-//!  CA due         CA, next CA                 bundle: CA, next    ◄── bundle, and time for API servers to see it
-//!  next in place  next ─signs─► new leaf      bundle: CA, next        (CA stays until it ends by itself)
+//!  CA due         CA, next CA                 bundle: CA, next    ◄── bundle, then time for API servers to see it
+//!  next in place  next ─signs─► new leaf      bundle: CA, next        (the old CA stays until it expires)
 //! ```
 //!
-//! A leaf is served only when every API server trusts its CA, and a CA is trusted until nobody can serve a leaf of it. "Due" means that
-//! a third of the life is left, by the wall clock.
+//! A CA signs leaves only when every API server trusts it, and it stays trusted until no replica can serve a leaf of it. A certificate is
+//! due when a third of its life is left, by the wall clock.
 
 mod pair;
 #[cfg(test)]
@@ -18,53 +18,52 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 pub use pair::Error;
-use pair::{Pair, make_authority, make_leaf};
+use pair::{Pair, make_authority, make_leaf, read_expiry, split_bundle};
 use std::collections::BTreeMap;
 
-/// A stolen leaf is worth something for this long.
+/// A stolen key of a leaf is useful for no longer than this.
 const LEAF_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Long enough that people do not see it change, short enough that the change is not forgotten.
+/// Changes are rare enough not to disturb people, and frequent enough that they are known to work.
 const AUTHORITY_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
-/// Certificates hold from a little before they were made: clocks differ.
+/// A certificate is valid from a little before it was made, because clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// After this time every API server has seen a new bundle: they watch the registrations, so seconds are the rule.
+/// After this time every API server uses a new bundle. They watch the registrations, so it usually takes seconds.
 const PROPAGATION: SignedDuration = SignedDuration::from_mins(10);
 
+// The keys of the Secret.
 const CA_CERT: &str = "ca.crt";
 const CA_KEY: &str = "ca.key";
 const NEXT_CERT: &str = "next-ca.crt";
 const NEXT_KEY: &str = "next-ca.key";
 const BUNDLE: &str = "bundle.crt";
-/// Key of the Secret that holds the serving certificate.
 const LEAF_CERT: &str = "tls.crt";
-/// Key of the Secret that holds the serving certificate's key.
 const LEAF_KEY: &str = "tls.key";
 
-/// All that the Secret holds.
+/// The content of the Secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Material {
     authority: Pair,
-    /// The authority that signs once it is trusted everywhere.
+    /// The authority that will sign when it is trusted everywhere.
     next: Option<Pair>,
-    /// The authorities to trust, oldest first.
+    /// PEM certificates of the authorities to trust, oldest first.
     trusted: Vec<String>,
     leaf: Pair,
 }
 
 impl Material {
-    /// Reads a Secret; `None` when something is missing or does not parse. Whatever it was, it is of no use then.
+    /// Reads a Secret. `None` when a part is missing or does not parse, because the rest is of no use then.
     pub fn from_secret(data: &BTreeMap<String, ByteString>) -> Option<Self> {
         let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
         let pair = |cert: &str, key: &str| Pair::new(text(cert)?, text(key)?);
         Some(Self {
             authority: pair(CA_CERT, CA_KEY)?,
             next: pair(NEXT_CERT, NEXT_KEY),
-            trusted: pair::split(&text(BUNDLE)?),
+            trusted: split_bundle(&text(BUNDLE)?),
             leaf: pair(LEAF_CERT, LEAF_KEY)?,
         })
     }
 
-    /// What the Secret is to hold.
+    /// The wanted content of the Secret.
     pub fn to_secret(&self) -> BTreeMap<String, ByteString> {
         let entry = |key: &str, text: &str| (key.to_owned(), ByteString(text.as_bytes().to_vec()));
         let mut data = BTreeMap::from([
@@ -80,24 +79,23 @@ impl Material {
         data
     }
 
-    /// PEM of all authorities to trust: what `caBundle` is to hold.
+    /// PEM certificates of all authorities to trust, which is the wanted content of each `caBundle`.
     pub fn bundle(&self) -> String {
         self.trusted.concat()
     }
 
-    /// PEM of the serving certificate and of its key.
+    /// PEM texts of the serving certificate and of its key.
     pub fn leaf(&self) -> (&str, &str) {
         (&self.leaf.cert, &self.leaf.key)
     }
 
-    /// When the serving certificate ends.
     pub fn leaf_ends(&self) -> Timestamp {
         self.leaf.not_after
     }
 
     /// Whether a client that trusts `bundle` accepts the serving certificate.
     pub fn is_trusted_by(&self, bundle: &str) -> bool {
-        pair::split(bundle).contains(&self.authority.cert)
+        split_bundle(bundle).contains(&self.authority.cert)
     }
 
     fn new(names: &[String], now: Timestamp) -> Result<Self, Error> {
@@ -107,19 +105,19 @@ impl Material {
     }
 }
 
-/// What the Secret is to hold next; `None` when it is fine as it is.
+/// Plans the next content of the Secret. `None` when it needs no change.
 ///
-/// - `stored`: what it holds; `None` without one that can be used.
-/// - `names`: the DNS names under which the webhook is called.
-/// - `placed`: whether each `caBundle` is the stored bundle.
+/// - `stored`: the present content; `None` without a Secret that can be used.
+/// - `names`: the DNS names by which API servers call the webhook.
+/// - `placed`: whether each `caBundle` equals the stored bundle.
 ///
-/// One step at a time: store it, place its bundle, ask again.
+/// This is one step of a rotation: the caller stores the content, places its bundle, and plans again.
 pub fn plan(stored: Option<&Material>, names: &[String], placed: bool, now: Timestamp) -> Result<Option<Material>, Error> {
     let Some(stored) = stored.filter(|stored| stored.authority.not_after > now) else {
         return Material::new(names, now).map(Some);
     };
     let mut wanted = stored.clone();
-    wanted.trusted.retain(|cert| pair::not_after(cert).is_some_and(|end| end > now));
+    wanted.trusted.retain(|cert| read_expiry(cert).is_some_and(|end| end > now));
     match &stored.next {
         None if is_due(&stored.authority, now) => {
             let next = make_authority(now - CLOCK_SKEW, now + AUTHORITY_LIFE)?;
@@ -140,7 +138,7 @@ pub fn plan(stored: Option<&Material>, names: &[String], placed: bool, now: Time
     Ok((wanted != *stored).then_some(wanted))
 }
 
-/// A third of the life is left, or less.
+/// Whether at most a third of the life is left.
 fn is_due(pair: &Pair, now: Timestamp) -> bool {
     let life = pair.not_after.duration_since(pair.not_before);
     pair.not_after.duration_since(now) <= life / 3

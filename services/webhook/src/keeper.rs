@@ -1,19 +1,19 @@
-//! Keeps certificates where they belong: in the Secret, in this process, and as `caBundle` at the API server.
+//! Keeps the certificates in the Secret, in this process and in each `caBundle` of the API server in step.
 //!
 //! ```text
 //! a watched object changed ─┐
-//! a minute passed ──────────┼─► pass: read Secret ─► (leader) plan, store, place bundles ─► serve the leaf ─► verify ─► readiness
+//! a minute passed ──────────┼─► pass: read Secret ─► (leader) plan, store, place bundle ─► serve leaf ─► compare bundles ─► readiness
 //! leadership changed ───────┘
 //! ```
 //!
-//! One writer, by Lease; every replica reads. Each pass looks at everything anew, so a deleted Secret or an overwritten `caBundle` is
-//! repaired by the next one, and its watch starts that at once.
+//! Every replica reads; only the leader by the Lease writes. Each pass reads all objects again, so it repairs a deleted Secret and an
+//! overwritten `caBundle`. The watches start such a pass at once.
 
 use crate::{
     certificates::{self, Material, plan},
     metrics::Metrics,
 };
-use futures::{StreamExt, stream::SelectAll};
+use futures::{Stream, StreamExt, stream::SelectAll};
 use jiff::Timestamp;
 use k8s_openapi::{
     ByteString,
@@ -26,7 +26,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
-    core::{DynamicObject, PartialObjectMeta},
+    core::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ use tars_common::names::{self, GROUP};
 use tars_kit::{
     health::Health,
     lease::{Elector, Timing},
-    tls::ServingCertificate,
+    tls::{self, ServingCertificate},
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -44,16 +44,16 @@ use tokio_util::sync::CancellationToken;
 const SECRET: &str = "tars-webhook-tls";
 const MUTATING: &str = "tars-mutating-webhook";
 const VALIDATING: &str = "tars-validating-webhook";
-/// The kinds that this webhook converts.
+/// The resources that this webhook converts.
 const CONVERTED: [&str; 2] = ["tservers", "tframeworkconfigs"];
-/// Readiness: there is a certificate to serve.
+/// The readiness check that holds once this replica serves a certificate.
 pub const CHECK_CERTIFICATE: &str = "certificate";
-/// Readiness: the API server trusts it everywhere.
+/// The readiness check that holds while every registration trusts that certificate.
 pub const CHECK_BUNDLES: &str = "ca-bundles";
-/// A look without a reason: renewals are due by the clock, and a watch can miss something.
-const PERIOD: Duration = Duration::from_mins(1);
-/// After a failed pass.
-const RETRY: Duration = Duration::from_secs(2);
+/// The time between two passes if nothing changes. Renewals depend on the clock, and a watch can miss a change.
+const PASS_PERIOD: Duration = Duration::from_mins(1);
+/// The wait after a failed pass.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,14 +63,14 @@ enum Error {
     #[error(transparent)]
     Certificates(#[from] certificates::Error),
     #[error(transparent)]
-    Tls(#[from] tars_kit::tls::Error),
+    Tls(#[from] tls::Error),
 }
 
 fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
     move |source| Error::Api { what, source: Box::new(source) }
 }
 
-/// An object that carries a `caBundle`.
+/// An object with a `caBundle`: one of the two webhook configurations, or the definition of a converted resource.
 #[derive(Clone, Copy)]
 enum Carrier {
     Mutating,
@@ -89,18 +89,18 @@ impl Carrier {
         }
     }
 
-    /// Untyped: a definition holds a large schema that nobody here reads.
+    /// The objects stay untyped: a definition holds a large schema, which is not needed here.
     fn api(self, client: Client) -> Api<DynamicObject> {
         let resource = match self {
-            Self::Mutating => kube::core::ApiResource::erase::<MutatingWebhookConfiguration>(&()),
-            Self::Validating => kube::core::ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
-            Self::Definition(_) => kube::core::ApiResource::erase::<CustomResourceDefinition>(&()),
+            Self::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+            Self::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            Self::Definition(_) => ApiResource::erase::<CustomResourceDefinition>(&()),
         };
         Api::all_with(client, &resource)
     }
 
-    /// The patch that puts `bundle` wherever our Service is called; `None` when it is there.
-    fn patch(self, object: &Value, service: &str, bundle: &ByteString) -> Option<Patch<Value>> {
+    /// Builds the patch that writes `bundle` to each clause that calls our Service. `None` when all of them have it.
+    fn build_patch(self, object: &Value, service: &str, bundle: &ByteString) -> Option<Patch<Value>> {
         let bundle = json!(bundle);
         let lacks = |config: Option<&Value>| {
             let config = config.filter(|config| config.pointer("/service/name").and_then(Value::as_str) == Some(service))?;
@@ -112,42 +112,40 @@ impl Carrier {
         }
         let webhooks = object.get("webhooks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let lacking = webhooks.iter().filter(|webhook| lacks(webhook.get("clientConfig")).is_some());
-        // Webhooks of a configuration are merged by name.
+        // A strategic merge finds the webhooks of a configuration by their names.
         let patches: Vec<Value> =
             lacking.map(|webhook| json!({"name": webhook["name"], "clientConfig": {"caBundle": bundle}})).collect();
         (!patches.is_empty()).then(|| Patch::Strategic(json!({"webhooks": patches})))
     }
 }
 
-/// See the module.
 pub struct Keeper {
-    /// To the API server.
     pub client: Client,
-    /// Where the Secret, the Lease and the Service are.
+    /// The namespace of the Secret, the Lease and the Service.
     pub namespace: String,
     /// Name of the Service in front of the replicas.
     pub service: String,
-    /// What the listener serves.
+    /// The certificate of the HTTPS listener.
     pub certificate: ServingCertificate,
-    /// Told about [`CHECK_CERTIFICATE`] and [`CHECK_BUNDLES`].
+    /// Learns the state of [`CHECK_CERTIFICATE`] and [`CHECK_BUNDLES`].
     pub health: Health,
-    /// Told when the certificate ends.
+    /// Shows when the served certificate ends.
     pub metrics: Metrics,
 }
 
 impl Keeper {
-    /// Runs until `stop`; whatever fails is tried again.
+    /// Runs passes until `stop`, and repeats a pass that failed.
     pub async fn run(self, identity: String, stop: CancellationToken) -> Result<(), Infallible> {
-        let (mut leading, election) = lead(self.client.clone(), self.namespace.clone(), identity, stop.clone());
-        let mut changes = self.changes();
+        let (mut leading, election) = start_election(self.client.clone(), self.namespace.clone(), identity, stop.clone());
+        let mut changes = self.watch_objects();
         let mut served = None;
         loop {
             let leads = *leading.borrow_and_update();
-            let wait = match self.pass(leads, &mut served).await {
-                Ok(()) => PERIOD,
+            let wait = match self.run_pass(leads, &mut served).await {
+                Ok(()) => PASS_PERIOD,
                 Err(error) => {
-                    tracing::warn!(%error, "certificates could not be looked after, trying again");
-                    RETRY
+                    tracing::warn!(%error, "cannot check the certificates, trying again");
+                    RETRY_DELAY
                 }
             };
             tokio::select! {
@@ -157,13 +155,13 @@ impl Keeper {
                 Some(()) = changes.next() => {}
             }
         }
-        // The Lease is given back, or the next leader would have to wait for its expiry. The task cannot panic.
+        // The task gives the Lease back, so the next leader need not wait for its expiry. The task cannot panic.
         let _ = election.await;
         Ok(())
     }
 
-    /// The DNS names under which API servers call this webhook.
-    fn names(&self) -> Vec<String> {
+    /// The DNS names by which API servers call this webhook.
+    fn dns_names(&self) -> Vec<String> {
         let Self { service, namespace, .. } = self;
         ["", ".svc", ".svc.cluster.local"]
             .map(|suffix| format!("{service}.{namespace}{suffix}"))
@@ -172,7 +170,7 @@ impl Keeper {
             .collect()
     }
 
-    async fn pass(&self, leads: bool, served: &mut Option<Material>) -> Result<(), Error> {
+    async fn run_pass(&self, leads: bool, served: &mut Option<Material>) -> Result<(), Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
         let stored = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
@@ -182,30 +180,31 @@ impl Keeper {
                 Some(material) => self.is_placed(&material.bundle()).await?,
                 None => false,
             };
-            if let Some(wanted) = plan(material.as_ref(), &self.names(), placed, Timestamp::now())? {
-                self.store(&api, secret, &wanted).await?;
+            if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, Timestamp::now())? {
+                self.store_secret(&api, secret, &wanted).await?;
                 material = Some(wanted);
             }
             if let Some(material) = &material {
-                self.place(&material.bundle()).await?;
+                self.place_bundle(&material.bundle()).await?;
             }
         }
         let Some(material) = material else {
             tracing::info!("waiting for the leader to make certificates");
             return Ok(());
         };
-        self.serve(&material, served)?;
+        self.serve_leaf(&material, served)?;
         self.health.set(CHECK_CERTIFICATE, true).await;
         let trusted = self.is_trusted(&material).await?;
         self.health.set(CHECK_BUNDLES, trusted).await;
         Ok(())
     }
 
-    async fn store(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), Error> {
+    async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), Error> {
         let what = "cannot store the Secret tars-webhook-tls";
         let data = Some(wanted.to_secret());
         let result = if let Some(before) = before {
-            // With its resourceVersion: were there a second writer in spite of the Lease, one of them would fail and look again.
+            // `before` has its resourceVersion. If there were a second writer in spite of the Lease, one of the two would fail and try
+            // again.
             api.replace(SECRET, &PostParams::default(), &Secret { data, ..before }).await
         } else {
             let metadata = ObjectMeta { name: Some(SECRET.to_owned()), ..ObjectMeta::default() };
@@ -217,12 +216,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Puts the bundle wherever it is not.
-    async fn place(&self, bundle: &str) -> Result<(), Error> {
+    /// Writes the bundle to each clause that lacks it.
+    async fn place_bundle(&self, bundle: &str) -> Result<(), Error> {
         let bytes = ByteString(bundle.as_bytes().to_vec());
         for carrier in Carrier::ALL {
-            let Some(object) = self.get(carrier).await? else { continue };
-            let Some(patch) = carrier.patch(&object, &self.service, &bytes) else { continue };
+            let Some(object) = self.read_carrier(carrier).await? else { continue };
+            let Some(patch) = carrier.build_patch(&object, &self.service, &bytes) else { continue };
             let result = carrier.api(self.client.clone()).patch_metadata(&carrier.name(), &PatchParams::default(), &patch).await;
             result.map_err(api_error("cannot write a caBundle"))?;
             tracing::info!(name = carrier.name(), "caBundle written");
@@ -230,38 +229,38 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether every carrier exists and holds exactly this bundle.
+    /// Whether every carrier exists and has exactly this bundle.
     async fn is_placed(&self, bundle: &str) -> Result<bool, Error> {
         let bytes = ByteString(bundle.as_bytes().to_vec());
         for carrier in Carrier::ALL {
-            let object = self.get(carrier).await?;
-            if object.is_none_or(|object| carrier.patch(&object, &self.service, &bytes).is_some()) {
+            let object = self.read_carrier(carrier).await?;
+            if object.is_none_or(|object| carrier.build_patch(&object, &self.service, &bytes).is_some()) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Whether API servers accept what is served, wherever they call this webhook. A carrier that does not exist yet will be given the
-    /// bundle when it appears; until then nothing is called, and the replica says that it is not ready.
+    /// Whether API servers accept the served certificate wherever they call this webhook. A carrier may not exist yet. Then the API
+    /// server does not call the webhook for it, and the replica is not ready until the carrier appears and gets its bundle.
     async fn is_trusted(&self, material: &Material) -> Result<bool, Error> {
         for carrier in Carrier::ALL {
-            let Some(object) = self.get(carrier).await? else { return Ok(false) };
-            if !bundles(&object, &self.service).all(|bundle| material.is_trusted_by(&bundle)) {
+            let Some(object) = self.read_carrier(carrier).await? else { return Ok(false) };
+            if !read_bundles(&object, &self.service).all(|bundle| material.is_trusted_by(&bundle)) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    async fn get(&self, carrier: Carrier) -> Result<Option<Value>, Error> {
+    async fn read_carrier(&self, carrier: Carrier) -> Result<Option<Value>, Error> {
         let what = "cannot read a webhook configuration or a custom resource definition";
         let found = carrier.api(self.client.clone()).get_opt(&carrier.name()).await.map_err(api_error(what))?;
-        // Made of JSON, so it can be written as JSON.
+        // A DynamicObject consists of JSON values, so this cannot fail.
         Ok(found.map(|object| serde_json::to_value(object).unwrap_or_default()))
     }
 
-    fn serve(&self, material: &Material, served: &mut Option<Material>) -> Result<(), Error> {
+    fn serve_leaf(&self, material: &Material, served: &mut Option<Material>) -> Result<(), Error> {
         if served.as_ref().is_some_and(|served| served.leaf() == material.leaf()) {
             return Ok(());
         }
@@ -273,33 +272,39 @@ impl Keeper {
         Ok(())
     }
 
-    /// One item whenever an object that a pass looks at may have changed.
-    fn changes(&self) -> SelectAll<Pin<Box<dyn futures::Stream<Item = ()> + Send>>> {
+    /// Watches the objects that a pass reads. The stream has an item whenever one of them may have changed.
+    fn watch_objects(&self) -> SelectAll<Pin<Box<dyn Stream<Item = ()> + Send>>> {
         let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let secrets = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), &self.namespace);
         let mut changes = SelectAll::new();
-        changes.push(quiet(watcher(secrets, only(SECRET))));
+        changes.push(drop_content(watcher(secrets, only(SECRET))));
         let all = self.client.clone();
-        changes.push(quiet(watcher(Api::<PartialObjectMeta<MutatingWebhookConfiguration>>::all(all.clone()), only(MUTATING))));
-        changes
-            .push(quiet(watcher(Api::<PartialObjectMeta<ValidatingWebhookConfiguration>>::all(all.clone()), only(VALIDATING))));
+        changes.push(drop_content(watcher(
+            Api::<PartialObjectMeta<MutatingWebhookConfiguration>>::all(all.clone()),
+            only(MUTATING),
+        )));
+        changes.push(drop_content(watcher(
+            Api::<PartialObjectMeta<ValidatingWebhookConfiguration>>::all(all.clone()),
+            only(VALIDATING),
+        )));
         for plural in CONVERTED {
             let definitions = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(all.clone());
-            changes.push(quiet(watcher(definitions, only(&Carrier::Definition(plural).name()))));
+            changes.push(drop_content(watcher(definitions, only(&Carrier::Definition(plural).name()))));
         }
         changes
     }
 }
 
-/// A watch as a stream of "something happened". Errors are retried, ever slower; the passes say what does not work.
-fn quiet<E: Send + 'static>(
-    events: impl futures::Stream<Item = Result<E, watcher::Error>> + Send + 'static,
-) -> Pin<Box<dyn futures::Stream<Item = ()> + Send>> {
+/// Turns a watch into a stream of signals without content. The watch retries after an error, more and more slowly, and logs nothing: a
+/// pass meets the same error and logs it.
+fn drop_content<E: Send + 'static>(
+    events: impl Stream<Item = Result<E, watcher::Error>> + Send + 'static,
+) -> Pin<Box<dyn Stream<Item = ()> + Send>> {
     Box::pin(events.default_backoff().filter_map(async |event| event.ok().map(|_| ())))
 }
 
-/// The bundles of all clauses that call our Service.
-fn bundles(object: &Value, service: &str) -> impl Iterator<Item = String> {
+/// Reads the bundles of all clauses that call our Service. A clause without a bundle gives an empty text.
+fn read_bundles(object: &Value, service: &str) -> impl Iterator<Item = String> {
     let webhooks = object.get("webhooks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let clauses = webhooks.iter().filter_map(|webhook| webhook.get("clientConfig"));
     let ours = |config: &&Value| config.pointer("/service/name").and_then(Value::as_str) == Some(service);
@@ -309,8 +314,13 @@ fn bundles(object: &Value, service: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Takes part in the election until `stop`; the value says whether this process leads. The task ends when the Lease is given back.
-fn lead(client: Client, namespace: String, identity: String, stop: CancellationToken) -> (watch::Receiver<bool>, JoinHandle<()>) {
+/// Takes part in the election until `stop`. The value is whether this process leads. The task ends after it has given the Lease back.
+fn start_election(
+    client: Client,
+    namespace: String,
+    identity: String,
+    stop: CancellationToken,
+) -> (watch::Receiver<bool>, JoinHandle<()>) {
     let (sender, receiver) = watch::channel(false);
     let election = tokio::spawn(async move {
         loop {
@@ -346,22 +356,22 @@ mod tests {
     #[test]
     fn only_our_clauses_are_written_and_only_when_they_differ() {
         let bundle = ByteString(b"new".to_vec());
-        let Some(Patch::Strategic(patch)) = Carrier::Mutating.patch(&configuration(Some("old")), "svc", &bundle) else {
+        let Some(Patch::Strategic(patch)) = Carrier::Mutating.build_patch(&configuration(Some("old")), "svc", &bundle) else {
             panic!("no patch")
         };
         assert_eq!(patch, json!({"webhooks": [{"name": "ours", "clientConfig": {"caBundle": "bmV3"}}]}));
-        assert!(Carrier::Mutating.patch(&configuration(None), "svc", &bundle).is_some());
-        assert!(Carrier::Mutating.patch(&configuration(Some("new")), "svc", &bundle).is_none());
+        assert!(Carrier::Mutating.build_patch(&configuration(None), "svc", &bundle).is_some());
+        assert!(Carrier::Mutating.build_patch(&configuration(Some("new")), "svc", &bundle).is_none());
     }
 
     #[test]
     fn a_definition_without_our_conversion_is_left_alone() {
         let bundle = ByteString(b"new".to_vec());
         let carrier = Carrier::Definition("tservers");
-        assert!(carrier.patch(&json!({"spec": {"conversion": {"strategy": "None"}}}), "svc", &bundle).is_none());
+        assert!(carrier.build_patch(&json!({"spec": {"conversion": {"strategy": "None"}}}), "svc", &bundle).is_none());
         let ours =
             json!({"spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": {"service": {"name": "svc"}}}}}});
-        assert!(matches!(carrier.patch(&ours, "svc", &bundle), Some(Patch::Merge(_))));
-        assert_eq!(bundles(&ours, "svc").collect::<Vec<_>>(), [""]);
+        assert!(matches!(carrier.build_patch(&ours, "svc", &bundle), Some(Patch::Merge(_))));
+        assert_eq!(read_bundles(&ours, "svc").collect::<Vec<_>>(), [""]);
     }
 }

@@ -1,23 +1,24 @@
 //! Defaults, refuses and converts the k8s.tars.io resources.
 //!
 //! ```text
-//! API server ──TLS──► router ─► review ─► tars_common::{admission, convert}      (pure: decide)
+//! API server ──TLS──► router ─► review ─► tars_common::{admission, convert}      (pure: decides)
 //!                        │          ▲
-//!                        └► lookup ─┘  what the rules ask of other objects        (watches, then the API server)
-//! keeper: Secret ─► serving certificate, caBundles ─► readiness                   (one writer, by Lease)
+//!                        └► lookup ─┘  facts about other objects                  (watches, then the API server)
+//! keeper: Secret ─► serving certificate, caBundles ─► readiness                   (one writer, by a Lease)
 //! ```
 //!
 //! Rules:
-//! - A rule violation is an ordinary answer, one sentence long; HTTP errors are for what is no review (400), too large (413) or too much
-//!   at once (429).
-//! - Ready means: a certificate is served, the API server trusts it in every registration, the templates are known. A replica that is not
-//!   ready gets no calls, so nobody is refused because it has just started.
-//! - The certificate authority is made at install time and its key never leaves the Secret.
+//! - A request that breaks a rule gets an ordinary answer of one sentence. HTTP errors are for a body that is not a review (400) or too
+//!   large (413), and for too many reviews at the same time (429).
+//! - A replica is ready when it serves a certificate, when every registration trusts that certificate, and when it knows the templates.
+//!   The API server does not call a replica that is not ready. So no request is refused because a replica has just started.
+//! - The first leader makes the certificate authority. The key of the authority is stored in the Secret only.
 
 mod certificates;
 mod keeper;
 mod lookup;
 mod metrics;
+mod random;
 mod review;
 mod router;
 
@@ -25,7 +26,8 @@ use clap::Parser;
 use keeper::{CHECK_BUNDLES, CHECK_CERTIFICATE, Keeper};
 use lookup::Lookup;
 use metrics::Metrics;
-use router::App;
+use random::random_bytes;
+use router::{App, build_router};
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use tars_common::names;
 use tars_kit::{
@@ -37,26 +39,26 @@ use tars_kit::{
     telemetry, tls,
 };
 
-/// Readiness: the templates of the cluster are known.
+/// The readiness check that holds once the templates of the cluster are known.
 const CHECK_CACHES: &str = "caches";
 
 /// Admission and conversion webhook of Tars.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {
-    /// Where reviews are answered, over TLS.
+    /// Address at which reviews are answered, over TLS.
     #[arg(long, env = "HTTPS_LISTEN", default_value = "0.0.0.0:8443")]
     https_listen: SocketAddr,
-    /// Where gRPC health is answered.
+    /// Address at which gRPC health and reflection are served.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     grpc_listen: SocketAddr,
-    /// Where metrics are served at /metrics.
+    /// Address at which metrics are served, under the path /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
-    /// Namespace of the Service and of the certificates. In a cluster it is that of the service account.
+    /// Namespace of the Service and of the Secret with the certificates. Inside a cluster the default is the namespace of the service account.
     #[arg(long, env = "POD_NAMESPACE")]
     namespace: Option<String>,
-    /// Name of the Service in front of the replicas; certificates are made for it.
+    /// Name of the Service in front of the replicas. The serving certificate is made for this name.
     #[arg(long, env = "SERVICE_NAME", default_value = names::WEBHOOK_SERVICE)]
     service_name: String,
 }
@@ -69,7 +71,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Fatal> {
     let _telemetry = telemetry::init("tarswebhook").map_err(Fatal::configuration)?;
-    let missing = || Fatal::configuration("no namespace, set --namespace or POD_NAMESPACE outside a cluster");
+    let missing = || Fatal::configuration("the namespace is not known: outside a cluster set --namespace or POD_NAMESPACE");
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
     let client = process::client().await?;
     let https = listen(args.https_listen).await?;
@@ -83,7 +85,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
     let grpc_services = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
     let lookup = Lookup::start(client.clone(), &stop);
     let certificate = tls::ServingCertificate::default();
-    let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(router::random()));
+    let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(random_bytes()));
     let keeper = Keeper {
         client,
         namespace,
@@ -95,12 +97,13 @@ async fn run(args: Args) -> Result<(), Fatal> {
     tracing::info!(https = %args.https_listen, "started");
 
     let mut tasks = Tasks::new(stop.clone());
-    let seen = lookup.clone();
-    tasks.spawn("the look at the caches", health.announce(CHECK_CACHES, async move { seen.ready().await }, stop.clone()));
-    tasks.spawn("the keeper of certificates", keeper.run(identity, stop.clone()));
-    let router = router::router(App::new(lookup, metrics));
-    tasks.spawn("the HTTPS server", tls::serve(https, router, certificate, stop.clone()));
-    tasks.spawn("the gRPC server", grpc::serve(grpc, grpc_services, stop.clone()));
-    tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    let watched = lookup.clone();
+    let templates_known = async move { watched.wait_until_ready().await };
+    tasks.spawn("wait for the caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));
+    tasks.spawn("keep the certificates", keeper.run(identity, stop.clone()));
+    let router = build_router(App::new(lookup, metrics));
+    tasks.spawn("serve HTTPS", tls::serve(https, router, certificate, stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, grpc_services, stop.clone()));
+    tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
 }

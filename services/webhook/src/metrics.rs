@@ -1,4 +1,4 @@
-//! What the webhook counts.
+//! The metrics of the webhook.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -7,20 +7,20 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// What became of a review.
+/// How a review ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Accepted or converted.
+    /// The request was accepted, or all objects were converted.
     Accepted,
-    /// Refused by a rule of this category.
+    /// A rule of this category refused the request.
     Denied(&'static str),
-    /// The registration asks for something that no rule is for.
+    /// There is no rule for the operation or the resource.
     Unsupported,
-    /// The API server could not answer a question of the rules.
+    /// The API server did not answer a query of the rules.
     LookupFailed,
-    /// Not a review.
+    /// The body was not a review.
     BadRequest,
-    /// More reviews at once than there is room for.
+    /// There were too many reviews at the same time.
     Overloaded,
 }
 
@@ -49,19 +49,18 @@ struct PathLabel {
     path: &'static str,
 }
 
-/// The webhook's metrics. Clones count together.
+/// Clones share their counters.
 #[derive(Clone)]
 pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
     seconds: Family<PathLabel, Histogram>,
-    /// Unix time at which the served certificate ends; 0 while there is none.
+    /// Unix time in seconds at which the served certificate ends; 0 while no certificate is served.
     pub certificate_ends: Gauge,
 }
 
 impl Metrics {
-    /// Registers everything.
     pub fn new(registry: &mut Registry) -> Self {
-        // From 50 µs: a review that needs no other object is decided in that.
+        // The first bucket ends at 50 µs: a review that needs no other object takes about as long.
         let buckets =
             || Histogram::new([0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]);
         let metrics = Self {
@@ -69,21 +68,25 @@ impl Metrics {
             seconds: Family::new_with_constructor(buckets),
             certificate_ends: Gauge::default(),
         };
-        registry.register("reviews", "Reviews by path, kind and outcome", metrics.reviews.clone());
-        registry.register("review_duration_seconds", "From the body to the answer", metrics.seconds.clone());
-        let help = "Unix time at which the served certificate ends, 0 without one";
+        registry.register("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
+        registry.register(
+            "review_duration_seconds",
+            "Time from the complete body of a review to its answer, by path",
+            metrics.seconds.clone(),
+        );
+        let help = "Unix time at which the served certificate ends, 0 while none is served";
         registry.register("certificate_not_after_seconds", help, metrics.certificate_ends.clone());
         metrics
     }
 
-    /// Counts a review that was decided.
-    pub fn reviewed(&self, path: &'static str, kind: &'static str, outcome: Outcome, took: Duration) {
+    /// Counts a review with a decision.
+    pub fn count_review(&self, path: &'static str, kind: &'static str, outcome: Outcome, took: Duration) {
         self.reviews.get_or_create(&ReviewLabels { path, kind, outcome: outcome.as_str() }).inc();
         self.seconds.get_or_create(&PathLabel { path }).observe(took.as_secs_f64());
     }
 
-    /// Counts a body that never became a review.
-    pub fn refused(&self, path: &'static str, outcome: Outcome) {
+    /// Counts a request that did not become a review.
+    pub fn count_refusal(&self, path: &'static str, outcome: Outcome) {
         self.reviews.get_or_create(&ReviewLabels { path, kind: "unknown", outcome: outcome.as_str() }).inc();
     }
 }

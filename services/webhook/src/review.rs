@@ -1,4 +1,4 @@
-//! From a review to its answer. Pure: what has to be known of other objects comes in as [`Facts`].
+//! Turns a review into its answer. Pure: facts about other objects come in as [`Facts`].
 
 use jiff::Timestamp;
 use kube::core::{
@@ -12,17 +12,15 @@ use tars_common::{
     convert::{self, Context},
 };
 
-/// What the API server may ask at the two admission paths.
+/// The two admission paths that the API server calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// `/mutating`
     Mutating,
-    /// `/validating`
     Validating,
 }
 
 impl Phase {
-    /// The word for logs, metrics and messages.
+    /// The name of this phase in paths, logs, metrics and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mutating => "mutating",
@@ -31,9 +29,9 @@ impl Phase {
     }
 }
 
-/// An admission request as our rules read it.
+/// An admission request in the form that our rules read.
 pub struct Review {
-    /// What the API server sent, without the objects.
+    /// The request of the API server, without its objects.
     pub request: AdmissionRequest<DynamicObject>,
     kind: Kind,
     operation: Operation,
@@ -44,7 +42,7 @@ pub struct Review {
     salt: [u8; 16],
 }
 
-/// A request that no rule is for: the registration at the API server names more than this program knows.
+/// A request for which this program has no rule: the webhook configurations in the cluster name more than this version knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unsupported {phase} [{operation} {group}/{version}, Resource={resource}]; compare the webhook configurations with this version"
@@ -59,15 +57,14 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
-    /// The refusal.
-    pub fn response(self) -> AdmissionResponse {
+    pub fn refuse(self) -> AdmissionResponse {
         let reason = self.to_string();
         self.accepted.deny(reason)
     }
 }
 
 impl Review {
-    /// Reads a request. `now` and `salt` are what the rules take for the time and for random.
+    /// Reads a request. The rules take `now` for the current time and `salt` for their random bytes.
     pub fn new(
         mut request: AdmissionRequest<DynamicObject>,
         phase: Phase,
@@ -82,20 +79,20 @@ impl Review {
         };
         let kind = Kind::of(&request.resource.group, &request.resource.resource);
         let (Some(operation), Some(kind)) = (operation, kind) else {
-            return Err(Box::new(unsupported(request, phase)));
+            return Err(Box::new(describe_unsupported(request, phase)));
         };
         let (object, old) = (request.object.take(), request.old_object.take());
-        // Only the object has a name that the API server generated.
+        // When the API server generates the name, only the object holds it.
         let named = object.as_ref().and_then(|object| object.metadata.name.clone()).filter(|name| !name.is_empty());
         let name = named.unwrap_or_else(|| request.name.clone());
-        // A DynamicObject consists of what JSON can say, so this cannot fail; `null` would be left to the schema.
+        // A DynamicObject consists of JSON values, so this cannot fail.
         let json = |object: Option<DynamicObject>| serde_json::to_value(object).unwrap_or_default();
         let (object, old) = (json(object), json(old));
         Ok(Self { request, kind, operation, name, object, old, now, salt })
     }
 
-    /// The request in the terms of the rules.
-    pub fn rules(&self) -> Request<'_> {
+    /// Borrows the request in the terms of the rules.
+    pub fn as_request(&self) -> Request<'_> {
         Request {
             operation: self.operation,
             kind: self.kind,
@@ -109,14 +106,13 @@ impl Review {
         }
     }
 
-    /// A refusal.
     pub fn deny(&self, reason: impl ToString) -> AdmissionResponse {
         AdmissionResponse::from(&self.request).deny(reason)
     }
 }
 
-/// The words are those of the existing webhook.
-fn unsupported(request: AdmissionRequest<DynamicObject>, phase: Phase) -> Unsupported {
+/// The first part of the message keeps the words of K8SFramework (docs/reference/admission.md#3).
+fn describe_unsupported(request: AdmissionRequest<DynamicObject>, phase: Phase) -> Unsupported {
     Unsupported {
         accepted: AdmissionResponse::from(&request),
         phase: phase.as_str(),
@@ -132,13 +128,12 @@ fn unsupported(request: AdmissionRequest<DynamicObject>, phase: Phase) -> Unsupp
     }
 }
 
-/// What admission came to: the answer, and what accepting does to other objects.
+/// The decision about a review: the answer, and its effects on other objects.
 pub struct Verdict {
-    /// For the API server.
     pub response: AdmissionResponse,
-    /// To be written before the answer is sent. Empty for refusals.
+    /// These are written before the answer is sent. A refusal has none.
     pub effects: Vec<Effect>,
-    /// Why it was refused.
+    /// The reason of a refusal.
     pub denied: Option<Denied>,
 }
 
@@ -147,13 +142,16 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let accepted = AdmissionResponse::from(&review.request);
     let refused = |denied: Denied| Verdict { response: review.deny(&denied), effects: Vec::new(), denied: Some(denied) };
     match phase {
-        Phase::Validating => match admission::validate(&review.rules(), facts) {
-            Ok(effects) => Verdict { response: warned(accepted, admission::warnings(&review.rules())), effects, denied: None },
+        Phase::Validating => match admission::validate(&review.as_request(), facts) {
+            Ok(effects) => {
+                Verdict { response: add_warnings(accepted, admission::warnings(&review.as_request())), effects, denied: None }
+            }
             Err(denied) => refused(denied),
         },
-        Phase::Mutating => match admission::mutate(&review.rules(), facts) {
+        Phase::Mutating => match admission::mutate(&review.as_request(), facts) {
             Ok(object) => {
-                let response = warned(patched(review, accepted, &object), admission::changes(&review.rules(), &object));
+                let response =
+                    add_warnings(add_patch(review, accepted, &object), admission::changes(&review.as_request(), &object));
                 Verdict { response, effects: Vec::new(), denied: None }
             }
             Err(denied) => refused(denied),
@@ -161,25 +159,25 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     }
 }
 
-/// The answer with what the writer should know: in the mutating phase what was changed, in the validating phase the rest, so that
-/// nothing is heard twice.
-fn warned(mut response: AdmissionResponse, warnings: Vec<String>) -> AdmissionResponse {
+/// Adds the warnings of one phase. The mutating phase warns about what it changes, the validating phase about the rest, so the user
+/// reads each warning once.
+fn add_warnings(mut response: AdmissionResponse, warnings: Vec<String>) -> AdmissionResponse {
     response.warnings = (!warnings.is_empty() && response.allowed).then_some(warnings);
     response
 }
 
-/// The answer with the smallest patch that makes the stored object out of the one that was sent.
-fn patched(review: &Review, accepted: AdmissionResponse, object: &Value) -> AdmissionResponse {
+/// Adds the smallest patch that turns the object of the request into `object`.
+fn add_patch(review: &Review, accepted: AdmissionResponse, object: &Value) -> AdmissionResponse {
     let patch = json_patch::diff(&review.object, object);
     if patch.0.is_empty() {
         return accepted;
     }
-    // A patch consists of JSON; were it not to serialize, storing the object without its defaults would be the worse answer.
+    // A patch consists of JSON, so this should not fail. If it did, an object without its defaults must not be stored.
     accepted.with_patch(patch).unwrap_or_else(|error| review.deny(error))
 }
 
-/// Answers a conversion: all objects in their order, or a failure that names the first one that cannot be converted. `context` looks
-/// up what belongs to a namespace.
+/// Converts all objects of a request and keeps their order. The first object that cannot be converted makes the whole request fail.
+/// `context` returns the facts about a namespace that a conversion needs.
 pub fn convert(mut request: ConversionRequest, context: impl Fn(&str) -> Context) -> ConversionResponse {
     let mut objects = std::mem::take(&mut request.objects);
     for object in &mut objects {
@@ -264,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_no_rule_is_for_is_refused() {
-        let response = review(request("tgateways", "CREATE", &json!(null)), Phase::Mutating).err().unwrap().response();
+        let response = review(request("tgateways", "CREATE", &json!(null)), Phase::Mutating).err().unwrap().refuse();
         assert!(!response.allowed);
         let expected = "unsupported mutating [CREATE k8s.tars.io/v1beta3, Resource=tgateways]";
         assert!(response.result.message.starts_with(expected), "{}", response.result.message);

@@ -1,4 +1,4 @@
-//! Making and reading certificates: ECDSA P-256, PEM.
+//! A certificate with its private key: makes and reads them as PEM, with keys for ECDSA P-256.
 
 use jiff::Timestamp;
 use rcgen::{
@@ -11,33 +11,33 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Why a certificate could not be made.
+/// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The library refused.
+    /// The library refused to make it.
     #[error("cannot make a certificate")]
     Make(#[from] rcgen::Error),
-    /// What was made or stored cannot be read again.
-    #[error("a certificate of the Secret tars-webhook-tls does not parse, delete the Secret and it is made anew")]
+    /// A certificate that was made or stored does not parse.
+    #[error("a certificate of the Secret tars-webhook-tls does not parse; delete the Secret, then the webhook makes it again")]
     Read,
 }
 
-/// A certificate and its private key, with what is read from the certificate.
+/// A certificate and its private key as PEM, with the fields that are read from the certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pair {
     pub cert: String,
     pub key: String,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
-    /// DNS names, in their order.
+    /// DNS names, in the order of the certificate.
     pub names: Vec<String>,
 }
 
 impl Pair {
-    /// A pair of PEM texts; `None` when the certificate does not parse or the key is no key.
+    /// Reads two PEM texts. `None` when the certificate or the key does not parse.
     pub fn new(cert: String, key: String) -> Option<Self> {
         KeyPair::from_pem(&key).ok()?;
-        let (not_before, not_after, names) = read(&cert, |parsed| {
+        let (not_before, not_after, names) = parse(&cert, |parsed| {
             let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
                 let dns = |name: &GeneralName<'_>| match name {
                     GeneralName::DNSName(name) => Some((*name).to_owned()),
@@ -53,23 +53,23 @@ impl Pair {
     }
 }
 
-/// A new certificate authority.
+/// Makes a certificate authority.
 pub fn make_authority(from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut params = params(&format!("tars-webhook-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
+    let mut params = build_params(&format!("tars-webhook-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let cert = params.self_signed(&key)?;
     Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
 }
 
-/// A serving certificate for `names`, signed by `authority`.
+/// Makes a serving certificate for `names`, signed by `authority`.
 pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
-    // The issuer is rebuilt from its certificate's subject; its key identifier follows from its key.
-    let subject = read(&authority.cert, |parsed| Some(parsed.subject().iter_common_name().next()?.as_str().ok()?.to_owned()));
-    let issuer = Issuer::new(params(&subject.ok_or(Error::Read)?, from, to), KeyPair::from_pem(&authority.key)?);
+    // The subject of its certificate and its key are all that an issuer needs: the key identifier follows from the key.
+    let subject = parse(&authority.cert, |parsed| Some(parsed.subject().iter_common_name().next()?.as_str().ok()?.to_owned()));
+    let issuer = Issuer::new(build_params(&subject.ok_or(Error::Read)?, from, to), KeyPair::from_pem(&authority.key)?);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut params = params(names.first().map_or("", String::as_str), from, to);
+    let mut params = build_params(names.first().map_or("", String::as_str), from, to);
     params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -78,9 +78,9 @@ pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timest
     Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
 }
 
-fn params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams {
+fn build_params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
-    // Seconds since 1970 are all that is needed of the library's time type.
+    // The library has a time type of its own, which this converts to.
     let time = |time: Timestamp| date_time_ymd(1970, 1, 1) + Duration::from_secs(u64::try_from(time.as_second()).unwrap_or(0));
     (params.not_before, params.not_after) = (time(from), time(to));
     params.distinguished_name = DistinguishedName::new();
@@ -88,20 +88,20 @@ fn params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams {
     params
 }
 
-/// When the certificate ends; `None` when it does not parse.
-pub fn not_after(cert: &str) -> Option<Timestamp> {
-    read(cert, |parsed| Timestamp::from_second(parsed.validity().not_after.timestamp()).ok())
+/// Reads when a certificate ends. `None` when it does not parse.
+pub fn read_expiry(cert: &str) -> Option<Timestamp> {
+    parse(cert, |parsed| Timestamp::from_second(parsed.validity().not_after.timestamp()).ok())
 }
 
-/// The certificates of a bundle, each with its line end.
-pub fn split(bundle: &str) -> Vec<String> {
+/// Splits a bundle into its certificates, each with its line end.
+pub fn split_bundle(bundle: &str) -> Vec<String> {
     let whole = |part: &str| part.find("-----BEGIN CERTIFICATE-----").map(|begin| format!("{}{END}\n", &part[begin..]));
     let ends = bundle.matches(END).count();
     bundle.split(END).take(ends).filter_map(whole).map(|cert| cert.replace("\r\n", "\n")).collect()
 }
 
-fn read<T>(cert: &str, what: impl FnOnce(&X509Certificate<'_>) -> Option<T>) -> Option<T> {
+fn parse<T>(cert: &str, read: impl FnOnce(&X509Certificate<'_>) -> Option<T>) -> Option<T> {
     let der = CertificateDer::from_pem_slice(cert.as_bytes()).ok()?;
     let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-    what(&parsed)
+    read(&parsed)
 }

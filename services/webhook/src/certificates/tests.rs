@@ -1,4 +1,4 @@
-//! Two rotations with a clock of our own.
+//! Rotates the certificates through three years, with a clock of the test.
 
 use super::*;
 
@@ -50,8 +50,8 @@ fn a_leaf_is_renewed_with_a_third_left_and_when_names_change() {
     assert_eq!(plan(Some(&made), &other, true, start()).unwrap().unwrap().leaf.names, other);
 }
 
-/// Walks through three years in steps of hours, as replicas do that see each change of the Secret late. At every moment each leaf that
-/// may be served must be trusted by each bundle that may be in place.
+/// Walks through three years in steps of six hours. Replicas see each change of the Secret one step late. At every moment, each leaf
+/// that a replica may serve must be trusted by each bundle that may be in place.
 #[test]
 fn no_leaf_is_served_before_it_is_trusted_through_rotations() {
     let mut now = start();

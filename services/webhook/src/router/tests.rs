@@ -1,4 +1,4 @@
-//! The service called in memory and over real TLS, with an API server that knows one template and one configuration.
+//! Calls the service in memory and over real TLS, beside an API server that knows one template and one configuration.
 
 use super::*;
 use axum::body::Body as RawBody;
@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// What was written to the API server.
+/// Path and body of each patch that the API server got.
 type Writes = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// Answers as an API server with template `ledger/root` and the live configuration `ledger/live`.
+/// Answers as an API server does that has the template `ledger/root` and the live configuration `ledger/live`.
 async fn api_server(request: axum::http::Request<kube::client::Body>, writes: Writes) -> axum::http::Response<RawBody> {
     let meta = |name: &str, labels: Value| {
         json!({
@@ -51,7 +51,7 @@ fn respond(status: u16, body: &Value) -> axum::http::Response<RawBody> {
     axum::http::Response::builder().status(status).body(RawBody::from(body.to_string())).unwrap()
 }
 
-fn service() -> (Router, Writes) {
+fn start_service() -> (Router, Writes) {
     let writes = Writes::default();
     let seen = writes.clone();
     let client = Client::new(
@@ -63,7 +63,7 @@ fn service() -> (Router, Writes) {
     );
     let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
     let lookup = Lookup::start(client, &CancellationToken::new());
-    (router(App::new(lookup, Metrics::new(&mut registry))), writes)
+    (build_router(App::new(lookup, Metrics::new(&mut registry))), writes)
 }
 
 fn review(namespace: &str, resource: &str, operation: &str, object: &Value) -> Value {
@@ -102,7 +102,7 @@ async fn call(router: &Router, path: &str, body: &Value) -> (StatusCode, Value) 
 
 #[tokio::test]
 async fn what_the_cache_does_not_know_is_asked_before_it_is_refused() {
-    let (router, _) = service();
+    let (router, _) = start_service();
     let (status, answer) = call(&router, "/validating", &review("ledger", "ttemplates", "CREATE", &template("root"))).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["response"]["allowed"], true, "{answer}");
@@ -116,7 +116,7 @@ async fn what_the_cache_does_not_know_is_asked_before_it_is_refused() {
 
 #[tokio::test]
 async fn a_question_without_answer_is_a_refusal_that_says_so() {
-    let (router, _) = service();
+    let (router, _) = start_service();
     let (status, answer) = call(&router, "/validating", &review("broken", "ttemplates", "CREATE", &template("root"))).await;
     assert_eq!(status, StatusCode::OK);
     let message = answer["response"]["status"]["message"].as_str().unwrap();
@@ -128,7 +128,7 @@ async fn a_question_without_answer_is_a_refusal_that_says_so() {
 
 #[tokio::test]
 async fn a_new_live_configuration_marks_the_one_before_unless_it_is_a_dry_run() {
-    let (router, writes) = service();
+    let (router, writes) = start_service();
     let mut body = review("ledger", "tconfigs", "CREATE", &config("next"));
     body["request"]["dryRun"] = json!(true);
     let (_, answer) = call(&router, "/validating", &body).await;
@@ -144,7 +144,7 @@ async fn a_new_live_configuration_marks_the_one_before_unless_it_is_a_dry_run() 
 
 #[tokio::test]
 async fn what_is_no_review_is_answered_by_http() {
-    let (router, _) = service();
+    let (router, _) = start_service();
     let status = |body: RawBody| {
         let router = router.clone();
         async move { router.oneshot(post("/mutating", body)).await.unwrap().status() }
@@ -171,7 +171,7 @@ async fn beyond_the_bound_the_answer_is_not_now() {
     );
     let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
     let app = App::new(Lookup::start(client, &CancellationToken::new()), Metrics::new(&mut registry));
-    let router = super::router(app.clone());
+    let router = build_router(app.clone());
     let places = app.admissions.acquire_many(u32::try_from(ADMISSIONS).unwrap()).await.unwrap();
     let body = review("ledger", "ttemplates", "CREATE", &template("root"));
     assert_eq!(call(&router, "/validating", &body).await.0, StatusCode::TOO_MANY_REQUESTS);
@@ -194,7 +194,7 @@ async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     certificate.replace(cert.as_bytes(), key.as_bytes()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, router) = (CancellationToken::new(), service().0);
+    let (stop, router) = (CancellationToken::new(), start_service().0);
     let server = tokio::spawn(tars_kit::tls::serve(listener, router, certificate, stop.clone()));
 
     let stream = connect(address, &material.bundle()).await.unwrap();
@@ -214,7 +214,7 @@ async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     server.await.unwrap().unwrap();
 }
 
-/// Connects as an API server does: by address, for the name of the Service, trusting `bundle` only.
+/// Connects as an API server does: to an address, for the name of the Service. It trusts only `bundle`.
 async fn connect(
     address: std::net::SocketAddr,
     bundle: &str,
