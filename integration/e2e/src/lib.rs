@@ -1,9 +1,9 @@
-//! What the end-to-end tests share: a client, namespaces of their own, and waiting for conditions.
+//! Helpers of the end-to-end tests: a client, a namespace for each test, and functions that wait.
 //!
-//! The tests need a cluster with both charts installed (`integration/deploy.sh`), reached through `KUBECONFIG`. A test works in a
-//! namespace of its own unless it needs the framework's registry, which lives in [`FRAMEWORK`].
+//! The tests need a cluster with both charts (`integration/deploy.sh`), which `KUBECONFIG` names. A test works in a namespace of its
+//! own, unless it needs the registry of the framework. That one runs in [`FRAMEWORK`].
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
 use k8s_openapi::{
     api::core::v1::{Namespace, Node},
@@ -21,34 +21,32 @@ use tars_common::v1beta3::TServer;
 /// The namespace into which `integration/deploy.sh` installs the framework chart.
 pub const FRAMEWORK: &str = "tars";
 
-/// The label of every namespace that a test made; `integration/deploy.sh` removes left-overs of failed runs by it.
+/// Every namespace that a test makes has this label. `integration/deploy.sh` uses it to remove the namespaces of failed runs.
 pub const TEST_LABEL: &str = "tars.io/e2e";
 
-/// How long a test waits for something that the cluster does in a second or two. Generous, since it bounds failures only.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+/// The time after which [`wait_for`] gives up. The cluster needs a second or two, but only a test that fails waits this long.
+pub const WAIT_LIMIT: Duration = Duration::from_mins(2);
 
-/// A client for the cluster of `KUBECONFIG`.
+/// Connects to the cluster of `KUBECONFIG`.
 ///
 /// # Panics
-/// When there is none: an end-to-end test without a cluster must fail, not pass.
-pub async fn client() -> Client {
+/// When there is no cluster: an end-to-end test without one must fail, not pass.
+pub async fn connect() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::infer().await.expect("KUBECONFIG must name a reachable cluster, see `make cluster-up`");
-    Client::try_from(config).expect("a client")
+    Client::try_from(config).expect("the configuration gives a client")
 }
 
 /// A namespace that belongs to one test.
 pub struct Space {
-    /// The client of the test.
     pub client: Client,
-    /// The namespace's name.
     pub name: String,
 }
 
 impl Space {
-    /// Makes a namespace whose name begins with `e2e-` and `purpose`.
+    /// Makes a namespace. Its name begins with `e2e-` and `purpose`.
     pub async fn create(purpose: &str) -> Self {
-        let client = client().await;
+        let client = connect().await;
         let namespace = Namespace {
             metadata: ObjectMeta {
                 generate_name: Some(format!("e2e-{purpose}-")),
@@ -61,7 +59,6 @@ impl Space {
         Self { client, name: made.name_any() }
     }
 
-    /// The objects of one kind in this namespace.
     pub fn api<K>(&self) -> Api<K>
     where
         K: Resource<Scope = k8s_openapi::NamespaceResourceScope>,
@@ -70,7 +67,7 @@ impl Space {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Applies an object given as YAML, in this namespace, and returns what the API server made of it.
+    /// Applies an object, given as YAML, in this namespace. Returns the object as the API server stored it.
     ///
     /// # Errors
     /// The refusal of the API server or of admission.
@@ -82,8 +79,8 @@ impl Space {
         apply(&self.api::<K>(), yaml).await
     }
 
-    /// Lets every node run servers of this namespace, local volumes included. The label of the namespace goes with it.
-    pub async fn admit(&self) {
+    /// Labels every node, so that it may run servers of this namespace, also with local volumes. [`Space::delete`] removes the label.
+    pub async fn admit_nodes(&self) {
         self.label_nodes(&json!({self.node_label(): "", "tars.io/SupportLocalVolume": ""})).await;
     }
 
@@ -99,22 +96,22 @@ impl Space {
         }
     }
 
-    /// The condition `kind` of a TServer, once the controller has seen the server as it is now.
-    pub async fn condition(&self, server: &str, kind: &str) -> Option<Condition> {
+    /// Finds the condition `kind` of a TServer. `None` until the controller has seen the present generation of the server.
+    pub async fn find_condition(&self, server: &str, kind: &str) -> Option<Condition> {
         let server = self.api::<TServer>().get_opt(server).await.expect("an answer")?;
         let fresh = server.status.as_ref()?.observed_generation == server.metadata.generation;
         server.status?.conditions.into_iter().find(|condition| fresh && condition.type_ == kind)
     }
 
     /// Waits until a TServer has the condition `kind` with `status`.
-    pub async fn until(&self, server: &str, kind: &str, status: &str) {
-        eventually(&format!("{server} to have {kind} {status}"), || async {
-            self.condition(server, kind).await.filter(|condition| condition.status == status)
+    pub async fn wait_for_condition(&self, server: &str, kind: &str, status: &str) {
+        wait_for(&format!("{server} to have {kind} {status}"), || async {
+            self.find_condition(server, kind).await.filter(|condition| condition.status == status)
         })
         .await;
     }
 
-    /// Deletes the namespace and does not wait for its end. A test that fails leaves it behind for inspection.
+    /// Deletes the namespace, and does not wait for its end. A test that fails does not come here, so its namespace can be inspected.
     pub async fn delete(self) {
         self.label_nodes(&json!({self.node_label(): null})).await;
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
@@ -122,7 +119,7 @@ impl Space {
     }
 }
 
-/// Applies an object given as YAML under the field manager `e2e`.
+/// Applies an object, given as YAML, under the field manager `e2e`.
 ///
 /// # Errors
 /// The refusal of the API server or of admission.
@@ -135,11 +132,11 @@ where
     api.patch(&name, &PatchParams::apply("e2e").force(), &Patch::Apply(&object)).await
 }
 
-/// Looks every 100 ms until `look` gives a value, and gives it back.
+/// Calls `look` every 100 ms until it returns a value, and returns that value.
 ///
 /// # Panics
-/// When [`PATIENCE`] is over; the message names `what` was awaited.
-pub async fn eventually<T, F, L>(what: &str, mut look: L) -> T
+/// After [`WAIT_LIMIT`]. The message contains `what` the test waited for.
+pub async fn wait_for<T, F, L>(what: &str, mut look: L) -> T
 where
     F: Future<Output = Option<T>>,
     L: FnMut() -> F,
@@ -152,17 +149,17 @@ where
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, waiting).await {
+    match tokio::time::timeout(WAIT_LIMIT, waiting).await {
         Ok(found) => found,
-        Err(elapsed) => panic!("waited {PATIENCE:?} in vain for {what}: {elapsed}"),
+        Err(elapsed) => panic!("waited {WAIT_LIMIT:?} in vain for {what}: {elapsed}"),
     }
 }
 
-/// The message with which the API server or admission refused a request.
+/// Returns the message with which the API server or admission refused a request.
 ///
 /// # Panics
-/// When the request was accepted or failed in another way.
-pub fn refusal<T: Debug>(result: kube::Result<T>) -> String {
+/// When the request was accepted, or failed in another way.
+pub fn expect_refusal<T: Debug>(result: kube::Result<T>) -> String {
     match result {
         Err(kube::Error::Api(status)) => status.message.clone(),
         other => panic!("expected a refusal, got {other:?}"),

@@ -1,9 +1,9 @@
-//! What the webhook does on a real cluster: each refusal reaches the user as one clear sentence, defaults are in the stored object, and
-//! objects can be read and written through the older version without loss.
+//! The webhook on a real cluster: each refusal reaches the user as one clear sentence, stored objects have their defaults, and objects
+//! can be read and written in the older version without loss.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, apply, eventually, refusal};
+use e2e::{Space, apply, expect_refusal, wait_for};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
 use kube::{
     Api, ResourceExt,
@@ -13,8 +13,8 @@ use kube::{
 use serde_json::{Value, json};
 use tars_common::v1beta3::{TConfig, TServer, TTemplate};
 
-/// A namespace with the template `root`.
-async fn space(purpose: &str) -> Space {
+/// Makes a namespace with the template `root`.
+async fn create_space(purpose: &str) -> Space {
     let space = Space::create(purpose).await;
     apply_template(&space, "root", "root").await.expect("a template without parent");
     space
@@ -27,8 +27,8 @@ async fn apply_template(space: &Space, name: &str, parent: &str) -> kube::Result
     space.apply(&object.to_string()).await
 }
 
-/// A Tars server that was never released, so that nothing runs.
-fn server() -> Value {
+/// Builds a Tars server that was never released, so nothing runs.
+fn build_server() -> Value {
     json!({
         "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
         "spec": {
@@ -38,42 +38,42 @@ fn server() -> Value {
     })
 }
 
-async fn refused(space: &Space, change: impl FnOnce(&mut Value)) -> String {
-    let mut object = server();
+async fn expect_server_refusal(space: &Space, change: impl FnOnce(&mut Value)) -> String {
+    let mut object = build_server();
     change(&mut object);
-    refusal(space.apply::<TServer>(&object.to_string()).await)
+    expect_refusal(space.apply::<TServer>(&object.to_string()).await)
 }
 
 #[tokio::test]
 async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
-    let space = space("refusals").await;
+    let space = create_space("refusals").await;
     let denied = "admission webhook \"validating.crd.tars.io-0\" denied the request: ";
-    let text = refused(&space, |object| object["spec"]["tars"]["template"] = json!("gone")).await;
+    let text = expect_server_refusal(&space, |object| object["spec"]["tars"]["template"] = json!("gone")).await;
     let expected = format!(
         "{denied}ttemplate {name}/gone not exists; .spec.tars.template names it, create it first or name one that exists (tserver {name}/trade-audit)",
         name = space.name,
     );
     assert_eq!(text, expected);
     let second = json!([{"name": "AuditObj", "port": 9999}, {"name": "OtherObj", "port": 9999}]);
-    let text = refused(&space, |object| object["spec"]["tars"]["servants"] = second).await;
+    let text = expect_server_refusal(&space, |object| object["spec"]["tars"]["servants"] = second).await;
     assert!(text.contains("tserver resource is invalid : duplicate port value 9999; \"OtherObj\" has a number"), "{text}");
-    let text = refused(&space, |object| object["metadata"]["name"] = json!("audit")).await;
+    let text = expect_server_refusal(&space, |object| object["metadata"]["name"] = json!("audit")).await;
     assert!(text.contains("unexpected resource name; metadata.name is \"audit\""), "{text}");
     assert!(text.contains("it must be \"trade-audit\""), "{text}");
     let long = "a".repeat(50);
-    let text = refused(&space, |object| {
+    let text = expect_server_refusal(&space, |object| {
         object["spec"]["app"] = json!(long);
         object["metadata"]["name"] = json!(format!("{long}-audit"));
     });
     assert!(text.await.contains("cannot create pods"));
     let release = json!({"id": "v1", "image": "repo/audit:1", "nodeImage": "repo/node:1"});
-    let text = refused(&space, |object| {
+    let text = expect_server_refusal(&space, |object| {
         object["spec"]["release"] = release;
         object["spec"]["k8s"]["replicas"] = json!(-1);
     });
     assert!(text.await.contains("spec.k8s.replicas in body should be greater than or equal to 0"));
     let release = json!({"id": "v1", "image": "repo/audit:1"});
-    let text = refused(&space, |object| object["spec"]["release"] = release).await;
+    let text = expect_server_refusal(&space, |object| object["spec"]["release"] = release).await;
     assert!(
         text.contains("denied the request: tserver resource is invalid : no default node image has been set; set .spec"),
         "{text}"
@@ -83,28 +83,28 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
 
 #[tokio::test]
 async fn a_template_cycle_is_refused_and_templates_in_use_stay() {
-    let space = space("templates").await;
+    let space = create_space("templates").await;
     apply_template(&space, "middle", "root").await.expect("a child");
-    // The next one follows at once: what a cache does not know yet must not be refused.
+    // The next template follows at once. It must not be refused because a cache does not know its parent yet.
     apply_template(&space, "leaf", "middle").await.expect("a grandchild");
-    let text = refusal(apply_template(&space, "root", "leaf").await);
+    let text = expect_refusal(apply_template(&space, "root", "leaf").await);
     assert!(text.contains("parents form a cycle: root -> leaf -> middle -> root; set .spec.parent"), "{text}");
-    let text = refusal(space.api::<TTemplate>().delete("middle", &DeleteParams::default()).await);
+    let text = expect_refusal(space.api::<TTemplate>().delete("middle", &DeleteParams::default()).await);
     assert!(
         text.contains(&format!("cannot delete ttemplate {}/middle because it is reference by some ttemplate", space.name)),
         "{text}"
     );
-    space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    space.apply::<TServer>(&build_server().to_string()).await.expect("a server");
     space.api::<TTemplate>().delete("leaf", &DeleteParams::default()).await.expect("nobody needs the leaf");
-    let text = refusal(space.api::<TTemplate>().delete("root", &DeleteParams::default()).await);
+    let text = expect_refusal(space.api::<TTemplate>().delete("root", &DeleteParams::default()).await);
     assert!(text.contains("because it is reference by some t"), "{text}");
     space.delete().await;
 }
 
 #[tokio::test]
 async fn defaults_are_stored_and_identity_never_changes() {
-    let space = space("defaults").await;
-    let stored = space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    let space = create_space("defaults").await;
+    let stored = space.apply::<TServer>(&build_server().to_string()).await.expect("a server");
     let label = |key: &str| stored.labels().get(key).map(String::as_str);
     assert_eq!(label("tars.io/ServerApp"), Some("Trade"));
     assert_eq!(label("tars.io/ServerName"), Some("Audit"));
@@ -113,35 +113,35 @@ async fn defaults_are_stored_and_identity_never_changes() {
     let spec = serde_json::to_value(&stored).expect("JSON");
     assert_eq!(spec["spec"]["k8s"]["replicas"], 0, "nothing runs without a release");
     assert_eq!(spec["spec"]["k8s"]["readinessGates"], json!(["tars.io/active"]));
-    let text = refused(&space, |object| object["spec"]["subType"] = json!("normal")).await;
+    let text = expect_server_refusal(&space, |object| object["spec"]["subType"] = json!("normal")).await;
     assert!(text.contains("tserver resource filed \".spec.subType\" is immutable; delete the tserver"), "{text}");
     space.delete().await;
 }
 
-/// TServers in v1beta2, untyped: what the types do not know would not be seen.
-fn older(space: &Space) -> Api<DynamicObject> {
+/// TServers in v1beta2. They are untyped, because a type would hide the fields that it does not have.
+fn older_api(space: &Space) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("k8s.tars.io", "v1beta2", "TServer"), "tservers");
     Api::namespaced_with(space.client.clone(), &space.name, &resource)
 }
 
 #[tokio::test]
 async fn the_older_version_reads_and_writes_without_loss() {
-    let space = space("versions").await;
-    let mut object = server();
+    let space = create_space("versions").await;
+    let mut object = build_server();
     object["spec"]["k8s"]["command"] = json!(["run", "fast"]);
     object["spec"]["k8s"]["readinessGates"] = json!(["example.org/second"]);
     let stored = space.apply::<TServer>(&object.to_string()).await.expect("a server");
     let before = serde_json::to_value(&stored).expect("JSON")["spec"].clone();
 
-    let older = older(&space);
-    let written = eventually("a write as v1beta2", || async {
+    let older = older_api(&space);
+    let written = wait_for("a write as v1beta2", || async {
         let mut read = older.get("trade-audit").await.expect("the server as v1beta2");
         let seen = read.clone();
         read.data["spec"]["important"] = json!(7);
         read.metadata.managed_fields = None;
         match older.replace("trade-audit", &PostParams::default(), &read).await {
             Ok(_) => Some(seen),
-            // The controller wrote the status meanwhile.
+            // The controller has written the status meanwhile.
             Err(kube::Error::Api(status)) if status.is_conflict() => None,
             Err(error) => panic!("the write was refused: {error}"),
         }
@@ -156,7 +156,7 @@ async fn the_older_version_reads_and_writes_without_loss() {
     expected["important"] = json!(7);
     assert_eq!(serde_json::to_value(&after).expect("JSON")["spec"], expected);
 
-    let mut made = server();
+    let mut made = build_server();
     made["apiVersion"] = json!("k8s.tars.io/v1beta2");
     made["metadata"]["name"] = json!("trade-other");
     made["spec"]["server"] = json!("Other");
@@ -170,23 +170,23 @@ async fn the_older_version_reads_and_writes_without_loss() {
 
 #[tokio::test]
 async fn only_the_controller_writes_what_belongs_to_a_server() {
-    let space = space("workloads").await;
-    space.apply::<TServer>(&server().to_string()).await.expect("a server");
+    let space = create_space("workloads").await;
+    space.apply::<TServer>(&build_server().to_string()).await.expect("a server");
     let service = json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "mine", "labels": {"tars.io/ServerApp": "Trade", "tars.io/ServerName": "Audit"}},
         "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"port": 1}]},
     });
-    let text = refusal(apply::<Service>(&space.api(), &service.to_string()).await);
+    let text = expect_refusal(apply::<Service>(&space.api(), &service.to_string()).await);
     assert!(text.contains("only use authorized account can create service; create a tserver"), "{text}");
 
     let sets: Api<StatefulSet> = space.api();
-    eventually("the StatefulSet", || async { sets.get_opt("trade-audit").await.expect("an answer") }).await;
+    wait_for("the StatefulSet", || async { sets.get_opt("trade-audit").await.expect("an answer") }).await;
     let patch = |patch: Value| {
         let sets = sets.clone();
         async move { sets.patch("trade-audit", &PatchParams::default(), &Patch::Strategic(patch)).await }
     };
-    let text = refusal(patch(json!({"spec": {"replicas": 2}})).await);
+    let text = expect_refusal(patch(json!({"spec": {"replicas": 2}})).await);
     assert!(text.contains("resource should be modified through tserver; edit tserver"), "{text}");
     patch(json!({"metadata": {"annotations": {"example.org/note": "x"}}})).await.expect("annotations are anybody's");
     let restart = json!({"kubectl.kubernetes.io/restartedAt": "2026-03-04T15:06:07Z"});
@@ -196,7 +196,7 @@ async fn only_the_controller_writes_what_belongs_to_a_server() {
 
 #[tokio::test]
 async fn a_new_version_of_a_configuration_replaces_the_live_one() {
-    let space = space("configs").await;
+    let space = create_space("configs").await;
     let config = |name: &str| {
         json!({
             "apiVersion": "k8s.tars.io/v1beta3", "kind": "TConfig", "metadata": {"name": name},
@@ -219,7 +219,7 @@ async fn a_new_version_of_a_configuration_replaces_the_live_one() {
     let first = configs.get("first").await.expect("the first version");
     let live = serde_json::to_value(&first).expect("JSON")["activated"] == json!(true);
     assert!(deactivated(&first) || !live, "the first version is asked to go");
-    let text = refusal(configs.delete("second", &DeleteParams::default()).await);
+    let text = expect_refusal(configs.delete("second", &DeleteParams::default()).await);
     assert!(text.contains("tconfig during deletion guard time(48s); try again in"), "{text}");
     space.delete().await;
 }

@@ -1,12 +1,12 @@
-//! Unmodified clients of other languages find and call the example servers knowing only the locator, also while a pod dies, and
-//! malformed packets harm nobody but their sender.
+//! Unmodified clients of other languages find and call the example servers, also while a pod ends. They know only the locator. Malformed
+//! packets disturb nobody but their sender.
 //!
-//! The clients are the programs of `integration/clients`. They run on this machine with the cluster's DNS, as a pod of the
-//! framework's namespace sees it (`run-with-cluster-dns.sh`).
+//! The clients are the programs of `integration/clients`. They run on this machine and use the DNS of the cluster as a pod in the
+//! namespace of the framework does (`run-with-cluster-dns.sh`).
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{FRAMEWORK, apply, client, eventually};
+use e2e::{FRAMEWORK, apply, connect, wait_for};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt,
@@ -27,22 +27,22 @@ use tokio::{
 
 const EXAMPLES: [(&str, &str); 2] = [("demo-echorust", "Demo.EchoRust.EchoObj"), ("demo-echogo", "Demo.EchoGo.EchoObj")];
 
-/// Held for reading by tests that expect every call to succeed, for writing by the one that kills a pod. All use the same servers.
-static PEACE: RwLock<()> = RwLock::const_new(());
+/// All tests use the same servers. A test that expects every call to succeed reads this lock; the test that kills a pod writes it.
+static DISRUPTION: RwLock<()> = RwLock::const_new(());
 
-fn root() -> PathBuf {
+fn find_repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
 }
 
 /// Applies both examples once and waits until they are Ready with all their replicas.
-async fn examples() -> Client {
+async fn apply_examples() -> Client {
     static READY: OnceCell<()> = OnceCell::const_new();
-    let client = client().await;
+    let client = connect().await;
     READY
         .get_or_init(|| async {
             for example in ["echo-rust", "echo-go"] {
-                let text =
-                    std::fs::read_to_string(root().join("examples").join(example).join("manifests.yaml")).expect("manifests");
+                let text = std::fs::read_to_string(find_repository().join("examples").join(example).join("manifests.yaml"))
+                    .expect("manifests");
                 for document in text.split("\n---\n") {
                     if document.contains("kind: TServer") {
                         apply::<TServer>(&Api::namespaced(client.clone(), FRAMEWORK), document).await.expect("a TServer");
@@ -55,14 +55,14 @@ async fn examples() -> Client {
         })
         .await;
     for (name, _) in EXAMPLES {
-        ready(&client, name).await;
+        wait_until_ready(&client, name).await;
     }
     client
 }
 
-async fn ready(client: &Client, name: &str) {
+async fn wait_until_ready(client: &Client, name: &str) {
     let servers: Api<TServer> = Api::namespaced(client.clone(), FRAMEWORK);
-    eventually(&format!("{name} to have all its pods ready"), || async {
+    wait_for(&format!("{name} to have all its pods ready"), || async {
         let server = servers.get(name).await.expect("the TServer");
         let status = server.status?;
         (status.ready_replicas == status.replicas && status.current_replicas == status.replicas && status.replicas > 0)
@@ -71,11 +71,11 @@ async fn ready(client: &Client, name: &str) {
     .await;
 }
 
-/// Runs a client with the cluster's DNS; the JSON that it prints last.
+/// Runs a client with the DNS of the cluster. Returns the last JSON that it prints.
 async fn run_client(program: &str, arguments: &[&str]) -> Value {
-    let output = Command::new(root().join("integration/clients/run-with-cluster-dns.sh"))
+    let output = Command::new(find_repository().join("integration/clients/run-with-cluster-dns.sh"))
         .arg(FRAMEWORK)
-        .arg(root().join(program))
+        .arg(find_repository().join(program))
         .args(arguments)
         .stdin(Stdio::null())
         .output()
@@ -90,8 +90,8 @@ async fn run_client(program: &str, arguments: &[&str]) -> Value {
 
 #[tokio::test]
 async fn a_tarsgo_client_with_only_the_locator_resolves_and_calls_both_examples() {
-    let _peace = PEACE.read().await;
-    examples().await;
+    let _undisturbed = DISRUPTION.read().await;
+    apply_examples().await;
     for (name, object) in EXAMPLES {
         let report =
             run_client("integration/clients/run-go.sh", &["--object", object, "--calls", "1000", "--wait", "20s", "--json"])
@@ -107,8 +107,8 @@ async fn a_tarsgo_client_with_only_the_locator_resolves_and_calls_both_examples(
 
 #[tokio::test]
 async fn a_node_client_with_only_the_locator_resolves_and_calls_both_examples() {
-    let _peace = PEACE.read().await;
-    examples().await;
+    let _undisturbed = DISRUPTION.read().await;
+    apply_examples().await;
     for (_, object) in EXAMPLES {
         let report = run_client("integration/clients/run-node.sh", &["--object", object, "--calls", "200", "--json"]).await;
         assert_eq!((report["ok"].as_u64(), report["failed"].as_u64()), (Some(200), Some(0)), "{report}");
@@ -117,8 +117,8 @@ async fn a_node_client_with_only_the_locator_resolves_and_calls_both_examples() 
 
 #[tokio::test]
 async fn a_client_carries_on_while_a_pod_is_killed() {
-    let _war = PEACE.write().await;
-    let client = examples().await;
+    let _alone = DISRUPTION.write().await;
+    let client = apply_examples().await;
     let pods: Api<Pod> = Api::namespaced(client.clone(), FRAMEWORK);
     let before = pods.get("demo-echorust-1").await.expect("the pod").uid();
     let arguments =
@@ -126,35 +126,35 @@ async fn a_client_carries_on_while_a_pod_is_killed() {
     let (report, ()) = tokio::join!(run_client("integration/clients/run-go.sh", &arguments), async {
         pods.delete("demo-echorust-1", &DeleteParams::default()).await.expect("deleted");
     });
-    // Losing no call at all is a promise of a later issue; what must hold here is that the client goes on.
+    // Some calls may fail today. The client must go on.
     let (ok, failed) = (report["ok"].as_u64().expect("a number"), report["failed"].as_u64().expect("a number"));
     assert!(ok >= 900, "{ok} calls succeeded and {failed} failed: {report}");
-    ready(&client, EXAMPLES[0].0).await;
+    wait_until_ready(&client, EXAMPLES[0].0).await;
     assert_ne!(pods.get("demo-echorust-1").await.expect("the pod").uid(), before, "the pod should be a new one");
 }
 
-/// The addresses of the registry's pods.
-async fn registry_addresses(client: &Client) -> Vec<String> {
+/// Lists the addresses of the registry's pods.
+async fn list_registry_addresses(client: &Client) -> Vec<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), FRAMEWORK);
     let list = pods.list(&ListParams::default().labels("tars.io/ServerName=tarsregistry")).await.expect("pods");
     list.items.into_iter().filter_map(|pod| pod.status?.pod_ip).collect()
 }
 
-/// Sends `bytes` to the registry and gives back what it answers until it closes the connection.
+/// Sends `bytes` to the registry. Returns its answer, which ends when the registry closes the connection.
 async fn send(address: &str, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect((address, 17890)).await.expect("a connection");
     stream.write_all(bytes).await.expect("sent");
     let mut answer = Vec::new();
-    // A reset is as good a close as any.
+    // The registry may also reset the connection.
     let _ = stream.read_to_end(&mut answer).await;
     answer
 }
 
 #[tokio::test]
 async fn malformed_packets_close_their_connection_and_harm_nobody_else() {
-    let _peace = PEACE.read().await;
-    let client = examples().await;
-    let addresses = registry_addresses(&client).await;
+    let _undisturbed = DISRUPTION.read().await;
+    let client = apply_examples().await;
+    let addresses = list_registry_addresses(&client).await;
     assert!(!addresses.is_empty(), "the registry has pods");
     let steady = run_client(
         "integration/clients/run-go.sh",

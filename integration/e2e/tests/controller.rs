@@ -1,12 +1,12 @@
-//! What the controller makes of a TServer on a real cluster: derived objects, their repair and their end, and what a broken server
-//! says about itself.
+//! The controller on a real cluster: it makes the objects of a TServer, repairs and removes them, and explains in the status why a
+//! server is not ready.
 //!
-//! Every test works in a namespace of its own, to which it admits every node. The servers that run are of subtype `normal`: they need
-//! neither registry nor template.
+//! Every test works in a namespace of its own and lets every node run the servers of that namespace. The servers that run have the
+//! subtype `normal`, so they need neither a registry nor a template.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, eventually};
+use e2e::{Space, wait_for};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, StatefulSet},
@@ -26,7 +26,7 @@ use tars_common::v1beta3::{TEndpoint, TExitedRecord, TServer, TTemplate};
 
 const NAME: &str = "ledger-audit";
 
-/// A server that runs and answers, from an image that the cluster has.
+/// A server that runs and answers. The cluster has its image.
 const HEALTHY: &str = "
 apiVersion: k8s.tars.io/v1beta3
 kind: TServer
@@ -40,7 +40,7 @@ spec:
   k8s: { replicas: 1, imagePullPolicy: IfNotPresent, args: [ serve, ':8080' ] }
 ";
 
-/// A server with a template, which was never released, so that nothing but the template can be wrong.
+/// A server with a template. It was never released, so only the template can be wrong.
 const TARS: &str = "
 apiVersion: k8s.tars.io/v1beta3
 kind: TServer
@@ -53,17 +53,16 @@ spec:
   k8s: { replicas: 1 }
 ";
 
-async fn ready(space: &Space) -> Option<Condition> {
-    space.condition(NAME, "Ready").await
+async fn find_ready_condition(space: &Space) -> Option<Condition> {
+    space.find_condition(NAME, "Ready").await
 }
 
-/// Waits until the server is ready.
-async fn until_ready(space: &Space) {
-    space.until(NAME, "Ready", "True").await;
+async fn wait_until_ready(space: &Space) {
+    space.wait_for_condition(NAME, "Ready", "True").await;
 }
 
-/// What `kubectl describe tserver` shows a person: the status, and the Events below it.
-fn described(space: &Space) -> (String, String) {
+/// Runs `kubectl describe tserver`. Returns the text above the Events, and the Events.
+fn describe_server(space: &Space) -> (String, String) {
     let arguments = ["describe", "tserver", NAME, "--namespace", &space.name];
     let output = Command::new("kubectl").args(arguments).output().expect("kubectl, see integration/cluster/env.sh");
     let text = String::from_utf8(output.stdout).expect("text");
@@ -71,17 +70,19 @@ fn described(space: &Space) -> (String, String) {
     (object.to_owned(), events.to_owned())
 }
 
-/// Waits until `reason` is why the server is as it is, and gives back the condition.
-async fn says(space: &Space, reason: &str) -> Condition {
-    eventually(&format!("the server to say {reason}"), || async { ready(space).await.filter(|ready| ready.reason == reason) })
-        .await
+/// Waits until the condition Ready has this reason, and returns the condition.
+async fn wait_for_reason(space: &Space, reason: &str) -> Condition {
+    wait_for(&format!("the reason {reason}"), || async {
+        find_ready_condition(space).await.filter(|ready| ready.reason == reason)
+    })
+    .await
 }
 
-/// Waits until the server says `reason`, as a condition and as an Event, sees both in `kubectl describe`, and gives back the sentence.
-async fn until(space: &Space, reason: &str) -> String {
-    let found = says(space, reason).await;
+/// Waits until the condition Ready and an Event have this reason, and checks that `kubectl describe` shows both. Returns the message.
+async fn wait_for_warning(space: &Space, reason: &str) -> String {
+    let found = wait_for_reason(space, reason).await;
     let events: Api<Event> = space.api();
-    eventually(&format!("an Event {reason}"), || async {
+    wait_for(&format!("an Event {reason}"), || async {
         let all = events.list(&ListParams::default()).await.expect("events").items;
         all.into_iter().find(|event| {
             let regards = event.regarding.as_ref().is_some_and(|object| object.kind.as_deref() == Some("TServer"));
@@ -90,15 +91,15 @@ async fn until(space: &Space, reason: &str) -> String {
     })
     .await;
     assert_eq!(found.status, "False");
-    let (object, events) = described(space);
-    // Not the sentence of above: it may have changed meanwhile, as the number of restarts does.
+    let (object, events) = describe_server(space);
+    // The message may have changed meanwhile, for it contains numbers such as that of restarts. The reason has not.
     let said = object.lines().any(|line| line.split_whitespace().eq(["Reason:", reason]));
     assert!(said, "not among the conditions: {object}");
     assert!(events.contains(reason) && events.contains("Warning"), "not among the Events: {events}");
     found.message
 }
 
-async fn exists<K>(space: &Space) -> Option<K>
+async fn find<K>(space: &Space) -> Option<K>
 where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
     K::DynamicType: Default,
@@ -109,43 +110,43 @@ where
 #[tokio::test]
 async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
     let space = Space::create("life").await;
-    space.admit().await;
+    space.admit_nodes().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    until_ready(&space).await;
-    let (object, events) = described(&space);
+    wait_until_ready(&space).await;
+    let (object, events) = describe_server(&space);
     for condition in ["Applied", "TemplateResolved", "Released", "Scheduled", "Running", "Active", "Ready"] {
         assert!(object.contains(condition), "{condition} is missing: {object}");
     }
     assert!(events.contains("Ready") && !events.contains("Warning"), "{events}");
 
-    let service = exists::<Service>(&space).await.expect("a Service").spec.expect("its spec");
+    let service = find::<Service>(&space).await.expect("a Service").spec.expect("its spec");
     assert_eq!(service.cluster_ip.as_deref(), Some("None"));
     assert_eq!(service.ports.expect("its ports")[0].name.as_deref(), Some("http"));
-    assert_eq!(exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec").replicas, Some(1));
-    let server = exists::<TServer>(&space).await.expect("the TServer").status.expect("its status");
+    assert_eq!(find::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec").replicas, Some(1));
+    let server = find::<TServer>(&space).await.expect("the TServer").status.expect("its status");
     assert_eq!((server.replicas, server.ready_replicas, server.current_replicas), (1, 1, 1));
     assert_eq!(server.selector, "tars.io/ServerApp=Ledger,tars.io/ServerName=Audit");
-    let pod = eventually("the pod in the TEndpoint", || async {
-        let endpoint = exists::<TEndpoint>(&space).await?;
+    let pod = wait_for("the pod in the TEndpoint", || async {
+        let endpoint = find::<TEndpoint>(&space).await?;
         endpoint.status?.pods.into_iter().find(|pod| pod.present_state == "Active")
     })
     .await;
     assert!(!pod.pod_ip.is_empty() && pod.id == "v1" && pod.container_statuses[0].ready, "{pod:?}");
 
     space.api::<Pod>().delete("ledger-audit-0", &DeleteParams::default()).await.expect("the pod goes");
-    eventually("the end of the pod to be on record", || async {
-        let record = exists::<TExitedRecord>(&space).await?;
+    wait_for("the end of the pod to be on record", || async {
+        let record = find::<TExitedRecord>(&space).await?;
         record.pods.into_iter().find(|ended| ended.uid.as_deref() == Some(&pod.uid))
     })
     .await;
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
 
     space.api::<TServer>().delete(NAME, &DeleteParams::default()).await.expect("the TServer goes");
-    eventually("nothing to be left", || async {
-        let gone = exists::<Service>(&space).await.is_none()
-            && exists::<StatefulSet>(&space).await.is_none()
-            && exists::<TEndpoint>(&space).await.is_none()
-            && exists::<TExitedRecord>(&space).await.is_none()
+    wait_for("nothing to be left", || async {
+        let gone = find::<Service>(&space).await.is_none()
+            && find::<StatefulSet>(&space).await.is_none()
+            && find::<TEndpoint>(&space).await.is_none()
+            && find::<TExitedRecord>(&space).await.is_none()
             && space.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.is_empty();
         gone.then_some(())
     })
@@ -156,23 +157,22 @@ async fn a_server_gets_its_objects_becomes_ready_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn what_others_change_or_delete_is_repaired_and_nothing_else_is_written() {
     let space = Space::create("drift").await;
-    space.admit().await;
+    space.admit_nodes().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    until_ready(&space).await;
-    let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet");
-    let service = exists::<Service>(&space).await.expect("a Service");
+    wait_until_ready(&space).await;
+    let set = find::<StatefulSet>(&space).await.expect("a StatefulSet");
+    let service = find::<Service>(&space).await.expect("a Service");
 
     let change = Patch::Merge(json!({"spec": {"important": 17}}));
     space.api::<TEndpoint>().patch(NAME, &PatchParams::default(), &change).await.expect("a changed TEndpoint");
-    eventually("the TEndpoint to be repaired", || async {
-        exists::<TEndpoint>(&space).await.filter(|endpoint| endpoint.spec.important == 3)
+    wait_for("the TEndpoint to be repaired", || async {
+        find::<TEndpoint>(&space).await.filter(|endpoint| endpoint.spec.important == 3)
     })
     .await;
     space.api::<Service>().delete(NAME, &DeleteParams::default()).await.expect("the Service goes");
-    eventually("another Service", || async { exists::<Service>(&space).await.filter(|other| other.uid() != service.uid()) })
-        .await;
+    wait_for("another Service", || async { find::<Service>(&space).await.filter(|other| other.uid() != service.uid()) }).await;
 
-    let after = exists::<StatefulSet>(&space).await.expect("the StatefulSet");
+    let after = find::<StatefulSet>(&space).await.expect("the StatefulSet");
     assert_eq!((after.uid(), after.resource_version()), (set.uid(), set.resource_version()), "it was as it should be");
     space.delete().await;
 }
@@ -180,25 +180,25 @@ async fn what_others_change_or_delete_is_repaired_and_nothing_else_is_written() 
 #[tokio::test]
 async fn a_server_moves_between_stateful_set_and_daemon_set() {
     let space = Space::create("switch").await;
-    space.admit().await;
+    space.admit_nodes().await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
     space.apply::<TServer>(&HEALTHY.replace("replicas: 1", "daemonSet: true")).await.expect("the TServer");
-    eventually("the DaemonSet alone", || async {
-        let switched = exists::<DaemonSet>(&space).await.is_some()
-            && exists::<StatefulSet>(&space).await.is_none()
-            && exists::<Service>(&space).await.is_none();
+    wait_for("the DaemonSet alone", || async {
+        let switched = find::<DaemonSet>(&space).await.is_some()
+            && find::<StatefulSet>(&space).await.is_none()
+            && find::<Service>(&space).await.is_none();
         switched.then_some(())
     })
     .await;
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    eventually("the StatefulSet alone", || async {
-        let switched = exists::<DaemonSet>(&space).await.is_none() && exists::<Service>(&space).await.is_some();
-        exists::<StatefulSet>(&space).await.filter(|_| switched)
+    wait_for("the StatefulSet alone", || async {
+        let switched = find::<DaemonSet>(&space).await.is_none() && find::<Service>(&space).await.is_some();
+        find::<StatefulSet>(&space).await.filter(|_| switched)
     })
     .await;
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
     space.delete().await;
 }
 
@@ -206,14 +206,14 @@ async fn a_server_moves_between_stateful_set_and_daemon_set() {
 async fn a_server_without_a_node_names_the_label_and_runs_once_a_node_has_it() {
     let space = Space::create("node").await;
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    let message = until(&space, "NoNodeMatches").await;
+    let message = wait_for_warning(&space, "NoNodeMatches").await;
     assert!(message.contains(&format!("kubectl label node NODE tars.io/node.{}=", space.name)), "{message}");
-    space.admit().await;
-    until_ready(&space).await;
+    space.admit_nodes().await;
+    wait_until_ready(&space).await;
     space.delete().await;
 }
 
-/// Admission lets nobody delete a template in use; Kubernetes itself may, here because the template's owner goes.
+/// Admission does not allow people to delete a template in use. Kubernetes itself may, here because the owner of the template is deleted.
 #[tokio::test]
 async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it() {
     let space = Space::create("template").await;
@@ -227,40 +227,40 @@ async fn a_server_whose_template_is_gone_names_the_template_and_recovers_with_it
     let references = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.uid()}]);
     space.apply::<TTemplate>(&template(references)).await.expect("a template that goes with its owner");
     space.apply::<TServer>(TARS).await.expect("the TServer");
-    space.until(NAME, "TemplateResolved", "True").await;
-    says(&space, "NotReleased").await;
+    space.wait_for_condition(NAME, "TemplateResolved", "True").await;
+    wait_for_reason(&space, "NotReleased").await;
 
     space.api::<ConfigMap>().delete("owner", &DeleteParams::background()).await.expect("the owner goes");
-    let message = until(&space, "TemplateMissing").await;
+    let message = wait_for_warning(&space, "TemplateMissing").await;
     let expected = format!("template \"ledger.cpp\" not found among the TTemplates of namespace {}; create it", space.name);
     assert!(message.starts_with(&expected), "{message}");
     space.apply::<TTemplate>(&template(json!([]))).await.expect("the template once more");
-    space.until(NAME, "TemplateResolved", "True").await;
-    says(&space, "NotReleased").await;
+    space.wait_for_condition(NAME, "TemplateResolved", "True").await;
+    wait_for_reason(&space, "NotReleased").await;
     space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_whose_image_cannot_be_pulled_names_the_image() {
     let space = Space::create("image").await;
-    space.admit().await;
+    space.admit_nodes().await;
     let broken = HEALTHY.replace("tarsrs/probe:v0.1.0", "tarsrs/no-such-image:v0.1.0");
     space.apply::<TServer>(&broken).await.expect("the TServer");
-    let message = until(&space, "ImageNotPulled").await;
+    let message = wait_for_warning(&space, "ImageNotPulled").await;
     assert!(message.contains("docker.io/tarsrs/no-such-image:v0.1.0"), "{message}");
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    // Kubernetes does not replace a pod that was never ready; the operator does.
+    // Kubernetes does not replace a pod that was never ready. A person has to delete it.
     let _ = space.api::<Pod>().delete("ledger-audit-0", &DeleteParams::default()).await;
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
     space.delete().await;
 }
 
 #[tokio::test]
 async fn a_server_that_ends_at_once_says_with_which_code_and_where_to_look() {
     let space = Space::create("crash").await;
-    space.admit().await;
+    space.admit_nodes().await;
     space.apply::<TServer>(&HEALTHY.replace("[ serve, ':8080' ]", "[ nonsense ]")).await.expect("the TServer");
-    let message = until(&space, "Crashing").await;
+    let message = wait_for_warning(&space, "Crashing").await;
     assert!(message.contains("exit code 1") && message.contains("kubectl logs"), "{message}");
     space.delete().await;
 }
@@ -268,17 +268,17 @@ async fn a_server_that_ends_at_once_says_with_which_code_and_where_to_look() {
 #[tokio::test]
 async fn a_server_whose_claim_stays_unbound_names_the_claim() {
     let space = Space::create("claim").await;
-    space.admit().await;
+    space.admit_nodes().await;
     let mount = "{ name: data, mountPath: /data, source: { persistentVolumeClaimTemplate: { spec: { accessModes: [ ReadWriteOnce ], \
                  storageClassName: no-such-class, resources: { requests: { storage: 1Gi } } } } } }";
     let server = HEALTHY.replace("replicas: 1", &format!("replicas: 1, mounts: [ {mount} ]"));
     space.apply::<TServer>(&server).await.expect("the TServer");
-    let message = until(&space, "ClaimUnbound").await;
+    let message = wait_for_warning(&space, "ClaimUnbound").await;
     assert!(message.contains("data-ledger-audit-0") && message.contains("no-such-class"), "{message}");
 
-    // Claims of plain templates belong to the data, not to the server.
+    // A claim of a plain claim template belongs to the data and stays when the server goes.
     space.api::<TServer>().delete(NAME, &DeleteParams::default()).await.expect("the TServer goes");
-    eventually("the StatefulSet to go", || async { exists::<StatefulSet>(&space).await.is_none().then_some(()) }).await;
+    wait_for("the StatefulSet to go", || async { find::<StatefulSet>(&space).await.is_none().then_some(()) }).await;
     let claims = space.api::<PersistentVolumeClaim>().list(&ListParams::default()).await.expect("claims").items;
     assert_eq!(claims.len(), 1);
     assert!(claims[0].metadata.deletion_timestamp.is_none());
@@ -288,20 +288,20 @@ async fn a_server_whose_claim_stays_unbound_names_the_claim() {
 #[tokio::test]
 async fn a_name_that_is_taken_stays_with_its_owner_and_the_server_says_so() {
     let space = Space::create("foreign").await;
-    space.admit().await;
+    space.admit_nodes().await;
     let service: Service = serde_json::from_value(json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": {"ports": [{"port": 80}]},
     }))
     .expect("a Service");
     let before = space.api::<Service>().create(&PostParams::default(), &service).await.expect("somebody's Service");
     space.apply::<TServer>(HEALTHY).await.expect("the TServer");
-    let message = until(&space, "OutControl").await;
+    let message = wait_for_warning(&space, "OutControl").await;
     let name = format!("{}/{NAME}", space.name);
     assert!(message.starts_with(&format!("service {name} already exists but not managed by {name};")), "{message}");
-    let after = exists::<Service>(&space).await.expect("somebody's Service");
+    let after = find::<Service>(&space).await.expect("somebody's Service");
     assert_eq!(after.resource_version(), before.resource_version());
     space.api::<Service>().delete(NAME, &DeleteParams::default()).await.expect("their Service goes");
-    until_ready(&space).await;
+    wait_until_ready(&space).await;
     space.delete().await;
 }
 
@@ -310,9 +310,9 @@ async fn a_server_that_was_never_released_has_its_objects_and_no_pods() {
     let space = Space::create("fresh").await;
     let server = HEALTHY.replace("  release: { id: v1, image: docker.io/tarsrs/probe:v0.1.0 }\n", "");
     space.apply::<TServer>(&server).await.expect("the TServer");
-    let ready = says(&space, "NotReleased").await;
+    let ready = wait_for_reason(&space, "NotReleased").await;
     assert!(ready.message.contains("spec.release"), "{}", ready.message);
-    let set = exists::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec");
+    let set = find::<StatefulSet>(&space).await.expect("a StatefulSet").spec.expect("its spec");
     assert_eq!(set.replicas, Some(0));
     assert_eq!(set.template.spec.expect("a pod").containers[0].image.as_deref(), Some(" "));
     space.delete().await;

@@ -1,35 +1,38 @@
-//! A real API server accepts and refuses what the table of schema rules says it must.
+//! A real API server accepts and refuses exactly the objects that the table of schema rules says.
 //!
-//! The definitions are installed a second time, from the same code, under groups of their own, so that neither admission nor any
-//! controller has a say. Each version has its own group, else the version that is stored would add its defaults and drop what it
-//! does not know. `status` is no subresource: the API server would drop it on creation, unchecked. Objects are only tried
-//! (server-side dry run), none is stored.
+//! The test installs the definitions a second time, from the same code, in groups of their own. So neither admission nor a controller
+//! acts on the objects. Each version has its own group, because the stored version would add its defaults and drop the fields that it
+//! does not have. There is no subresource `status`, because the API server would drop the status of a new object without checking it.
+//! All requests are server-side dry runs, so no object is stored.
 
-#![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, reason = "tests fail by failed expectations, also in their helpers")]
 
-use std::collections::BTreeMap;
-
-use e2e::{Space, client, eventually};
+use e2e::{Space, connect, wait_for};
 use futures::{StreamExt, stream};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
-use kube::{Client, ResourceExt};
+use kube::{
+    Client, ResourceExt,
+    api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
+};
 use serde_json::{Value, json};
-use tars_common::crd::cases::{self, Case, Verdict};
-use tars_common::crd::table::{RULES, Table};
-use tars_common::crd::{Conversion, CrdOptions, Version, all};
+use std::collections::BTreeMap;
+use tars_common::crd::{
+    Conversion, CrdOptions, Version, all,
+    cases::{self, Case, Verdict},
+    table::{RULES, Table},
+};
 
-/// The group in which a version is tried.
-fn group(version: Version) -> String {
+/// The name of the group in which a version is tested.
+fn group_name(version: Version) -> String {
     format!("{}.schema-test.k8s.tars.io", version.as_str())
 }
 
 const NAME: &str = "tried";
 
-/// Requests under way; the API server has two cores to answer with.
+/// Requests at the same time. The API server may have two cores only.
 const AT_ONCE: usize = 8;
 
-/// The definitions under [`group`]; they go with [`Copies::delete`], and the next run replaces what a failed one left.
+/// The definitions in the groups of [`group_name`]. [`Copies::delete`] removes them. If a run fails, the next run replaces them.
 struct Copies {
     client: Client,
     definitions: Vec<CustomResourceDefinition>,
@@ -37,7 +40,7 @@ struct Copies {
 
 impl Copies {
     async fn install(client: Client) -> Self {
-        let definitions = Version::ALL.into_iter().flat_map(of_version).collect();
+        let definitions = Version::ALL.into_iter().flat_map(build_definitions).collect();
         let copies = Self { client, definitions };
         let api = copies.api();
         for definition in &copies.definitions {
@@ -46,7 +49,7 @@ impl Copies {
         }
         for definition in &copies.definitions {
             let name = definition.name_any();
-            eventually(&format!("{name} to be served"), async || {
+            wait_for(&format!("{name} to be served"), async || {
                 let found = api.get(&name).await.ok()?;
                 is_true(&found, "Established").then_some(())
             })
@@ -66,13 +69,13 @@ impl Copies {
         }
     }
 
-    /// The objects of each kind and version.
-    fn kinds(&self, namespace: &str) -> BTreeMap<(String, Version), Api<DynamicObject>> {
+    /// The API of each kind and version.
+    fn apis(&self, namespace: &str) -> BTreeMap<(String, Version), Api<DynamicObject>> {
         let mut kinds = BTreeMap::new();
         for (definition, version) in self.definitions.iter().flat_map(|one| Version::ALL.map(|version| (one, version))) {
-            if definition.spec.group == group(version) {
+            if definition.spec.group == group_name(version) {
                 let names = &definition.spec.names;
-                let gvk = GroupVersionKind::gvk(&group(version), version.as_str(), &names.kind);
+                let gvk = GroupVersionKind::gvk(&group_name(version), version.as_str(), &names.kind);
                 let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
                 kinds.insert((names.kind.clone(), version), Api::namespaced_with(self.client.clone(), namespace, &resource));
             }
@@ -81,9 +84,9 @@ impl Copies {
     }
 }
 
-/// The definitions of the kinds that have a version, with this version only.
-fn of_version(wanted: Version) -> Vec<CustomResourceDefinition> {
-    let options = CrdOptions { group: group(wanted), served: vec![wanted], storage: wanted, conversion: Conversion::None };
+/// Builds the definitions of all kinds that have the version `wanted`, with this version only.
+fn build_definitions(wanted: Version) -> Vec<CustomResourceDefinition> {
+    let options = CrdOptions { group: group_name(wanted), served: vec![wanted], storage: wanted, conversion: Conversion::None };
     let mut definitions = all(&options);
     for definition in &mut definitions {
         let spec = &mut definition.spec;
@@ -99,54 +102,54 @@ fn is_true(definition: &CustomResourceDefinition, condition: &str) -> bool {
     conditions.iter().any(|one| one.type_ == condition && one.status == "True")
 }
 
-fn typed(case: &Case, mut object: Value) -> DynamicObject {
-    object["apiVersion"] = json!(format!("{}/{}", group(case.version), case.version.as_str()));
+fn build_object(case: &Case, mut object: Value) -> DynamicObject {
+    object["apiVersion"] = json!(format!("{}/{}", group_name(case.version), case.version.as_str()));
     object["kind"] = json!(case.kind);
     object["metadata"] = json!({ "name": NAME });
     serde_json::from_value(object).expect("an object")
 }
 
-/// Sends a case to the API server; what it says other than it must.
-async fn problem(api: &Api<DynamicObject>, case: &Case) -> Option<String> {
+/// Sends a case to the API server. Returns how the answer differs from the verdict that the case expects.
+async fn find_problem(api: &Api<DynamicObject>, case: &Case) -> Option<String> {
     let dry_run = PostParams { dry_run: true, field_manager: None };
-    let answer = api.create(&dry_run, &typed(case, case.object.clone())).await;
+    let answer = api.create(&dry_run, &build_object(case, case.object.clone())).await;
     let complaint = match (&case.verdict, answer) {
-        (Verdict::Accepted, Ok(_)) => return type_problem(api, case).await,
+        (Verdict::Accepted, Ok(_)) => return find_type_problem(api, case).await,
         (Verdict::Defaulted { pointer, value }, Ok(made)) => {
             let made = serde_json::to_value(made).expect("JSON");
             match made.pointer(pointer) {
                 Some(found) if contains(found, value) => return None,
-                found => format!("must have {value} at {pointer}, has {found:?}"),
+                found => format!("must have {value} at {pointer}, but has {found:?}"),
             }
         }
         (Verdict::Refused { field }, Err(kube::Error::Api(status))) => {
-            // Of alternatives the API server names the field in its text only.
+            // When a field has alternatives, the API server names the field only in the text of the cause.
             let alternatives = format!("\"{field}\" must validate one and only one schema (oneOf)");
             let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
             if causes.iter().any(|cause| cause.field == *field || cause.message.contains(&alternatives)) {
                 return None;
             }
-            format!("must be refused because of {field}, is because of: {:.300}", status.message)
+            format!("must be refused because of {field}, but is refused because of: {:.300}", status.message)
         }
-        (Verdict::Refused { field }, Ok(_)) => format!("must be refused because of {field}, is accepted"),
-        (_, Err(error)) => format!("must be accepted, is refused: {:.300}", error.to_string()),
+        (Verdict::Refused { field }, Ok(_)) => format!("must be refused because of {field}, but is accepted"),
+        (_, Err(error)) => format!("must be accepted, but is refused: {:.300}", error.to_string()),
     };
     Some(format!("{complaint}\n    {:.300}", case.object.to_string()))
 }
 
-/// What our types make of an accepted object is accepted as well. One object for each field is enough.
-async fn type_problem(api: &Api<DynamicObject>, case: &Case) -> Option<String> {
+/// Checks that the API server also accepts the object as our types write it again. One object for each field is enough.
+async fn find_type_problem(api: &Api<DynamicObject>, case: &Case) -> Option<String> {
     if case.rule != "present" {
         return None;
     }
     let (encoded, _) =
         cases::through_types(&case.kind, case.version, &case.object)?.expect("a unit test has shown that it decodes");
     let dry_run = PostParams { dry_run: true, field_manager: None };
-    let error = api.create(&dry_run, &typed(case, encoded)).await.err()?;
-    Some(format!("what the type writes must be accepted, is refused: {error}"))
+    let error = api.create(&dry_run, &build_object(case, encoded)).await.err()?;
+    Some(format!("the object as its type writes it must be accepted, but is refused: {error}"))
 }
 
-/// Whether all fields of `part` are in `whole`.
+/// Whether `whole` has all members of `part`, with the same values.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
@@ -156,9 +159,9 @@ fn contains(whole: &Value, part: &Value) -> bool {
     }
 }
 
-/// A definition is established a moment before its objects can be made.
-async fn ready(api: &Api<DynamicObject>, kind: &str) {
-    eventually(&format!("{kind} to be there"), async || api.list(&ListParams::default()).await.ok()).await;
+/// Waits until objects of a kind can be listed, which is a moment after the definition is established.
+async fn wait_until_served(api: &Api<DynamicObject>, kind: &str) {
+    wait_for(&format!("{kind} to be there"), async || api.list(&ListParams::default()).await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,17 +171,17 @@ async fn api_server_enforces_every_rule() {
     assert_eq!(cases::untried(&table, &cases), Vec::<String>::new(), "rules without a case");
 
     let space = Space::create("schema").await;
-    let copies = Copies::install(client().await).await;
-    let kinds = copies.kinds(&space.name);
+    let copies = Copies::install(connect().await).await;
+    let apis = copies.apis(&space.name);
     for (kind, version) in table.kinds.keys() {
-        ready(&kinds[&(kind.clone(), *version)], kind).await;
+        wait_until_served(&apis[&(kind.clone(), *version)], kind).await;
     }
 
     let problems: Vec<_> = stream::iter(&cases)
         .map(|case| async {
-            let api = &kinds[&(case.kind.clone(), case.version)];
+            let api = &apis[&(case.kind.clone(), case.version)];
             let Case { kind, version, path, rule, .. } = case;
-            problem(api, case).await.map(|problem| format!("{kind} {} {path}: {rule}: {problem}", version.as_str()))
+            find_problem(api, case).await.map(|problem| format!("{kind} {} {path}: {rule}: {problem}", version.as_str()))
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(async |problem| problem)

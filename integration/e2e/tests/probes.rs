@@ -1,9 +1,10 @@
-//! Probes and security contexts of a TServer on a real cluster: they reach the pod, they decide whether the server is ready, nothing
-//! is written once they are there, and with them all but the time zone of a pod complies with the Pod Security Standard `restricted`.
+//! Probes and security contexts of a TServer on a real cluster. They reach the pod and decide whether the server is ready. Once they are
+//! there, the controller writes nothing more. With them, a pod complies with the Pod Security Standard `restricted`, except for the
+//! volume with the time zone.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails, in its helpers too")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{FRAMEWORK, Space, client, eventually, refusal};
+use e2e::{FRAMEWORK, Space, connect, expect_refusal, wait_for};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Container, Namespace, Pod, ServiceAccount},
@@ -24,11 +25,11 @@ use tars_common::{
 
 const NAME: &str = "ledger-audit";
 const POD: &str = "ledger-audit-0";
-/// The name of [`tars`].
+/// The name of the server that [`build_tars_server`] builds.
 const TARS: &str = "ledger-vault";
 
-/// A server that runs and answers, probed in every way that its program understands, with no more rights than it needs.
-fn probed() -> Value {
+/// Builds a server that runs and answers. It has every kind of probe that its program answers, and no more rights than it needs.
+fn build_probed_server() -> Value {
     json!({
         "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": NAME},
         "spec": {
@@ -39,23 +40,23 @@ fn probed() -> Value {
                 "startupProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 60},
                 "readinessProbe": {"httpGet": {"port": "HTTP"}, "periodSeconds": 1, "initialDelaySeconds": 0},
                 "livenessProbe": {"httpGet": {"port": "http", "path": "/alive"}, "timeoutSeconds": 3},
-                "podSecurityContext": pod_context(), "securityContext": container_context(),
+                "podSecurityContext": build_pod_context(), "securityContext": build_container_context(),
             },
         },
     })
 }
 
-fn pod_context() -> Value {
+fn build_pod_context() -> Value {
     json!({"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}})
 }
 
-fn container_context() -> Value {
+fn build_container_context() -> Value {
     json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
 }
 
-/// A Tars server that was released and has no pods, with the same contexts.
-fn tars() -> Value {
-    let mut server = probed();
+/// Builds a Tars server that was released, has no pods, and has the same security contexts.
+fn build_tars_server() -> Value {
+    let mut server = build_probed_server();
     server["metadata"]["name"] = json!(TARS);
     let spec = server["spec"].as_object_mut().expect("a spec");
     spec.remove("normal");
@@ -63,18 +64,18 @@ fn tars() -> Value {
     spec.insert("subType".to_owned(), json!("tars"));
     spec.insert("tars".to_owned(), json!({"template": "ledger.cpp", "servants": [{"name": "AuditObj", "port": 10001}]}));
     spec["release"]["nodeImage"] = json!("docker.io/tarsrs/tars.tarsnode:v0.1.0");
-    let k8s = json!({"replicas": 0, "podSecurityContext": pod_context(), "securityContext": container_context()});
+    let k8s = json!({"replicas": 0, "podSecurityContext": build_pod_context(), "securityContext": build_container_context()});
     spec.insert("k8s".to_owned(), k8s);
     server
 }
 
-async fn template(space: &Space) {
+async fn create_template(space: &Space) {
     let template = "{ apiVersion: k8s.tars.io/v1beta3, kind: TTemplate, metadata: { name: ledger.cpp }, \
                     spec: { parent: ledger.cpp, content: '<tars></tars>' } }";
     space.apply::<TTemplate>(template).await.expect("the template");
 }
 
-/// Whatever `part` says, `whole` says as well.
+/// Whether `whole` has all members of `part`, with the same values.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
@@ -89,20 +90,20 @@ fn assert_contains(what: &impl serde::Serialize, part: &Value) {
     assert!(contains(&whole, part), "{part} is not in {whole}");
 }
 
-/// Changes a label of the server, which says nothing to the pods, and waits until the controller has passed it on.
+/// Changes a label of the server, which does not concern the pods, and waits until the controller has copied it to the TEndpoint.
 async fn touch(space: &Space, value: &str) {
     let labels = json!({"metadata": {"labels": {"touched": value}, "annotations": {"touched": value}}});
     space.api::<TServer>().patch(NAME, &PatchParams::default(), &Patch::Merge(&labels)).await.expect("a touched server");
-    eventually("the label to reach the TEndpoint", || async {
+    wait_for("the label to reach the TEndpoint", || async {
         let endpoint = space.api::<TEndpoint>().get_opt(NAME).await.expect("an answer")?;
         (endpoint.labels().get("touched").map(String::as_str) == Some(value)).then_some(())
     })
     .await;
 }
 
-/// The StatefulSet once Kubernetes has nothing more to say in its status.
-async fn settled(space: &Space) -> StatefulSet {
-    eventually("the StatefulSet to be settled", || async {
+/// Waits until Kubernetes has no reason to change the status of the StatefulSet any more.
+async fn wait_for_final_status(space: &Space) -> StatefulSet {
+    wait_for("the final status of the StatefulSet", || async {
         let set = space.api::<StatefulSet>().get_opt(NAME).await.expect("an answer")?;
         let status = set.status.as_ref()?;
         let counted = [status.ready_replicas, status.available_replicas, status.updated_replicas, status.current_replicas];
@@ -112,15 +113,15 @@ async fn settled(space: &Space) -> StatefulSet {
     .await
 }
 
-/// Seconds between two attempts of the readiness probe.
-fn period(set: &StatefulSet) -> Option<i32> {
+/// Reads the seconds between two attempts of the readiness probe.
+fn read_period(set: &StatefulSet) -> Option<i32> {
     let pod = set.spec.as_ref()?.template.spec.as_ref()?;
     pod.containers[0].readiness_probe.as_ref()?.period_seconds
 }
 
-/// A client with the account of the controller, which admission lets through. Its writes are not those of the controller: they come
-/// from another field manager.
-async fn as_controller() -> Client {
+/// Connects with the account of the controller, whose writes admission accepts. The controller still sees these writes as foreign,
+/// because they have another field manager.
+async fn connect_as_controller() -> Client {
     let mut config = Config::infer().await.expect("the cluster of the other clients");
     config.auth_info.impersonate = Some(CONTROLLER_USER.to_owned());
     Client::try_from(config).expect("a client")
@@ -129,24 +130,24 @@ async fn as_controller() -> Client {
 #[tokio::test]
 async fn probes_and_security_contexts_reach_the_pod_and_then_nothing_is_written() {
     let space = Space::create("probes").await;
-    space.admit().await;
-    space.apply::<TServer>(&probed().to_string()).await.expect("the TServer");
-    space.until(NAME, "Ready", "True").await;
+    space.admit_nodes().await;
+    space.apply::<TServer>(&build_probed_server().to_string()).await.expect("the TServer");
+    space.wait_for_condition(NAME, "Ready", "True").await;
 
     let pod = space.api::<Pod>().get(POD).await.expect("the pod");
     let (spec, status) = (pod.spec.expect("its spec"), pod.status.expect("its status"));
-    assert_contains(&spec.security_context, &pod_context());
+    assert_contains(&spec.security_context, &build_pod_context());
     let main = &spec.containers[0];
-    assert_contains(&main.security_context, &container_context());
+    assert_contains(&main.security_context, &build_container_context());
     assert_contains(&main.startup_probe, &json!({"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 60}));
     assert_contains(&main.readiness_probe, &json!({"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1}));
     assert_contains(&main.liveness_probe, &json!({"httpGet": {"port": 8080, "path": "/alive"}, "timeoutSeconds": 3}));
     let container = &status.container_statuses.expect("its containers")[0];
     assert_eq!((container.started, container.ready, container.restart_count), (Some(true), true, 0));
 
-    let before = settled(&space).await;
+    let before = wait_for_final_status(&space).await;
     touch(&space, "once").await;
-    // Runs of one server follow each other: when the second label has arrived, the first run is over.
+    // The controller never reconciles a server twice at the same time. When the second label has arrived, the first reconcile is over.
     touch(&space, "twice").await;
     let after = space.api::<StatefulSet>().get(NAME).await.expect("the StatefulSet");
     assert_eq!(after.resource_version(), before.resource_version(), "{:?}", after.metadata.managed_fields);
@@ -155,13 +156,13 @@ async fn probes_and_security_contexts_reach_the_pod_and_then_nothing_is_written(
         json!({"spec": {"template": {"spec": {"containers": [{"name": NAME, "readinessProbe": {"periodSeconds": 30}}]}}}}),
     );
     let refused = space.api::<StatefulSet>().patch(NAME, &PatchParams::default(), &drift).await;
-    assert!(refusal(refused).contains("resource should be modified through tserver"));
-    // Whoever gets past admission does not get far.
-    let drifted = Api::<StatefulSet>::namespaced(as_controller().await, &space.name);
+    assert!(expect_refusal(refused).contains("resource should be modified through tserver"));
+    // A change that admission accepts from this account is repaired.
+    let drifted = Api::<StatefulSet>::namespaced(connect_as_controller().await, &space.name);
     let drifted = drifted.patch(NAME, &PatchParams::default(), &drift).await.expect("the controller's account may");
-    assert_eq!(period(&drifted), Some(30));
-    eventually("the probe to be repaired", || async {
-        (period(&space.api::<StatefulSet>().get(NAME).await.expect("the StatefulSet")) == Some(1)).then_some(())
+    assert_eq!(read_period(&drifted), Some(30));
+    wait_for("the probe to be repaired", || async {
+        (read_period(&space.api::<StatefulSet>().get(NAME).await.expect("the StatefulSet")) == Some(1)).then_some(())
     })
     .await;
     space.delete().await;
@@ -170,39 +171,39 @@ async fn probes_and_security_contexts_reach_the_pod_and_then_nothing_is_written(
 #[tokio::test]
 async fn a_server_whose_readiness_probe_fails_is_not_ready_and_says_so() {
     let space = Space::create("unready").await;
-    space.admit().await;
-    let mut server = probed();
-    // Nobody listens there.
+    space.admit_nodes().await;
+    let mut server = build_probed_server();
+    // Nothing listens at this port.
     server["spec"]["k8s"]["readinessProbe"] = json!({"tcpSocket": {"port": 8081}, "periodSeconds": 1});
     space.apply::<TServer>(&server.to_string()).await.expect("the TServer");
-    let ready = eventually("the server to say that its probe fails", || async {
-        space.condition(NAME, "Ready").await.filter(|ready| ready.reason == "ReadinessProbeFails")
+    let ready = wait_for("the server to say that its probe fails", || async {
+        space.find_condition(NAME, "Ready").await.filter(|ready| ready.reason == "ReadinessProbeFails")
     })
     .await;
     assert_eq!(ready.status, "False");
     let advice = format!("kubectl describe pod -n {} {POD}", space.name);
     assert!(ready.message.contains("container ledger-audit of pod ledger-audit-0 runs"), "{}", ready.message);
     assert!(ready.message.contains(&advice), "{}", ready.message);
-    assert_eq!(space.condition(NAME, "Running").await.expect("the condition").status, "True");
+    assert_eq!(space.find_condition(NAME, "Running").await.expect("the condition").status, "True");
     let status = space.api::<TServer>().get(NAME).await.expect("the TServer").status.expect("its status");
     assert_eq!((status.current_replicas, status.ready_replicas), (1, 0));
 
-    space.apply::<TServer>(&probed().to_string()).await.expect("the TServer with another probe");
-    // Kubernetes does not replace a pod that was never ready; the operator does.
+    space.apply::<TServer>(&build_probed_server().to_string()).await.expect("the TServer with another probe");
+    // Kubernetes does not replace a pod that was never ready. A person has to delete it.
     let _ = space.api::<Pod>().delete(POD, &DeleteParams::default()).await;
-    space.until(NAME, "Ready", "True").await;
+    space.wait_for_condition(NAME, "Ready", "True").await;
     space.delete().await;
 }
 
 #[tokio::test]
 async fn a_probe_of_a_port_that_the_server_does_not_have_is_refused() {
     let space = Space::create("port").await;
-    let mut server = probed();
+    let mut server = build_probed_server();
     server["spec"]["k8s"]["livenessProbe"] = json!({"tcpSocket": {"port": "https"}});
-    let said = refusal(space.apply::<TServer>(&server.to_string()).await);
+    let said = expect_refusal(space.apply::<TServer>(&server.to_string()).await);
     assert!(said.contains("port name https not exist; .spec.k8s.livenessProbe.tcpSocket.port names it"), "{said}");
     server["spec"]["k8s"]["livenessProbe"] = json!({"tcpSocket": {"port": "http"}, "httpGet": {"port": "http"}});
-    let said = refusal(space.apply::<TServer>(&server.to_string()).await);
+    let said = expect_refusal(space.apply::<TServer>(&server.to_string()).await);
     assert!(said.contains("spec.k8s.livenessProbe"), "{said}");
     space.delete().await;
 }
@@ -210,8 +211,8 @@ async fn a_probe_of_a_port_that_the_server_does_not_have_is_refused() {
 #[tokio::test]
 async fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
     let space = Space::create("warned").await;
-    template(&space).await;
-    let mut server = tars();
+    create_template(&space).await;
+    let mut server = build_tars_server();
     server["spec"]["k8s"]["livenessProbe"] = json!({"tcpSocket": {"port": "AuditObj"}});
     let arguments = ["create", "--namespace", &space.name, "--dry-run=server", "--filename", "-"];
     let mut kubectl = Command::new("kubectl")
@@ -228,24 +229,24 @@ async fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
     space.delete().await;
 }
 
-/// A pod like those of the StatefulSet of the server.
-async fn pod_of(space: &Space, server: &str) -> Value {
+/// Builds a pod like those that the StatefulSet of the server makes.
+async fn build_pod(space: &Space, server: &str) -> Value {
     let sets = space.api::<StatefulSet>();
-    let set = eventually("the StatefulSet", || async { sets.get_opt(server).await.expect("an answer") }).await;
+    let set = wait_for("the StatefulSet", || async { sets.get_opt(server).await.expect("an answer") }).await;
     let template = set.spec.expect("its spec").template;
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": template.spec});
-    // A template may have the placeholder for an image, a pod may not.
+    // The template can have a placeholder as its image; a pod needs a real one.
     pod["spec"]["containers"][0]["image"] = json!("docker.io/tarsrs/probe:v0.1.0");
     pod
 }
 
-/// What admission says of a pod, which is not stored.
-async fn tried(space: &Space, pod: &Value) -> kube::Result<Pod> {
+/// Asks admission about a pod, without storing it.
+async fn try_pod(space: &Space, pod: &Value) -> kube::Result<Pod> {
     let pod = serde_json::from_value(pod.clone()).expect("a pod");
     space.api::<Pod>().create(&PostParams { dry_run: true, field_manager: None }, &pod).await
 }
 
-fn without_time_zone(mut pod: Value) -> Value {
+fn remove_time_zone(mut pod: Value) -> Value {
     let named = |item: &Value| item["name"] == "host-timezone";
     pod["spec"]["volumes"].as_array_mut().expect("volumes").retain(|volume| !named(volume));
     for container in pod["spec"]["containers"].as_array_mut().expect("containers") {
@@ -254,39 +255,39 @@ fn without_time_zone(mut pod: Value) -> Value {
     pod
 }
 
-/// Every pod of a TServer mounts `/etc/localtime` of its node, which no standard but `privileged` allows. The test says that this is
-/// all: it fails when something else does not comply, and also when nothing is left that does not.
+/// Every pod of a TServer mounts `/etc/localtime` of its node, which only the standard `privileged` allows. The test fails when anything
+/// else does not comply, and also when the pod complies with that mount.
 #[tokio::test]
 async fn nothing_but_the_time_zone_keeps_a_pod_from_the_restricted_standard() {
     let space = Space::create("restricted").await;
     let enforce = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     let namespaces: Api<Namespace> = Api::all(space.client.clone());
     namespaces.patch(&space.name, &PatchParams::default(), &Patch::Merge(&enforce)).await.expect("a restricted namespace");
-    eventually("the service account of pods", || async {
+    wait_for("the service account of pods", || async {
         space.api::<ServiceAccount>().get_opt("default").await.expect("an answer")
     })
     .await;
-    template(&space).await;
+    create_template(&space).await;
 
-    let mut normal = probed();
+    let mut normal = build_probed_server();
     normal["spec"]["k8s"]["replicas"] = json!(0);
-    for (name, server, init_containers) in [(NAME, normal, 0), (TARS, tars(), 1)] {
+    for (name, server, init_containers) in [(NAME, normal, 0), (TARS, build_tars_server(), 1)] {
         space.apply::<TServer>(&server.to_string()).await.expect("the TServer");
-        let pod = pod_of(&space, name).await;
+        let pod = build_pod(&space, name).await;
         assert_eq!(pod["spec"]["initContainers"].as_array().map_or(0, Vec::len), init_containers);
-        let said = refusal(tried(&space, &pod).await);
+        let said = expect_refusal(try_pod(&space, &pod).await);
         assert!(said.contains("violates PodSecurity") && said.contains("volume \"host-timezone\""), "{said}");
         for other in ["allowPrivilegeEscalation", "capabilities", "runAsNonRoot", "seccompProfile"] {
             assert!(!said.contains(other), "{said}");
         }
-        let complying = without_time_zone(pod);
-        tried(&space, &complying).await.expect("the pod complies");
+        let complying = remove_time_zone(pod);
+        try_pod(&space, &complying).await.expect("the pod complies");
 
-        // Why the init container has a context, too.
+        // This is why the init container has a security context, too.
         if init_containers == 1 {
             let mut bare = complying;
             bare["spec"]["initContainers"][0].as_object_mut().expect("the container").remove("securityContext");
-            let said = refusal(tried(&space, &bare).await);
+            let said = expect_refusal(try_pod(&space, &bare).await);
             assert!(said.contains("container \"tarsnode\" must set securityContext.allowPrivilegeEscalation=false"), "{said}");
         }
     }
@@ -295,22 +296,22 @@ async fn nothing_but_the_time_zone_keeps_a_pod_from_the_restricted_standard() {
 
 #[tokio::test]
 async fn the_registry_is_probed_over_grpc_and_is_not_root() {
-    fn service(container: &Container) -> [Option<(i32, &str)>; 3] {
+    fn read_services(container: &Container) -> [Option<(i32, &str)>; 3] {
         [&container.startup_probe, &container.liveness_probe, &container.readiness_probe].map(|probe| {
             let grpc = probe.as_ref()?.grpc.as_ref()?;
             Some((grpc.port, grpc.service.as_deref()?))
         })
     }
-    let pods: Api<Pod> = Api::namespaced(client().await, FRAMEWORK);
+    let pods: Api<Pod> = Api::namespaced(connect().await, FRAMEWORK);
     let registry = ListParams::default().labels("tars.io/ServerApp=tars,tars.io/ServerName=tarsregistry");
-    eventually("the registry's pods to be probed and ready", || async {
+    wait_for("the registry's pods to be probed and ready", || async {
         let pods = pods.list(&registry).await.expect("the registry's pods").items;
         let good = |pod: &Pod| {
             let spec = pod.spec.as_ref().expect("a spec");
             let main = &spec.containers[0];
             let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
             let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-            let [startup, liveness, readiness] = service(main);
+            let [startup, liveness, readiness] = read_services(main);
             let probed = (startup, liveness) == (Some((17892, "liveness")), Some((17892, "liveness")));
             let user = spec.security_context.as_ref().and_then(|context| context.run_as_user);
             let root = main.security_context.as_ref().and_then(|context| context.read_only_root_filesystem);
