@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Checks both charts: lint, what the schemas refuse and what is rendered. (That the CRDs are the generated ones is a unit test.)
+# Checks both charts: helm lint, the rendered objects, and the values that the schemas refuse. (A unit test compares the CRDs with the
+# generated ones.)
 #
-#   helm/check.sh                  the offline part
-#   KUBECONFIG=... helm/check.sh   also asks that API server whether it would take each object (nothing is created)
+#   helm/check.sh                  checks that need no cluster
+#   KUBECONFIG=... helm/check.sh   also asks that API server whether it would accept each object; nothing is created
 #
-# Variables: HELM (default helm), KUBECTL (default kubectl), VERBOSE (names the checks that pass, too).
+#   HELM      the program helm             (helm)
+#   KUBECTL   the program kubectl          (kubectl)
+#   VERBOSE   also print the checks that pass
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../integration/lib/common.sh"
 no_arguments "$@"
@@ -12,7 +15,7 @@ cd "$(dirname "$0")"
 
 helm=${HELM:-helm}
 kubectl=${KUBECTL:-kubectl}
-# Offline, helm has no server to ask for the version that kubeVersion is compared with.
+# Without a cluster, helm needs a version of Kubernetes to compare with kubeVersion of the charts.
 version=1.34.0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -28,7 +31,7 @@ pass() {
   if [ -n "${VERBOSE:-}" ]; then printf 'ok    %s\n' "$*"; fi
 }
 
-command -v "$helm" >/dev/null || { echo "helm is missing: set HELM to the program" >&2; exit 69; }
+command -v "$helm" >/dev/null || { echo "helm is not installed: set HELM to the program" >&2; exit 69; }
 
 # --- lint -------------------------------------------------------------------------------------------------------------------------
 for chart in tarscontroller tarscontroller/charts/crds tarsframework; do
@@ -36,7 +39,7 @@ for chart in tarscontroller tarscontroller/charts/crds tarsframework; do
 done
 
 # --- rendering --------------------------------------------------------------------------------------------------------------------
-# render NAME CHART NAMESPACE ARGUMENT...: keeps the output in $work/NAME.yaml
+# render NAME CHART NAMESPACE ARGUMENT...: renders a chart to $work/NAME.yaml.
 render() {
   local name=$1 chart=$2 namespace=$3
   shift 3
@@ -48,10 +51,10 @@ render() {
   fi
 }
 
-# count NAME PATTERN: lines of a rendering that match
+# count NAME PATTERN: prints how many lines of a rendering match.
 count() { grep -cE -- "$2" "$work/$1.yaml" || true; }
 
-# expect NAME NUMBER PATTERN TEXT
+# expect NAME NUMBER PATTERN TEXT: checks how many lines of a rendering match. TEXT says what that shows.
 expect() {
   local found
   found=$(count "$1" "$3")
@@ -126,17 +129,17 @@ expect framework-all 1 'es-1:9200$' 'stores in tars.es'
 expect framework-all 0 '^kind: PodDisruptionBudget$' 'budget turned off'
 expect framework-own-templates 0 'kind: TTemplate$' 'templates turned off'
 
-# Rendering twice gives the same bytes: nothing random, no clock.
+# Rendering uses neither random numbers nor the clock, so a second time gives the same bytes.
 "$helm" template tarsframework tarsframework --kube-version "$version" -n tars >"$work/again.yaml"
 if cmp -s "$work/framework.yaml" "$work/again.yaml"; then pass "rendering is reproducible"; else fail "rendering differs from run to run"; fi
 
 # --- refusals ---------------------------------------------------------------------------------------------------------------------
-# refuse CHART WORD ARGUMENT...: rendering fails, and the message names the value
+# refuse CHART WORD ARGUMENT...: checks that rendering fails, and that the message contains WORD.
 refuse() {
   local chart=$1 word=$2
   shift 2
   if "$helm" template "$chart" "$chart" --kube-version "$version" -n tars-system "$@" >/dev/null 2>"$work/error"; then
-    fail "$chart takes $*"
+    fail "$chart accepts $*"
   elif grep -q -- "$word" "$work/error"; then
     pass "$chart refuses $*"
   else
@@ -170,9 +173,10 @@ refuse tarsframework 'nodes' --set 'elk.nodes={no-port}'
 refuse tarsframework 'replica' --set replica=1
 
 # --- documents --------------------------------------------------------------------------------------------------------------------
-# Every value has a row in the values tables.
+# The tables of values have a row for each value.
 document=../docs/install.md
-keys() { # path of each leaf and of each empty or inline map in a values.yaml of two-space indentation
+# list_keys FILE: prints the path of each leaf, and of each empty or inline map, of a values.yaml with an indentation of two spaces.
+list_keys() {
   awk '
     /^ *#/ || /^ *$/ || /^ *- / { next }
     { match($0, /^ */); depth = RLENGTH / 2; line = substr($0, RLENGTH + 1); split(line, part, ":"); path[depth] = part[1]
@@ -182,19 +186,19 @@ keys() { # path of each leaf and of each empty or inline map in a values.yaml of
 for chart in tarscontroller tarsframework; do
   undescribed=0
   while read -r key; do
-    # A row may describe a whole group: `webhook.nodeSelector` or `webhook.*`.
     grep -qF -- "\`$key\`" "$document" || { fail "$document has no row for $key of $chart"; undescribed=1; }
-  done < <(keys "$chart/values.yaml" | sed -E 's/\.(requests|limits)$//' | sort -u)
+  done < <(list_keys "$chart/values.yaml" | sed -E 's/\.(requests|limits)$//' | sort -u)
   [ "$undescribed" -eq 0 ] && pass "every value of $chart is described"
 done
 
 # --- a real API server ------------------------------------------------------------------------------------------------------------
 if [ -n "${KUBECONFIG:-}" ]; then
-  # Only objects whose kinds and namespace exist can be tried; the monitor needs a foreign CRD and stays out.
-  ask() { # NAME NAMESPACE
+  # The API server can check only objects whose kind and namespace exist. So the rendering with a ServiceMonitor is not checked.
+  # ask NAME: checks that the API server would accept all objects of a rendering.
+  ask() {
     if "$kubectl" apply --server-side --force-conflicts --dry-run=server --validate=strict --field-manager=chart-check \
         -f "$work/$1.yaml" >"$work/answer" 2>&1; then
-      pass "API server takes $1"
+      pass "API server accepts $1"
     else
       fail "API server refuses $1: $(grep -iE 'error|invalid|refused|denied|unknown' "$work/answer" | head -n 5)"
     fi
@@ -205,7 +209,7 @@ if [ -n "${KUBECONFIG:-}" ]; then
   else
     echo "skip  API server: namespace tars-system does not exist"
   fi
-  # A dry run stores nothing, so admission finds the parent of a template only where the framework is installed already.
+  # A dry run stores nothing, so admission finds the parent of a template only if the framework is installed.
   if "$kubectl" get ttemplate tars.default -n tars >/dev/null 2>&1; then
     ask framework
     ask framework-own-templates

@@ -1,5 +1,5 @@
-{{/* The namespace of all objects of this chart. It is part of the API: the webhook's address, the exempt accounts and the
-     commands in people's runbooks name it. */}}
+{{/* The namespace of all objects of this chart. It must stay, because the address of the webhook, the accounts that admission exempts
+     and existing tools contain it. */}}
 {{- define "tars.namespace" -}}tars-system{{- end -}}
 
 {{- define "tars.labels" -}}
@@ -10,12 +10,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end -}}
 
-{{/* image: (dict "root" $ "name" "tarswebhook") */}}
+{{/* The reference of an image. Argument: (dict "root" $ "name" "tarswebhook") */}}
 {{- define "tars.image" -}}
 {{ printf "%s/%s:%s" .root.Values.controller.registry .name (toString .root.Values.controller.tag) | quote }}
 {{- end -}}
 
-{{/* What the pods of all components share; values = the component's values */}}
+{{/* The part of a pod that all components share. Argument: (dict "root" $ "values" VALUES-OF-THE-COMPONENT) */}}
 {{- define "tars.podSpec" -}}
 enableServiceLinks: false
 {{- with .root.Values.controller.secret }}
@@ -33,7 +33,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Placement of a replicated component; label = the label of its pods */}}
+{{/* The placement of a component with replicas. Argument: (dict "values" VALUES-OF-THE-COMPONENT "label" LABEL-OF-ITS-PODS) */}}
 {{- define "tars.spread" -}}
 {{- with .values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
@@ -58,7 +58,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* The identity of the pod, by the downward API */}}
+{{/* Tells a container the name and the namespace of its pod. */}}
 {{- define "tars.podEnv" -}}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -66,8 +66,8 @@ topologySpreadConstraints:
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end -}}
 
-{{/* "liveness" answers as long as the process does, "readiness" only while it can do its work: a lost API server makes a pod
-     unready, never restarts it. */}}
+{{/* The probes of a component. Liveness holds as long as the process answers. Readiness holds while the component can work, so a pod
+     that loses the API server becomes unready and is not restarted. */}}
 {{- define "tars.probes" -}}
 startupProbe:
   grpc: {port: 9444, service: liveness}

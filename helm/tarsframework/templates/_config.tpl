@@ -1,5 +1,5 @@
-{{/* The settings of the framework. What people set in the live object and not in the values is rendered from there: that carries it
-     over from an earlier framework and through upgrades. */}}
+{{/* The settings of the framework. A setting that the values do not have comes from the object in the cluster. So settings of people
+     survive upgrades, and a move from K8SFramework. */}}
 {{- define "tars.frameworkConfig" -}}
 {{- $config := .Values.frameworkConfig }}
 {{- $live := lookup (include "tars.apiVersion" .) "TFrameworkConfig" .Release.Namespace "tars-framework" | default dict }}
@@ -31,7 +31,7 @@ upChain: {{- toYaml (kindIs "invalid" $config.upChain | ternary (default dict $l
 expand: {{- toYaml (kindIs "invalid" $config.expand | ternary (default (dict "nativeDBConfig" "" "nativeFrameworkConfig" "") $live.expand) $config.expand) | nindent 2 }}
 {{- end -}}
 
-{{/* (dict "root" $ "name" "tars.cpp") */}}
+{{/* A default template. Argument: (dict "root" $ "name" "tars.cpp") */}}
 {{- define "tars.template" -}}
 apiVersion: {{ include "tars.apiVersion" .root }}
 kind: TTemplate

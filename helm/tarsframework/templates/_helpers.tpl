@@ -6,8 +6,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end -}}
 
-{{/* All that names a custom resource gets its version here, hence the check: else the first lookup fails in words of its own. Without
-     a cluster (helm template, helm lint) no version is known, and no namespace is found either. */}}
+{{/* The version of the custom resources. Every object of such a kind takes it from here, so this is where a missing chart
+     tarscontroller is noticed; otherwise the first lookup would fail with a message of helm. Without a cluster (helm template, helm
+     lint) helm knows no version and finds no namespace, and nothing is checked. */}}
 {{- define "tars.apiVersion" -}}
 {{- $version := printf "k8s.tars.io/%s" .Chart.AppVersion }}
 {{- if not (.Capabilities.APIVersions.Has $version) }}
@@ -18,15 +19,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $version }}
 {{- end -}}
 
-{{/* (dict "root" $ "name" "tarsregistry") */}}
+{{/* The reference of an image. Argument: (dict "root" $ "name" "tarsregistry") */}}
 {{- define "tars.image" -}}
 {{ printf "%s/tars.%s:%s" .root.Values.framework.registry .name .root.Values.framework.tag }}
 {{- end -}}
 
 {{/*
-The releases of a TImage: the one of this chart first, then those that the live object has beside it, so that the history which
-people roll back from survives an upgrade. Without a cluster (helm template) only the first is known.
-(dict "root" $ "image" NAME-OF-TIMAGE "id" ID "name" NAME-OF-IMAGE)
+The releases of a TImage: first the release of this chart, then the other releases of the object in the cluster. So people can roll
+back after an upgrade. Without a cluster (helm template) there is only the first one.
+Argument: (dict "root" $ "image" NAME-OF-TIMAGE "id" ID "name" NAME-OF-IMAGE)
 */}}
 {{- define "tars.releases" -}}
 {{- $release := dict "id" .id "image" (include "tars.image" (dict "root" .root "name" .name)) "createPerson" "helm" }}
@@ -42,13 +43,13 @@ people roll back from survives an upgrade. Without a cluster (helm template) onl
 {{- $_ := set $release "createTime" .createTime }}
 {{- end }}
 {{- end }}
-{{- /* The schema ends the list at 120 */ -}}
+{{- /* The schema allows 120 releases. */ -}}
 {{- toYaml (slice (prepend $releases $release) 0 (min 120 (add1 (len $releases)) | int)) }}
 {{- end -}}
 
-{{/* Probes of a framework service, over its gRPC health. "liveness" answers as long as the process does. "readiness" answers once the
-     lists are read and the Tars ports listen, and goes on while the API server is away: what is known is served, and nobody is
-     restarted for what a restart would not bring back. It does not ask for the gate tars.io/active, so neither waits for the other. */}}
+{{/* The probes of a framework service, over gRPC health. Argument: the port. Liveness holds as long as the process answers. Readiness
+     holds once the service has read its objects and listens at its Tars ports. It still holds when the API server is away, because the
+     service goes on with the objects that it knows. It does not depend on the gate tars.io/active, so neither waits for the other. */}}
 {{- define "tars.probes" -}}
 startupProbe:
   grpc: {port: {{ . }}, service: liveness}
@@ -64,7 +65,7 @@ readinessProbe:
   timeoutSeconds: 2
 {{- end -}}
 
-{{/* For podSecurityContext and securityContext of a TServer */}}
+{{/* podSecurityContext and securityContext of a TServer, for the Pod Security Standard "restricted". */}}
 {{- define "tars.restrictedPod" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -80,7 +81,7 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{/* The number that the values say, else the live one, else the default: (list VALUE LIVE DEFAULT) */}}
+{{/* A number from the values, else from the object in the cluster, else the default. Argument: (list VALUE LIVE DEFAULT) */}}
 {{- define "tars.kept" -}}
 {{- $value := index . 0 }}{{- $live := index . 1 }}{{- $default := index . 2 }}
 {{- if not (kindIs "invalid" $value) }}{{ int $value }}{{ else if $live }}{{ int $live }}{{ else }}{{ $default }}{{ end }}
