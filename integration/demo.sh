@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The main job, shown: a Kubernetes, both charts, two Tars servers (Rust and Go) declared as TServers, and an unmodified TarsGo
-# client that finds them through the registry and calls them, also while one of their pods is killed.
+# Shows the main job: starts a Kubernetes cluster, installs both charts, and declares two Tars servers (Rust and Go) as TServers. An
+# unmodified TarsGo client finds them through the registry and calls them, also while one of their pods is deleted.
 #
 #   integration/demo.sh
 #
-#   KUBECONFIG        the cluster to use; without it the local one, which is started
-#   TARS_IMAGE_LOAD   how images get into another cluster, see integration/cluster/load-images.sh
+#   KUBECONFIG        the cluster to use; when it is not set, the local cluster, which is started
+#   TARS_IMAGE_LOAD   the command that loads images into another cluster, see integration/cluster/load-images.sh
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 no_arguments "$@"
@@ -25,7 +25,6 @@ deploy() {
     integration/deploy.sh --built
 }
 
-# Restarting an example is only needed when its image changed under the same tag; a release of its own would have its own tag.
 apply_examples() {
     local example
     for example in examples/echo-rust examples/echo-go; do
@@ -36,8 +35,8 @@ apply_examples() {
     kubectl get tservers -n "$NAMESPACE"
 }
 
-# client NAME ARGUMENT…: runs the TarsGo client in a pod that knows nothing but the locator, and shows what it says.
-client() {
+# run_client NAME ARGUMENT…: runs the TarsGo client in a pod, and shows its output. It knows only the locator.
+run_client() {
     local name=$1
     shift
     start_client "$name" "$@"
@@ -59,22 +58,22 @@ finish_client() {
     done
     kubectl logs -n "$NAMESPACE" "$1"
     kubectl delete pod -n "$NAMESPACE" "$1" --wait=false >/dev/null
-    [ "$phase" = Succeeded ] || fail "the client $1 failed, its words are above"
+    [ "$phase" = Succeeded ] || fail "the client $1 failed; its output is above"
 }
 
-first_call() {
-    client demo-first-call --object "${OBJECTS[0]}" --calls 1 --wait 20s
+make_first_call() {
+    run_client demo-first-call --object "${OBJECTS[0]}" --calls 1 --wait 20s
 }
 
-thousand_calls() {
+make_thousand_calls() {
     local object
     for object in "${OBJECTS[@]}"; do
-        client demo-client --object "$object" --calls 1000 --wait 20s
+        run_client demo-client --object "$object" --calls 1000 --wait 20s
     done
 }
 
-# Calls go on at 200 a second while a pod is deleted; the StatefulSet makes a new one, the client keeps to the one that is left.
-kill_a_pod() {
+# The client makes 200 calls a second while a pod is deleted. It goes on with the other pod until the StatefulSet has made a new one.
+delete_pod() {
     start_client demo-client --object "${OBJECTS[0]}" --duration 12s --rate 200 --refresh 2s --wait 20s --allow-failed 2400
     kubectl wait -n "$NAMESPACE" pod/demo-client --for=jsonpath='{.status.phase}'=Running --timeout=30s >/dev/null
     echo "deleting pod ${EXAMPLES[0]}-0"
@@ -83,18 +82,18 @@ kill_a_pod() {
     kubectl wait -n "$NAMESPACE" --for=condition=Ready --timeout=60s "tserver/${EXAMPLES[0]}"
 }
 
-next_steps() {
+print_next_steps() {
     cat <<TEXT
 
-The cluster keeps running. What to try next:
+The cluster keeps running. Try next:
   eval "\$(integration/cluster/env.sh)"              # kubectl and helm for this cluster
   kubectl get tservers,tendpoints -n $NAMESPACE
-  kubectl describe tserver demo-echorust -n $NAMESPACE   # conditions and Events say what goes on
+  kubectl describe tserver demo-echorust -n $NAMESPACE   # conditions and Events explain its state
   kubectl scale tserver demo-echogo -n $NAMESPACE --replicas=3
   kubectl patch tserver demo-echorust -n $NAMESPACE --type merge -p '{"spec":{"release":{"id":"broken","image":"docker.io/tarsrs/none:v1"}}}'
-  kubectl apply -n $NAMESPACE -f examples/echo-rust/manifests.yaml   # and back
+  kubectl apply -n $NAMESPACE -f examples/echo-rust/manifests.yaml   # repairs it
   make test                                         # all checks, the end-to-end tests included
-  make cluster-down                                 # stop the cluster and remove all it made
+  make cluster-down                                 # stop the cluster and remove everything that it made
 TEXT
 }
 
@@ -107,10 +106,10 @@ BUILT=$SECONDS
 phase 'cluster, images, charts' deploy
 eval "$(integration/cluster/env.sh)"
 phase 'two Tars servers' apply_examples
-phase 'first call' first_call
+phase 'first call' make_first_call
 ANSWERED=$((SECONDS - BUILT))
-phase '1,000 calls of a TarsGo client against each' thousand_calls
-phase 'a pod dies while a client calls' kill_a_pod
+phase '1,000 calls of a TarsGo client against each' make_thousand_calls
+phase 'a pod is deleted while a client calls' delete_pod
 summary
 printf '  %5d s  from built tools to the first answered call\n' "$ANSWERED"
-next_steps
+print_next_steps

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Brings a cluster to the state that the demo and the end-to-end tests need: images, both charts, the examples' node label.
-# Safe to run again: unchanged images are not loaded twice, and only what runs a changed image is restarted.
+# Prepares a cluster for the demo and the end-to-end tests: loads the images, installs both charts and labels the nodes.
+# A second run loads only images that have changed, and restarts only the pods of these images.
 #
 #   integration/deploy.sh            builds the images first
-#   integration/deploy.sh --built    takes them as they are in target/images
+#   integration/deploy.sh --built    uses the images that are in target/images
 #
-#   KUBECONFIG            the cluster to use; without it the local one, which is started
-#   TARS_IMAGE_LOAD       how images get into another cluster, see integration/cluster/load-images.sh
-#   FRAMEWORK_NAMESPACE   where the framework goes   (tars)
+#   KUBECONFIG            the cluster to use; when it is not set, the local cluster, which is started
+#   TARS_IMAGE_LOAD       the command that loads images into another cluster, see integration/cluster/load-images.sh
+#   FRAMEWORK_NAMESPACE   the namespace of the framework   (tars)
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 usage "$@"
@@ -16,10 +16,10 @@ cd "$ROOT"
 
 FRAMEWORK=${FRAMEWORK_NAMESPACE:-tars}
 
-# A KUBECONFIG that names the local cluster, as `env.sh` sets it, is no other cluster.
+# `env.sh` sets KUBECONFIG to the local cluster. That is not another cluster.
 LOCAL=$TARS_CLUSTER_DIR/admin.kubeconfig
 [ "${KUBECONFIG:-}" != "$LOCAL" ] || unset KUBECONFIG
-# Objects of a release of another name, or what it left behind, become ours without asking on the cluster that is ours.
+# On the local cluster, helm may take over objects of a release with another name.
 OWNERSHIP=()
 [ -n "${KUBECONFIG:-}" ] || OWNERSHIP=(--take-ownership)
 
@@ -29,11 +29,11 @@ start_cluster() {
 
 use_cluster() {
     eval "$(integration/cluster/env.sh)"
-    kubectl version >/dev/null || fail "the cluster of KUBECONFIG=$KUBECONFIG does not answer; start it or unset KUBECONFIG"
+    kubectl version >/dev/null || fail "the cluster of KUBECONFIG=$KUBECONFIG does not answer: start it, or unset KUBECONFIG"
 }
 
-# Loads the image tars, and notes in CHANGED which of them differ from what ran here: the digests of their contents, which a commit
-# alone does not change, are kept in the cluster itself.
+# Loads the image archives, and sets CHANGED to those that differ from the ones of the last run. The cluster keeps the digests of the
+# contents, which a new commit alone does not change.
 load_images() {
     local tar name digest
     CHANGED=()
@@ -49,30 +49,31 @@ load_images() {
     done
 }
 
-changed() {
+is_changed() {
     local name
     for name in "${CHANGED[@]+"${CHANGED[@]}"}"; do [ "$name" = "$1" ] && return; done
     return 1
 }
 
-# restart COMPONENT WORKLOAD: replaces its pods when its image changed and it ran before. The tag stays, so nothing else would.
+# restart COMPONENT WORKLOAD: replaces the pods of a workload that ran before and whose image has changed. Kubernetes does not replace
+# them, because the tag is the same.
 restart() {
-    if ! changed "$1" || ! kubectl get -n tars-system "$2" >/dev/null 2>&1; then return; fi
+    if ! is_changed "$1" || ! kubectl get -n tars-system "$2" >/dev/null 2>&1; then return; fi
     kubectl rollout restart -n tars-system "$2"
     kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
 }
 
-# install_chart CHART NAMESPACE ARGUMENT…
+# install_chart CHART NAMESPACE ARGUMENT…: installs or upgrades a chart.
 install_chart() {
     local chart=$1 namespace=$2 words
     shift 2
     words=$(helm upgrade --install "$chart" "helm/$chart" --namespace "$namespace" --create-namespace --timeout 180s \
         "${OWNERSHIP[@]}" "$@" 2>&1 >/dev/null) || {
         printf '%s\n' "$words" >&2
-        [[ $words != *'invalid ownership metadata'* ]] || fail "this cluster has objects of $chart from a release of another name or \
-namespace: uninstall that one (helm list -A), or run once, if it is gone or this one is to take them over: \
+        [[ $words != *'invalid ownership metadata'* ]] || fail "this cluster has objects of $chart that belong to a release with another name or \
+namespace. Uninstall that release (helm list -A). Or, if it does not exist any more or its objects may be taken over, run once: \
 helm upgrade --install $chart helm/$chart -n $namespace --take-ownership"
-        fail "helm could not install $chart; its words are above"
+        fail "helm could not install $chart; its message is above"
     }
 }
 
@@ -86,14 +87,14 @@ install_controller() {
 
 install_framework() {
     local node ran=
-    # A node runs servers of a framework when its administrator says so; here every node may, and may hold local volumes.
+    # A node runs servers of a framework only when a label allows it. Here every node may run them, also with local volumes.
     for node in $(kubectl get nodes -o name); do
         kubectl label --overwrite "$node" "tars.io/node.$FRAMEWORK=" tars.io/SupportLocalVolume= >/dev/null
     done
     if kubectl get -n "$FRAMEWORK" tserver/tars-tarsregistry >/dev/null 2>&1; then ran=yes; fi
     install_chart tarsframework "$FRAMEWORK"
-    # As in `restart`: what this very installation made runs the right images already.
-    if [ -n "$ran" ] && { changed tarsregistry || changed tarsnode; }; then
+    # As in `restart`: pods that this installation made have the right images.
+    if [ -n "$ran" ] && { is_changed tarsregistry || is_changed tarsnode; }; then
         kubectl delete pods -n "$FRAMEWORK" -l tars.io/ServerApp=tars --wait=false >/dev/null
     fi
     kubectl wait -n "$FRAMEWORK" tserver/tars-tarsregistry --for=condition=Ready --timeout=120s
@@ -101,7 +102,7 @@ install_framework() {
 }
 
 remove_leftovers() {
-    kubectl delete namespaces -l tars.io/e2e --wait=false 2>/dev/null | sed -n 's/^namespace/left over from an earlier run: &/p'
+    kubectl delete namespaces -l tars.io/e2e --wait=false 2>/dev/null | sed -n 's/^namespace/removing what an earlier run left: &/p'
 }
 
 phase 'cluster' start_cluster

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the files that are generated and checked in. A test fails when one of them is not what its source says.
-# Takes no arguments.
+# Writes the generated files that are checked in. A test fails when such a file does not match its source.
+# The script takes no arguments.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 no_arguments "$@"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the checks and tests. Installs what it needs on a fresh Debian.
+# Runs the checks and tests. On Debian it installs the packages that it needs.
 #
 #   integration/test.sh         all of them
 #   integration/test.sh lint    formatting, clippy, shellcheck, licences
 #   integration/test.sh unit    the tests that need no cluster
 #   integration/test.sh e2e     the tests on a real cluster
 #
-#   KUBECONFIG        the cluster to use; without it the local one, which is started
-#   TARS_IMAGE_LOAD   how images get into another cluster, see integration/cluster/load-images.sh
+#   KUBECONFIG        the cluster to use; when it is not set, the local cluster, which is started
+#   TARS_IMAGE_LOAD   the command that loads images into another cluster, see integration/cluster/load-images.sh
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/lib/common.sh"
 usage "$@"
@@ -16,64 +16,64 @@ cd "$ROOT"
 
 CARGO_DENY=0.20.2
 
-cargo_deny() {
+check_dependencies() {
     local root=$TARS_CACHE/tools/cargo-deny-$CARGO_DENY
     if [ ! -x "$root/bin/cargo-deny" ]; then
         echo "building cargo-deny $CARGO_DENY (once)"
-        # Without optimisation it builds in half the time and still checks this tree in seconds. A target folder of its own keeps
-        # its dependencies out of ours.
+        # Without optimization it builds in half the time, and still needs only seconds for this repository. It has a target folder of
+        # its own, so its dependencies do not get into ours.
         CARGO_TARGET_DIR=$root/target cargo install --quiet --debug --locked --no-default-features --root "$root" "cargo-deny@$CARGO_DENY"
         rm -rf "$root/target"
     fi
     "$root/bin/cargo-deny" --log-level error check bans licenses sources
 }
 
-formatted() {
+check_formatting() {
     cargo fmt --check
     local unformatted
     unformatted=$(git ls-files '*.go' | xargs -r gofmt -l)
     [ -z "$unformatted" ] || fail "gofmt: $unformatted"
 }
 
-scripts() {
+check_scripts() {
     need_packages shellcheck
     git ls-files '*.sh' .ci/run | xargs shellcheck -x -P "$ROOT"
 }
 
-clippy() {
+run_clippy() {
     cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 }
 
-unit_tests() {
+run_unit_tests() {
     cargo test --workspace --exclude e2e --locked --quiet
 }
 
-go_programs() {
+test_go_programs() {
     local module
     for module in $(git ls-files 'examples/*/go.mod' 'integration/clients/*/go.mod' 'integration/images/go.mod' 'integration/images/*/go.mod'); do
         (cd "$(dirname "$module")" && go vet ./... && go test ./...)
     done
 }
 
-charts() {
+check_charts() {
     integration/tools/build.sh helm
     HELM=$(integration/tools/build.sh --dir helm)/helm helm/check.sh
 }
 
 deploy() {
-    # What tests run in pods; the demo does without it.
+    # Some tests run this image in pods. The demo does not need it.
     integration/images/build.sh --quiet probe
     integration/deploy.sh
 }
 
-# The cluster scripts themselves, in name spaces of their own beside whatever runs.
-cluster_scripts() {
+# Tests the scripts of the local cluster. The test has name spaces of its own, so a cluster may run at the same time.
+test_cluster_scripts() {
     integration/cluster/test.sh
 }
 
-# Named one by one, of the whole workspace: `--package e2e` alone asks for fewer features of the dependencies, and cargo would
-# compile those once more that the unit tests have used.
-end_to_end() {
+# Names the tests one by one and builds them for the whole workspace. With `--package e2e` the dependencies would have fewer features
+# than in the unit tests, and cargo would compile them again.
+run_end_to_end_tests() {
     local test tests=()
     eval "$(integration/cluster/env.sh)"
     for test in integration/e2e/tests/*.rs; do
@@ -83,22 +83,22 @@ end_to_end() {
 }
 
 lint() {
-    phase 'formatting' formatted
-    phase 'shell scripts' scripts
-    phase 'clippy' clippy
-    phase 'licences, bans, sources' cargo_deny
+    phase 'formatting' check_formatting
+    phase 'shell scripts' check_scripts
+    phase 'clippy' run_clippy
+    phase 'licences, bans, sources' check_dependencies
 }
 
 unit() {
-    phase 'unit, property and golden tests' unit_tests
-    phase 'Go programs' go_programs
-    phase 'charts' charts
+    phase 'unit, property and golden tests' run_unit_tests
+    phase 'Go programs' test_go_programs
+    phase 'charts' check_charts
 }
 
 e2e() {
-    phase 'cluster scripts' cluster_scripts
+    phase 'cluster scripts' test_cluster_scripts
     phase 'a cluster with both charts' deploy
-    phase 'end-to-end tests' end_to_end
+    phase 'end-to-end tests' run_end_to_end_tests
 }
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'

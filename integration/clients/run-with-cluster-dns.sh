@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs a command on this host with the cluster's DNS, so that names such as `demo-echorust-0.demo-echorust` resolve as they do in a
-# pod of the namespace. Needs root (a mount namespace of its own) and a host that reaches the cluster's pods and Services.
+# Runs a command on this host with the DNS of the cluster. Names such as `demo-echorust-0.demo-echorust` then resolve as in a pod of the
+# namespace. The host must reach the pods and Services of the cluster. The script makes a mount namespace, so it needs root.
 #
 #   run-with-cluster-dns.sh NAMESPACE COMMAND [ARGUMENT...]
 #
-# CLUSTER_DNS is the address of the cluster's DNS, by default that of the Service kube-system/kube-dns, which kubectl is asked for.
-# CLUSTER_ZONE is the cluster's domain, by default cluster.local.
+#   CLUSTER_DNS    the address of the cluster's DNS   (that of the Service kube-system/kube-dns, which kubectl tells)
+#   CLUSTER_ZONE   the domain of the cluster          (cluster.local)
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
 usage "$@"
 [[ $# -ge 2 && $1 != -* ]] || misuse 'needs a namespace and a command to run'
-[ "$(id -u)" -eq 0 ] || fail "a mount namespace needs root; run it as root, or use the client's image in a pod"
+[ "$(id -u)" -eq 0 ] || fail "this script makes a mount namespace, which needs root: run it as root, or run the image of the client in a pod"
 namespace=$1
 shift
-# What the clients beside this script need is fetched with the host's own DNS.
+# The clients beside this script fetch their packages now, with the DNS of the host.
 case $1 in
     "$(dirname "$0")"/run-*.sh) "$1" --prepare ;;
 esac
@@ -27,7 +27,7 @@ nameserver $dns
 search $namespace.svc.$zone svc.$zone $zone
 options ndots:2
 EOF
-# The bind mount lives in the mount namespace of the command only.
+# The bind mount exists only in the mount namespace of the command.
 # shellcheck disable=SC2016 # expanded by the inner shell
 unshare --mount --propagation private \
     sh -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"' sh "$resolv" "$@"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Ends the local cluster and removes all it made. Safe to run when there is none, or only half of one.
+# Ends the local cluster and removes everything that it made. It does no harm when there is no cluster, or only a part of one.
 #
 #   integration/cluster/down.sh
 #
-#   TARS_CLUSTER_DIR   where its state is kept        (/var/lib/tars-cluster)
+#   TARS_CLUSTER_DIR   the folder of its state         (/var/lib/tars-cluster)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,15 +19,15 @@ no_arguments "$@"
 
 check_root
 if [[ ! -e $cluster_dir/tars-cluster ]]; then
-    echo "There is no local cluster ($cluster_dir doesn't exist or isn't one's folder)."
+    echo "There is no local cluster: $cluster_dir does not exist, or is not the folder of one."
     exit 0
 fi
 exec 9>"$cluster_dir/lock"
 flock 9
-step "cluster ended and removed"
+begin_step "cluster ended and removed"
 remove_cluster
-step
-# A shell that evaluated env.sh still names, and remembers, what is gone.
+end_step
+# A shell that evaluated env.sh still has the variables, and remembers programs that no longer exist.
 if [[ ${KUBECONFIG:-} == "$admin" || :$PATH: == *":$bin:"* ]]; then
-    echo "In shells that evaluated env.sh: unset KUBECONFIG; hash -r"
+    echo "Run in each shell that evaluated env.sh: unset KUBECONFIG; hash -r"
 fi

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes images known to the cluster.
+# Loads images into the cluster.
 #
 #   integration/cluster/load-images.sh TAR...
 #
-# Into the local cluster they go directly. For another one (KUBECONFIG is set and isn't the local cluster's) set TARS_IMAGE_LOAD
-# to a command; it is run once per tar with the tar's path as its last argument, e.g. TARS_IMAGE_LOAD="kind load image-archive".
+# The local cluster gets them directly. For another cluster (KUBECONFIG is set, and is not that of the local cluster) set
+# TARS_IMAGE_LOAD to a command. It runs once for each archive, with the path of the archive as its last argument, for example
+# TARS_IMAGE_LOAD="kind load image-archive".
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,23 +13,23 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/common.sh"
 usage "$@"
 
-(($# > 0)) || misuse "needs the image archives to load, e.g. target/images/*.tar"
+(($# > 0)) || misuse "needs the image archives to load, for example target/images/*.tar"
 [[ $1 != -* ]] || misuse "takes image archives only, not $1"
 for tar in "$@"; do
-    [[ -r $tar ]] || fail "can't read the image archive $tar (make images builds them)"
+    [[ -r $tar ]] || fail "cannot read the image archive $tar; make images builds the archives"
 done
 if [[ -n ${KUBECONFIG:-} && ! $KUBECONFIG -ef $admin ]]; then
-    [[ -n ${TARS_IMAGE_LOAD:-} ]] || fail "KUBECONFIG names a cluster that isn't the local one, and how images get there isn't \
-known: set TARS_IMAGE_LOAD to a command that takes an archive's path, or push the images to a registry the cluster reads"
+    [[ -n ${TARS_IMAGE_LOAD:-} ]] || fail "KUBECONFIG names a cluster that is not the local one: set TARS_IMAGE_LOAD to a command \
+that loads an archive there, or push the images to a registry that the cluster reads"
     for tar in "$@"; do
-        # The command may have arguments of its own, hence the splitting.
+        # The command may have arguments, so the shell must split it.
         # shellcheck disable=SC2086
         $TARS_IMAGE_LOAD "$tar"
     done
     exit 0
 fi
-[[ -S $containerd_socket ]] || fail "the local cluster isn't running: start it with make cluster-up"
-# A tar that was loaded before, by its content, costs nothing.
+[[ -S $containerd_socket ]] || fail "the local cluster does not run: start it with make cluster-up"
+# An archive with the same content is loaded only once.
 mkdir -p "$cluster_dir/loaded"
 loaded=()
 for tar in "$@"; do

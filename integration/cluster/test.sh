@@ -144,7 +144,7 @@ list_traces() {
     local family folder path
     # The second kind of names is what the CNI plug-in "bridge" gives to the interfaces of pods.
     ip -oneline link | grep -oE "^[0-9]+: ($bridge|veth[0-9a-f]{8})\b" | sed 's/^[0-9]*:/interface/' || true
-    mounted_below "$cluster_dir" | sed 's/^/mount /'
+    list_mounts_below "$cluster_dir" | sed 's/^/mount /'
     for family in iptables ip6tables; do
         "$family-save" 2>/dev/null | grep -E -e "$cluster_rules" | sed "s/^/$family /" || true
     done

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Starts a Kubernetes cluster of one real node on this machine, or makes sure that it runs.
+# Starts a Kubernetes cluster of one real node on this machine. A cluster that runs is checked, and repaired where needed.
 #
 #   integration/cluster/up.sh
 #
-#   TARS_CLUSTER_DIR   where its state is kept        (/var/lib/tars-cluster)
-#   TARS_CACHE         where its programs are kept    (~/.cache/tars-on-kubernetes)
-#   KWOK_NODES         how many nodes to simulate     (0)
-#   CNI_BIN_DIR        where the CNI plug-ins are     (the usual places)
+#   TARS_CLUSTER_DIR   the folder of its state           (/var/lib/tars-cluster)
+#   TARS_CACHE         the folder of its programs        (~/.cache/tars-on-kubernetes)
+#   KWOK_NODES         the number of simulated nodes     (0)
+#   CNI_BIN_DIR        the folder of the CNI plug-ins    (the usual places)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,13 +32,13 @@ no_arguments "$@"
 
 programs=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns)
 
-# The folder becomes ours only when it's new, empty or was ours before: `down` removes it with all that is in it.
+# Takes the folder only if it is new, empty, or that of a local cluster, because `down` removes it with everything in it.
 claim_folder() {
-    [[ $cluster_dir == /*/* ]] || fail "TARS_CLUSTER_DIR must be an absolute path of at least two parts, not $cluster_dir"
-    # The sockets' full paths have to fit into 107 bytes.
-    ((${#cluster_dir} <= 60)) || fail "TARS_CLUSTER_DIR is ${#cluster_dir} bytes long, more than the 60 that sockets below it allow"
+    [[ $cluster_dir == /*/* ]] || fail "TARS_CLUSTER_DIR must be an absolute path with at least two parts, not $cluster_dir"
+    # The full path of a socket has at most 107 bytes.
+    ((${#cluster_dir} <= 60)) || fail "TARS_CLUSTER_DIR has ${#cluster_dir} bytes; the sockets below it allow 60"
     if [[ -d $cluster_dir && ! -e $cluster_dir/tars-cluster && -n $(ls -A "$cluster_dir") ]]; then
-        fail "$cluster_dir is not empty and not a local cluster's folder: set TARS_CLUSTER_DIR to another one"
+        fail "$cluster_dir is not empty and not the folder of a local cluster: set TARS_CLUSTER_DIR to another one"
     fi
     mkdir -p "$cluster_dir" "$run" "$logs" "$config" "$bin" "$mounts"
     touch "$cluster_dir/tars-cluster"
@@ -50,17 +50,17 @@ lock_folder() {
         claim_folder
         exec 9>"$cluster_dir/lock"
         flock --nonblock 9 || {
-            echo "another up or down is at work; waiting for it"
+            echo "waiting for another up or down to end"
             flock 9
         }
-        # A down that we waited for has removed the folder, and the file we hold the lock of with it.
+        # If we waited for a down, it has removed the folder, and with it the file whose lock we hold.
         if [[ $cluster_dir/lock -ef /proc/self/fd/9 && -d $mounts ]]; then
             return
         fi
     done
 }
 
-# build_programs: builds what isn't in the cache and links everything into one folder for PATH.
+# Builds the programs that are not in the cache, and links all programs into one folder for PATH.
 build_programs() {
     local tool folder tools=(etcd kubernetes coredns helm)
     ((${KWOK_NODES:-0} == 0)) || tools+=(kwok)
@@ -72,22 +72,22 @@ build_programs() {
     "$ROOT/integration/images/build.sh" --quiet pause
 }
 
-healthy() {
+is_healthy() {
     local name
     for name in "${programs[@]}"; do
-        running "$name" || return 1
+        is_running "$name" || return 1
     done
     etcd_healthy && api_healthy && controllers_healthy && scheduler_healthy && containerd_healthy && kubelet_healthy &&
         proxy_healthy && dns_healthy && node_ready
 } >/dev/null 2>&1
 
 start() {
-    step "certificates and network"
+    begin_step "certificates and network"
     check_ports
     make_certificates
     make_bridge
     configure_node
-    step "etcd and API server"
+    begin_step "etcd and API server"
     start_etcd
     start_containerd
     wait_for 30 etcd etcd etcd_healthy
@@ -95,7 +95,7 @@ start() {
     wait_for 30 containerd containerd containerd_healthy
     ctr images import "$ROOT/target/images/pause.tar" >/dev/null
     wait_for 60 "the API server" kube-apiserver api_healthy
-    step "controllers and node"
+    begin_step "controllers and node"
     start_controllers
     start_kubelet
     grant_rights >/dev/null
@@ -116,27 +116,27 @@ explain() {
         --output 'jsonpath={.status.nodeInfo.kubeletVersion}')."
     echo "To use kubectl and helm on it in this shell:"
     echo "    eval \"\$(${here#"$PWD"/}/env.sh)\"       (KUBECONFIG=$admin)"
-    echo "Logs of its programs: $logs. To end it and remove all it made: make cluster-down"
+    echo "Logs of its programs: $logs. To end it and remove everything that it made: make cluster-down"
 }
 
 main() {
     local boot
     check_root
     lock_folder
-    step "programs and packages"
+    begin_step "programs and packages"
     check_programs
     build_programs
     boot=$(</proc/sys/kernel/random/boot_id)
     if [[ -e $cluster_dir/boot && $(<"$cluster_dir/boot") != "$boot" ]]; then
-        # Of pods, mounts and interfaces nothing outlives a restart of the machine, and etcd wrote without syncing.
-        echo "          the machine was restarted since: starting afresh"
+        # No pod, mount or interface survives a restart of the machine, and etcd does not sync its data to disk.
+        echo "          the machine was restarted since the last start: the cluster starts afresh"
         remove_cluster
         lock_folder
         build_programs
     fi
-    if healthy; then
-        step
-        echo "The cluster is already running and healthy."
+    if is_healthy; then
+        end_step
+        echo "The cluster already runs and is healthy."
     else
         check_kernel
         check_other_clusters
@@ -145,12 +145,12 @@ main() {
         start
     fi
     if ((${KWOK_NODES:-0} > 0)); then
-        step "$KWOK_NODES simulated nodes"
+        begin_step "$KWOK_NODES simulated nodes"
         check_ports
         simulate_nodes "$KWOK_NODES"
         wait_for 60 "the simulated nodes" kwok simulated_ready "$KWOK_NODES"
     fi
-    step
+    end_step
     explain
 }
 

@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// target is the platform of the programs; naming it keeps the static flag away from build scripts and macros.
+	// target is the platform of the programs. With a named target, cargo does not apply the static flag to build scripts and macros.
 	target = "x86_64-unknown-linux-gnu"
-	// trusted is where Debian's ca-certificates keeps the roots.
+	// trusted is the file of the root certificates in Debian's package ca-certificates.
 	trusted = "/etc/ssl/certs/ca-certificates.crt"
-	// linkerFlags leave out of Go programs what only debuggers need and what changes with the machine.
+	// linkerFlags remove from Go programs the data that only debuggers need, and the build id.
 	linkerFlags = "-s -w -buildid="
 )
 
-// opener gives the same bytes as often as it is asked.
-func opener(content []byte) func() (io.ReadCloser, error) {
+// openBytes returns a function that opens the same bytes any number of times.
+func openBytes(content []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
 }
 
-// readRelease takes version and licence from the workspace and the rest from the repository, when there is one.
+// readRelease reads version and licence from the workspace. The rest comes from the repository, if there is one.
 func readRelease(root string) (release, error) {
 	manifest, err := os.ReadFile(filepath.Join(root, "Cargo.toml"))
 	if err != nil {
@@ -48,16 +48,16 @@ func readRelease(root string) (release, error) {
 	}
 	found.version = "v" + found.version
 
-	if revision, err := git(root, "rev-parse", "HEAD"); err == nil {
+	if revision, err := runGit(root, "rev-parse", "HEAD"); err == nil {
 		found.revision = revision
-		if changed, err := git(root, "status", "--porcelain", "--untracked-files=no"); err != nil || changed != "" {
+		if changed, err := runGit(root, "status", "--porcelain", "--untracked-files=no"); err != nil || changed != "" {
 			found.revision += "-dirty"
 		}
 	}
 	seconds := os.Getenv("SOURCE_DATE_EPOCH")
 	if seconds == "" && found.revision != "" {
-		if seconds, err = git(root, "log", "-1", "--format=%ct"); err != nil {
-			return release{}, fmt.Errorf("read the commit's time: %w", err)
+		if seconds, err = runGit(root, "log", "-1", "--format=%ct"); err != nil {
+			return release{}, fmt.Errorf("read the time of the commit: %w", err)
 		}
 	}
 	if seconds != "" {
@@ -74,12 +74,12 @@ func readRelease(root string) (release, error) {
 	return found, nil
 }
 
-func git(root string, arguments ...string) (string, error) {
+func runGit(root string, arguments ...string) (string, error) {
 	output, err := exec.Command("git", append([]string{"-C", root}, arguments...)...).Output()
 	return strings.TrimSpace(string(output)), err
 }
 
-// compile builds the programs of all components, those in Rust by one call, and tells where each lies.
+// compile builds the programs of all components, and returns the path of each. One call of cargo builds all Rust programs.
 func compile(root string, wanted []component) (map[string]string, error) {
 	programs := make(map[string]string, len(wanted))
 	var packages []string
@@ -126,7 +126,7 @@ func compileRust(root string, packages []string) error {
 	return command.Run()
 }
 
-// rustFlags keeps the place of the clone and the user's home out of the program, so that every clone builds the same one.
+// rustFlags removes the paths of the clone and of the user's home from the program, so that every clone builds the same program.
 func rustFlags(root, cargo string) string {
 	return fmt.Sprintf("-C target-feature=+crt-static --remap-path-prefix=%s=/tars --remap-path-prefix=%s=/cargo", root, cargo)
 }
@@ -139,19 +139,19 @@ func compileGo(folder, destination string) error {
 	return command.Run()
 }
 
-// stamp is what an archive was made from and what came out; it lies beside the archive.
+// stamp describes the inputs of an archive and the result. It is stored beside the archive.
 type stamp struct {
 	Inputs    string `json:"inputs"`
 	Reference string `json:"reference"`
 	Digest    string `json:"digest"`
-	// Content is the file system's digest: equal when two images differ in labels only.
+	// Content is the digest of the file system. It is equal when two images differ only in their labels.
 	Content string `json:"content"`
-	// Bytes is the archive's size, as it is transferred; Unpacked the file system's.
+	// Bytes is the size of the archive as it is transferred. Unpacked is the size of the file system.
 	Bytes    int64 `json:"bytes"`
 	Unpacked int64 `json:"unpacked"`
 }
 
-// pack brings one component's archive up to date and reports whether it had to be written.
+// pack brings the archive of a component up to date. It reports whether the archive had to be written.
 func pack(c component, program string, of release, destination string) (stamp, bool, error) {
 	content, err := os.ReadFile(program)
 	if err != nil {
@@ -188,7 +188,7 @@ func pack(c component, program string, of release, destination string) (stamp, b
 		Inputs: inputs, Reference: c.reference(of.version), Digest: digest.String(), Content: described.RootFS.DiffIDs[0].String(),
 		Bytes: written.Size(),
 	}
-	for _, entry := range c.files(content, of.certificates) {
+	for _, entry := range c.listFiles(content, of.certificates) {
 		made.Unpacked += int64(len(entry.body))
 	}
 	text, err := json.MarshalIndent(made, "", "  ")
@@ -198,7 +198,7 @@ func pack(c component, program string, of release, destination string) (stamp, b
 	return made, true, os.WriteFile(record, append(text, '\n'), 0o644)
 }
 
-// fingerprint covers all that an archive depends on, this program included: it says how things are put together.
+// fingerprint covers everything on which an archive depends. That includes this program, which decides how an archive is made.
 func fingerprint(c component, content []byte, of release) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

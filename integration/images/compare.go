@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// compareAll looks at FOLDER/COMPONENT.tar of each component, images that a container engine built from Dockerfile.
+// compareAll compares each image FOLDER/COMPONENT.tar, which a container engine built from Dockerfile, with the image that is packed.
 func compareAll(root, folder string, names []string) error {
 	wanted, of, err := chooseRelease(root, names)
 	if err != nil {
@@ -29,7 +29,7 @@ func compareAll(root, folder string, names []string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		found, size, err := c.differences(image, of)
+		found, size, err := c.findDifferences(image, of)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -40,15 +40,15 @@ func compareAll(root, folder string, names []string) error {
 		fmt.Printf("%-14s %5.1f MB unpacked, %d differences\n", c.name, float64(size)/1e6, len(found))
 	}
 	if failed {
-		return errors.New("the images that Dockerfile gives are not those that are packed")
+		return errors.New("the images that are built from Dockerfile differ from those that are packed")
 	}
 	return nil
 }
 
-// differences tells in what an image differs from the one that is packed, and how large it is. Times, the number of layers, labels
-// that the engine adds, and the bytes of program and certificates are its own.
-func (c component) differences(image v1.Image, of release) ([]string, int64, error) {
-	have, err := entries(image)
+// findDifferences returns the differences between an image and the one that is packed, and the size of the image. Some differences are
+// allowed: times, the number of layers, labels that the engine adds, and the bytes of the program and of the certificates.
+func (c component) findDifferences(image v1.Image, of release) ([]string, int64, error) {
+	have, err := readEntries(image)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -56,13 +56,13 @@ func (c component) differences(image v1.Image, of release) ([]string, int64, err
 	var size int64
 	program := have[strings.TrimPrefix(c.path, "/")].body
 	certificates := have[strings.TrimPrefix(trusted, "/")].body
-	if err := static(program); err != nil {
+	if err := checkStatic(program); err != nil {
 		found = append(found, fmt.Sprintf("%s: %v", c.path, err))
 	}
 	if !bytes.Contains(certificates, []byte("-----BEGIN CERTIFICATE-----")) {
 		found = append(found, trusted+" has no certificate")
 	}
-	for _, want := range c.files(program, certificates) {
+	for _, want := range c.listFiles(program, certificates) {
 		entry, exists := have[want.path]
 		delete(have, want.path)
 		size += int64(len(entry.body))
@@ -117,8 +117,8 @@ func (c component) differences(image v1.Image, of release) ([]string, int64, err
 	return found, size, nil
 }
 
-// entries reads the whole file system of an image, all layers on top of each other.
-func entries(image v1.Image) (map[string]file, error) {
+// readEntries reads the whole file system of an image, with all layers on top of each other.
+func readEntries(image v1.Image) (map[string]file, error) {
 	flat := mutate.Extract(image)
 	defer flat.Close()
 	have := make(map[string]file)
@@ -133,7 +133,7 @@ func entries(image v1.Image) (map[string]file, error) {
 		if path.Clean(header.Name) == "." {
 			continue
 		}
-		// Some engines write the type of the file into the mode, too.
+		// Some engines also write the type of the file into the mode.
 		entry := file{path: strings.Trim(header.Name, "/"), mode: header.Mode & 0o7777, owner: header.Uid}
 		if header.Gid != header.Uid {
 			return nil, fmt.Errorf("%s belongs to user %d but group %d", header.Name, header.Uid, header.Gid)
@@ -151,7 +151,7 @@ func entries(image v1.Image) (map[string]file, error) {
 	}
 }
 
-// String says everything of an entry but its content.
+// String describes an entry without its content.
 func (f file) String() string {
 	kind := "file"
 	if f.body == nil {
@@ -160,8 +160,8 @@ func (f file) String() string {
 	return fmt.Sprintf("a %s of %d with mode %04o", kind, f.owner, f.mode)
 }
 
-// static refuses what can't run in an image without libraries.
-func static(program []byte) error {
+// checkStatic refuses a program that cannot run in an image without libraries.
+func checkStatic(program []byte) error {
 	read, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
 		return err

@@ -2,59 +2,60 @@ package main
 
 import "path"
 
-// How a program is compiled.
+// toolchain says how a program is compiled.
 type toolchain string
 
 const (
 	// rust is a package of the Cargo workspace.
 	rust toolchain = "rust"
-	// golang is a folder with a Go package, below the repository's root.
+	// golang is a folder with a Go package, below the root of the repository.
 	golang toolchain = "go"
 )
 
 const (
-	// registry is the first part of every image's name; charts take it as `controller.registry` and `framework.registry`.
+	// registry is the first part of the name of every image, and the default of `controller.registry` and `framework.registry` in the
+	// charts.
 	registry = "docker.io/tarsrs"
-	// nobody is who the programs run as. The number is what Kubernetes checks `runAsNonRoot` against.
+	// nobody is the user of most programs. It is a number, because Kubernetes checks `runAsNonRoot` by the number.
 	nobody = 65532
 )
 
-// The program that the init container lays out in a Tars pod's shared folder; it starts the server.
+// startServer starts a Tars server. The init container puts this program into the shared folder of the pod.
 var startServer = []string{"/usr/local/app/tars/tarsnode/bin/tarsnode", "start"}
 
-// component is one image: everything that tells it from the others.
+// component is one image, with everything in which it differs from the others.
 type component struct {
-	// name is the component's name in commands, and of its archive.
+	// name is the name of the component in commands, and of its archive.
 	name string
-	// image is the last part of the image's name.
+	// image is the last part of the name of the image.
 	image string
 	title string
 	about string
 
 	toolchain toolchain
-	// source is the Cargo package (rust) or the folder of the Go package below the repository's root (go).
+	// source is the Cargo package (rust), or the folder of the Go package below the root of the repository (go).
 	source string
-	// program is the name of the Cargo binary; unused for Go.
+	// program is the name of the Cargo binary. Go does not use it.
 	program string
-	// path is where the program lies in the image.
+	// path is the path of the program in the image.
 	path string
 
 	entrypoint []string
 	env        []string
 	user       int
-	// owned are folders that belong to the user; all else belongs to root and can't be written.
+	// owned are folders that belong to the user. Everything else belongs to root, and the user cannot write it.
 	owned []string
-	// extra says that the image is made on request only: it is for the local cluster and the tests.
+	// extra is true for images that are only made on request, for the local cluster and the tests.
 	extra bool
 }
 
-// reference is the image's full name with its tag.
+// reference is the full name of the image with its tag.
 func (c component) reference(version string) string {
 	return registry + "/" + c.image + ":" + version
 }
 
-// service is a component of the cluster: the program under its own folder, started without arguments.
-func service(name, about string) component {
+// newService describes a component of the cluster: the program is in a folder of its own and starts without arguments.
+func newService(name, about string) component {
 	file := path.Join("/usr/local/app/tars", name, "bin", name)
 	return component{
 		name: name, image: name, title: name, about: about,
@@ -63,8 +64,9 @@ func service(name, about string) component {
 	}
 }
 
-// server is a Tars server as users write them: tarsnode, from the pod's shared folder, starts what lies in the server folder.
-func server(name, program, serverType, about string) component {
+// newServer describes a Tars server such as users write. tarsnode, which is in the shared folder of the pod, starts the program in the
+// folder of the server.
+func newServer(name, program, serverType, about string) component {
 	return component{
 		name: name, image: "tars." + name, title: program, about: about,
 		path: "/usr/local/server/bin/" + program, entrypoint: startServer,
@@ -75,27 +77,27 @@ func server(name, program, serverType, about string) component {
 
 // components lists every image. Dockerfile is generated from it: `build.sh dockerfile`.
 func components() []component {
-	agent := service("tarsagent", "Node agent of Tars on Kubernetes: local volumes and log clean-up")
-	// It makes folders on the node and gives them the owners that pods ask for.
+	agent := newService("tarsagent", "Node agent of Tars on Kubernetes: makes local volumes")
+	// The agent makes folders on the node and gives them to the users that TServers name.
 	agent.user = 0
 
-	registryServer := service("tarsregistry", "Name service and configuration of Tars servers on Kubernetes")
+	registryServer := newService("tarsregistry", "Name service of Tars servers on Kubernetes")
 	registryServer.image = "tars.tarsregistry"
 
-	node := service("tarsnode", "Lays out and starts Tars servers in their pods")
+	node := newService("tarsnode", "Prepares and starts Tars servers in their pods")
 	node.image = "tars.tarsnode"
 	node.path = "/tarsnode/bin/tarsnode"
 	node.entrypoint = []string{node.path, "install"}
 
-	echoRust := server("echo-rust", "EchoRust", "cpp", "Example of a Tars server in Rust")
+	echoRust := newServer("echo-rust", "EchoRust", "cpp", "Example of a Tars server in Rust")
 	echoRust.toolchain, echoRust.source, echoRust.program = rust, "echo-server", "echo-server"
 
-	echoGo := server("echo-go", "EchoGo", "go", "Example of a Tars server in Go, on TarsGo")
+	echoGo := newServer("echo-go", "EchoGo", "go", "Example of a Tars server in Go, on TarsGo")
 	echoGo.toolchain, echoGo.source = golang, "examples/echo-go"
 
 	return []component{
-		service("tarscontroller", "Controller of Tars on Kubernetes"),
-		service("tarswebhook", "Admission and conversion of the k8s.tars.io kinds"),
+		newService("tarscontroller", "Controller of Tars on Kubernetes"),
+		newService("tarswebhook", "Admission and conversion webhook of Tars on Kubernetes"),
 		agent,
 		registryServer,
 		node,
@@ -112,7 +114,7 @@ func components() []component {
 			path: "/pause", entrypoint: []string{"/pause"}, user: nobody, extra: true,
 		},
 		{
-			name: "probe", image: "probe", title: "probe", about: "Looks at the cluster's network from inside a pod",
+			name: "probe", image: "probe", title: "probe", about: "Tests the network of a cluster from inside a pod",
 			toolchain: golang, source: "integration/images/probe",
 			path: "/probe", entrypoint: []string{"/probe"}, user: nobody, extra: true,
 		},

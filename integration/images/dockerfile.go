@@ -8,9 +8,9 @@ import (
 )
 
 const dockerfileHead = `# syntax=docker/dockerfile:1
-# Generated from components.go by "integration/images/build.sh dockerfile"; a test fails when it's out of step.
+# Generated from components.go by "integration/images/build.sh dockerfile"; a test fails when they differ.
 #
-# The images for people with a container engine (BuildKit, Podman or Buildah), one stage per component:
+# Builds the images with a container engine (BuildKit, Podman or Buildah). Each component is a stage:
 #   docker build --platform linux/amd64 -f integration/images/Dockerfile --target tarscontroller -t tarscontroller .
 # The build arguments VERSION and REVISION become labels.
 
@@ -18,8 +18,8 @@ FROM rust:1.95-bookworm AS rust
 WORKDIR /tars
 COPY . .
 ENV RUSTFLAGS="%[6]s"
-# Cargo rebuilds what is younger than its output. Output that other builds left in the cache can be younger than these sources,
-# whose times are those of a checkout or of an archive: hence the touch.
+# Cargo builds again only sources that are newer than its output. These sources have the times of a checkout or of an archive, and other
+# builds may have left newer output in the cache. So touch makes all sources new.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked --mount=type=cache,target=/tars/target,sharing=locked \
     find . -path ./target -prune -o -type f -exec touch {} + && \
     cargo build --release --locked --target %[1]s %[2]s && \
@@ -41,8 +41,8 @@ RUN mkdir -p /base/etc/ssl/certs /base/tmp /empty && chmod 1777 /base/tmp && \
     printf 'hosts: files dns\n' > /base/etc/nsswitch.conf
 `
 
-// dockerfile writes the same images as recipes for a container engine.
-func dockerfile() string {
+// renderDockerfile describes the same images for a container engine.
+func renderDockerfile() string {
 	var packages, programs []string
 	var goBuilds strings.Builder
 	for _, c := range components() {
@@ -61,14 +61,14 @@ func dockerfile() string {
 		rustFlags("/tars", "/usr/local/cargo"))
 	for _, c := range components() {
 		if !c.extra {
-			text.WriteString(c.stage())
+			text.WriteString(c.renderStage())
 		}
 	}
 	return text.String()
 }
 
-// stage is the component's part of the Dockerfile, the equal of files and assemble.
-func (c component) stage() string {
+// renderStage renders the stage of a component. It does what listFiles and assemble do for an archive.
+func (c component) renderStage() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nFROM scratch AS %s\nCOPY --from=base /base /\n", c.name)
 	program := c.program
@@ -77,7 +77,7 @@ func (c component) stage() string {
 	}
 	fmt.Fprintf(&text, "COPY --from=%s --chmod=0755 /out/%s %s\n", c.toolchain, program, c.path)
 	for _, folder := range c.owned {
-		// --chown is also for the folders that COPY makes on the way, and those belong to root.
+		// --chown also applies to parent folders that COPY makes, but those must belong to root. So they are made first.
 		fmt.Fprintf(&text, "COPY --from=base /empty %s/\n", path.Dir(folder))
 		fmt.Fprintf(&text, "COPY --from=base --chown=%d:%d /empty %s\n", c.user, c.user, folder)
 	}
@@ -90,7 +90,7 @@ func (c component) stage() string {
 	fmt.Fprintf(&text, "    org.opencontainers.image.version=$VERSION org.opencontainers.image.revision=$REVISION \\\n")
 	fmt.Fprintf(&text, "    org.opencontainers.image.licenses=\"Apache-2.0\"\n")
 	fmt.Fprintf(&text, "USER %d:%d\nWORKDIR /\n", c.user, c.user)
-	// A list of strings is the same in JSON and in a Dockerfile, and can't fail to be written.
+	// A list of strings looks the same in JSON and in a Dockerfile. Encoding strings cannot fail.
 	entrypoint, _ := json.Marshal(c.entrypoint)
 	fmt.Fprintf(&text, "ENTRYPOINT %s\n", entrypoint)
 	return text.String()

@@ -17,20 +17,20 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// release is what all images of one build have in common.
+// release holds the facts that all images of one build share.
 type release struct {
-	// version is the workspace's, with a leading v; also the tag.
+	// version is the version of the workspace with a leading v. It is also the tag.
 	version string
-	// revision is the commit, with "-dirty" when tracked files differ from it; empty outside a repository.
+	// revision is the commit, with "-dirty" when tracked files differ from it. It is empty outside a repository.
 	revision string
 	license  string
-	// created is the commit's time, so that the same commit gives the same image.
+	// created is the time of the commit, so that the same commit gives the same image.
 	created time.Time
-	// certificates are the roots that TLS clients trust, in PEM.
+	// certificates are the root certificates that TLS clients trust, in PEM.
 	certificates []byte
 }
 
-// file is an entry of an image's file system. Paths are relative to the root; a nil body means a folder.
+// file is an entry of the file system of an image. Its path is relative to the root. A folder has a nil body.
 type file struct {
 	path  string
 	body  []byte
@@ -38,13 +38,13 @@ type file struct {
 	owner int
 }
 
-// files lists the whole file system of a component's image, folders before what is in them.
-func (c component) files(program []byte, certificates []byte) []file {
+// listFiles lists the whole file system of the image of a component. Each folder comes before its content.
+func (c component) listFiles(program []byte, certificates []byte) []file {
 	list := []file{
 		{path: "etc/passwd", mode: 0o644, body: fmt.Appendf(nil,
 			"root:x:0:0:root:/:/sbin/nologin\ntars:x:%d:%d:tars:/:/sbin/nologin\n", nobody, nobody)},
 		{path: "etc/group", mode: 0o644, body: fmt.Appendf(nil, "root:x:0:\ntars:x:%d:\n", nobody)},
-		// Static programs of glibc look here before they ask the name servers of the pod.
+		// Static programs with glibc read this file before they ask the name servers of the pod.
 		{path: "etc/nsswitch.conf", mode: 0o644, body: []byte("hosts: files dns\n")},
 		{path: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, body: certificates},
 		{path: strings.TrimPrefix(c.path, "/"), mode: 0o755, body: program},
@@ -56,7 +56,7 @@ func (c component) files(program []byte, certificates []byte) []file {
 	return withParents(list)
 }
 
-// withParents adds the folders that the entries lie in and sorts, so that equal content gives an equal layer.
+// withParents adds the parent folders of the entries, and sorts all of them, so that equal content gives an equal layer.
 func withParents(list []file) []file {
 	known := make(map[string]bool, len(list))
 	for _, entry := range list {
@@ -72,8 +72,8 @@ func withParents(list []file) []file {
 	return list
 }
 
-// archive writes the entries as a tar. All times are zero: a file's age says nothing in an image.
-func archive(list []file) ([]byte, error) {
+// writeTar writes the entries as a tar archive. All times are zero, because an image should not depend on the age of its files.
+func writeTar(list []file) ([]byte, error) {
 	var buffer bytes.Buffer
 	writer := tar.NewWriter(&buffer)
 	for _, entry := range list {
@@ -97,8 +97,8 @@ func archive(list []file) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// labels are the annotations of the OCI image specification that apply.
-func (c component) labels(of release) map[string]string {
+// buildLabels sets those annotations of the OCI image specification that apply.
+func (c component) buildLabels(of release) map[string]string {
 	labels := map[string]string{
 		"org.opencontainers.image.title":       c.title,
 		"org.opencontainers.image.description": c.about,
@@ -111,13 +111,13 @@ func (c component) labels(of release) map[string]string {
 	return labels
 }
 
-// assemble makes the image of one component from its program: one layer, and the configuration.
+// assemble makes the image of a component from its program: one layer and the configuration.
 func (c component) assemble(program []byte, of release) (v1.Image, error) {
-	content, err := archive(c.files(program, of.certificates))
+	content, err := writeTar(c.listFiles(program, of.certificates))
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(opener(content))
+	layer, err := tarball.LayerFromOpener(openBytes(content))
 	if err != nil {
 		return nil, fmt.Errorf("pack the layer: %w", err)
 	}
@@ -140,12 +140,12 @@ func (c component) assemble(program []byte, of release) (v1.Image, error) {
 		Entrypoint: c.entrypoint,
 		Env:        append([]string{"PATH=" + path.Dir(c.path)}, c.env...),
 		WorkingDir: "/",
-		Labels:     c.labels(of),
+		Labels:     c.buildLabels(of),
 	}
 	return mutate.ConfigFile(image, described)
 }
 
-// save writes the image as an archive for `ctr images import` and `docker load`, all of it or nothing.
+// save writes the image as an archive for `ctr images import` and `docker load`. It never leaves a part of an archive.
 func save(image v1.Image, reference, destination string) error {
 	tag, err := name.NewTag(reference, name.StrictValidation)
 	if err != nil {

@@ -20,7 +20,7 @@ var sample = release{
 	version: "v1.2.3", revision: "abc", license: "Apache-2.0", created: time.Unix(1_700_000_000, 0), certificates: []byte("roots"),
 }
 
-func find(t *testing.T, name string) component {
+func findComponent(t *testing.T, name string) component {
 	t.Helper()
 	for _, c := range components() {
 		if c.name == name {
@@ -31,8 +31,8 @@ func find(t *testing.T, name string) component {
 	return component{}
 }
 
-// written assembles and saves a component and returns the archive's path and content.
-func written(t *testing.T, c component) (string, []byte) {
+// writeSample assembles and saves a component. It returns the path and the content of the archive.
+func writeSample(t *testing.T, c component) (string, []byte) {
 	t.Helper()
 	image, err := c.assemble([]byte("program"), sample)
 	if err != nil {
@@ -51,8 +51,8 @@ func written(t *testing.T, c component) (string, []byte) {
 
 func TestEqualInputsGiveEqualArchives(t *testing.T) {
 	for _, c := range components() {
-		_, first := written(t, c)
-		_, second := written(t, c)
+		_, first := writeSample(t, c)
+		_, second := writeSample(t, c)
 		if !slices.Equal(first, second) {
 			t.Errorf("%s: two archives of the same inputs differ", c.name)
 		}
@@ -60,7 +60,7 @@ func TestEqualInputsGiveEqualArchives(t *testing.T) {
 }
 
 func TestImageHasItsFilesAndNothingMore(t *testing.T) {
-	file, _ := written(t, find(t, "echo-go"))
+	file, _ := writeSample(t, findComponent(t, "echo-go"))
 	image, err := tarball.ImageFromPath(file, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestImageHasItsFilesAndNothingMore(t *testing.T) {
 }
 
 func TestConfigurationSaysHowToRunIt(t *testing.T) {
-	file, _ := written(t, find(t, "echo-rust"))
+	file, _ := writeSample(t, findComponent(t, "echo-rust"))
 	image, err := tarball.ImageFromPath(file, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -138,23 +138,23 @@ func TestOnlyTheAgentRunsAsRoot(t *testing.T) {
 }
 
 func TestComponentsAreChosenByName(t *testing.T) {
-	all, err := choose(nil)
+	all, err := chooseComponents(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if slices.ContainsFunc(all, func(c component) bool { return c.extra }) {
 		t.Error("an extra component is built without being named")
 	}
-	if _, err := choose([]string{"tarsnode", "nosuch"}); err == nil || !strings.Contains(err.Error(), `"nosuch"`) {
+	if _, err := chooseComponents([]string{"tarsnode", "nosuch"}); err == nil || !strings.Contains(err.Error(), `"nosuch"`) {
 		t.Errorf("an unknown component gives %v", err)
 	}
 }
 
-// An archive is packed again when one of its inputs changed or it was damaged, and only then.
+// An archive is packed again only when one of its inputs has changed, or when it was damaged.
 func TestUnchangedInputsArePackedOnce(t *testing.T) {
 	folder := t.TempDir()
 	program, destination := filepath.Join(folder, "program"), filepath.Join(folder, "pause.tar")
-	c := find(t, "pause")
+	c := findComponent(t, "pause")
 	write := func(content string) {
 		t.Helper()
 		if err := os.WriteFile(program, []byte(content), 0o755); err != nil {
@@ -186,17 +186,17 @@ func TestDockerfileIsInStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(checkedIn) != dockerfile() {
-		t.Error("Dockerfile is out of step with components.go: run integration/images/build.sh dockerfile")
+	if string(checkedIn) != renderDockerfile() {
+		t.Error("Dockerfile does not match components.go: run integration/images/build.sh dockerfile")
 	}
 }
 
-// Every Rust component's package and program exist by these names in the workspace, and every Go one's folder.
+// The workspace has the package and the program of every Rust component, and the folder of every Go component exists.
 func TestSourcesExist(t *testing.T) {
 	output, err := exec.Command("cargo", "metadata", "--no-deps", "--offline", "--format-version", "1",
 		"--manifest-path", "../../Cargo.toml").Output()
 	if err != nil {
-		t.Skipf("cargo can't tell the packages: %v", err)
+		t.Skipf("cargo cannot list the packages: %v", err)
 	}
 	for _, c := range components() {
 		if c.toolchain == golang {
@@ -214,19 +214,19 @@ func TestSourcesExist(t *testing.T) {
 }
 
 func TestDifferencesAreFound(t *testing.T) {
-	// The header of a program for x86-64 without anything after it; an interpreter would make it a dynamic one.
+	// This is the header of a program for x86-64 and nothing else. An interpreter would make it a dynamic program.
 	program := append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 57)...)
 	program[16], program[18], program[20] = 2, 62, 1
 	of := sample
 	of.certificates = []byte("-----BEGIN CERTIFICATE-----")
-	c := find(t, "echo-go")
+	c := findComponent(t, "echo-go")
 	expect := func(built component, content []byte, want ...string) {
 		t.Helper()
 		image, err := built.assemble(content, of)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found, _, err := c.differences(image, of); err != nil || !slices.Equal(found, want) {
+		if found, _, err := c.findDifferences(image, of); err != nil || !slices.Equal(found, want) {
 			t.Errorf("differences are %q (error %v), want %q", found, err, want)
 		}
 	}

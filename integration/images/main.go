@@ -1,5 +1,5 @@
-// Builds the images of Tars on Kubernetes without a container engine, as archives that `ctr images import` and `docker load`
-// read. See README.md in this folder; build.sh runs it.
+// Builds the images of Tars on Kubernetes without a container engine, as archives for `ctr images import` and `docker load`.
+// build.sh runs this program; see README.md in this folder.
 package main
 
 import (
@@ -21,13 +21,13 @@ func main() {
 
 func run(arguments []string) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
-	root := flags.String("root", ".", "the repository's root")
-	quiet := flags.Bool("quiet", false, "say only what was built anew")
+	root := flags.String("root", ".", "the root of the repository")
+	quiet := flags.Bool("quiet", false, "print only the images that were packed again")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: build.sh [--quiet] [COMPONENT...]   packs the components, all that are no extra when none is named")
-		fmt.Fprintln(flags.Output(), "       build.sh list                      lists them")
-		fmt.Fprintln(flags.Output(), "       build.sh dockerfile                writes Dockerfile from the same table")
-		fmt.Fprintln(flags.Output(), "       build.sh compare FOLDER [COMPONENT...]  tells how FOLDER/COMPONENT.tar, built from Dockerfile, differ")
+		fmt.Fprintln(flags.Output(), "usage: build.sh [--quiet] [COMPONENT...]         packs these components, or all but those on request")
+		fmt.Fprintln(flags.Output(), "       build.sh list                            lists the components")
+		fmt.Fprintln(flags.Output(), "       build.sh dockerfile                      writes Dockerfile from the same table")
+		fmt.Fprintln(flags.Output(), "       build.sh compare FOLDER [COMPONENT...]   prints how each FOLDER/COMPONENT.tar, built from Dockerfile, differs")
 	}
 	if err := flags.Parse(arguments); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -41,12 +41,12 @@ func run(arguments []string) error {
 	}
 	switch flags.Arg(0) {
 	case "list":
-		return list(absolute)
+		return printComponents(absolute)
 	case "dockerfile":
-		return os.WriteFile(filepath.Join(absolute, "integration/images/Dockerfile"), []byte(dockerfile()), 0o644)
+		return os.WriteFile(filepath.Join(absolute, "integration/images/Dockerfile"), []byte(renderDockerfile()), 0o644)
 	case "compare":
 		if flags.NArg() < 2 {
-			return errors.New("compare: name the folder with the archives")
+			return errors.New("compare needs the folder with the archives")
 		}
 		return compareAll(absolute, flags.Arg(1), flags.Args()[2:])
 	default:
@@ -54,8 +54,8 @@ func run(arguments []string) error {
 	}
 }
 
-// choose finds the named components; without names all but the extra ones.
-func choose(names []string) ([]component, error) {
+// chooseComponents finds the components with these names. Without names, it returns all but the extra ones.
+func chooseComponents(names []string) ([]component, error) {
 	known := make(map[string]component)
 	var order, chosen []component
 	var all []string
@@ -69,7 +69,7 @@ func choose(names []string) ([]component, error) {
 	for _, name := range names {
 		c, found := known[name]
 		if !found {
-			return nil, fmt.Errorf("no component is named %q: they are %s", name, strings.Join(all, ", "))
+			return nil, fmt.Errorf("there is no component %q; the components are %s", name, strings.Join(all, ", "))
 		}
 		chosen = append(chosen, c)
 	}
@@ -79,7 +79,7 @@ func choose(names []string) ([]component, error) {
 	return chosen, nil
 }
 
-func list(root string) error {
+func printComponents(root string) error {
 	of, err := readRelease(root)
 	if err != nil {
 		return err
@@ -94,9 +94,9 @@ func list(root string) error {
 	return nil
 }
 
-// chooseRelease gives the components that are named, and the release that they are of.
+// chooseRelease finds the components with these names, and reads their release.
 func chooseRelease(root string, names []string) ([]component, release, error) {
-	wanted, err := choose(names)
+	wanted, err := chooseComponents(names)
 	if err != nil {
 		return nil, release{}, err
 	}

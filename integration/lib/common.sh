@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# What all scripts share: where things are, how they speak, and what they need. Sourced, never run.
+# Paths, messages and requirements that all scripts share. Other scripts source this file.
 set -euo pipefail
 
-# shellcheck disable=SC2034 # for the scripts that source this
+# shellcheck disable=SC2034 # used by the scripts that source this file
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# Tools built from pinned sources, keyed by their lock files; safe to delete. (The shell knows a home without HOME, too.)
+# Tools that are built from pinned sources, in a folder for each state of their lock files. This folder may be deleted at any time. (`~`
+# also works when HOME is not set.)
 export TARS_CACHE=${TARS_CACHE:-~/.cache/tars-on-kubernetes}
 # State, logs and kubeconfig of the local cluster.
 export TARS_CLUSTER_DIR=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}
@@ -13,7 +14,7 @@ export TARS_CLUSTER_DIR=${TARS_CLUSTER_DIR:-/var/lib/tars-cluster}
 PHASES=()
 STARTED=$SECONDS
 
-# phase WHAT COMMAND…: announces WHAT, runs COMMAND, remembers how long it took.
+# phase WHAT COMMAND…: prints WHAT, runs COMMAND and notes how long it takes.
 phase() {
     local what=$1 began=$SECONDS
     shift
@@ -22,7 +23,7 @@ phase() {
     PHASES+=("$(printf '%5d s  %s' $((SECONDS - began)) "$what")")
 }
 
-# Prints the phases with their times.
+# Prints the phases with the time that each took.
 summary() {
     printf '\n%s\n' 'Time taken'
     printf '  %s\n' "${PHASES[@]}"
@@ -34,8 +35,8 @@ fail() {
     exit 1
 }
 
-# usage "$@": -h and --help print the comment at the head of the script, which says what it does, takes and reads. Comes before
-# any `cd` and before anything is done.
+# usage "$@": for -h and --help, prints the comment at the top of the script and ends. The comment says what the script does, and which
+# arguments and variables it takes. A script calls this first, before any `cd`.
 usage() {
     case ${1:-} in
         -h | --help)
@@ -45,25 +46,26 @@ usage() {
     esac
 }
 
-# no_arguments "$@": the same for a script that takes none.
+# no_arguments "$@": does the same for a script without arguments, and refuses arguments.
 no_arguments() {
     usage "$@"
     (($# == 0)) || misuse 'takes no arguments'
 }
 
-# misuse TEXT: refuses arguments that the script does not take.
+# misuse TEXT: prints what is wrong with the arguments, and ends with exit code 2.
 misuse() {
     printf 'error: %s %s; see --help\n' "${0##*/}" "$*" >&2
     exit 2
 }
 
-# need COMMAND REMEDY: refuses with a sentence when COMMAND is missing.
+# need COMMAND REMEDY: fails when COMMAND is not installed.
 need() {
     command -v "$1" >/dev/null || fail "$1 is not installed; $2"
 }
 
-# Debian starts the services it installs; here programs are wanted, not services, so starting them is forbidden meanwhile.
-without_services() {
+# run_without_services COMMAND…: runs a command that installs packages. Debian would start the services of the packages; only their
+# programs are needed, so a policy forbids that while the command runs.
+run_without_services() {
     local policy=/usr/sbin/policy-rc.d made='' status=0
     if [[ ! -e $policy ]]; then
         printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -75,7 +77,7 @@ without_services() {
     return "$status"
 }
 
-# need_packages PACKAGE…: Debian packages that are missing get installed; others are told what to install.
+# need_packages PACKAGE…: installs the Debian packages that are missing. Where that is not possible, fails and names them.
 need_packages() {
     local missing=() package log
     for package in "$@"; do
@@ -83,15 +85,15 @@ need_packages() {
     done
     ((${#missing[@]} > 0)) || return 0
     if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
-        fail "missing packages: ${missing[*]} (names as in Debian); install them, or run as root on Debian"
+        fail "some packages are not installed: ${missing[*]} (these are the names in Debian); install them, or run this as root on Debian"
     fi
     echo "installing ${missing[*]}"
     log=$(mktemp)
-    # Lists that are not quite up to date will often do.
+    # The lists on the machine are often new enough.
     apt-get update >"$log" 2>&1 || true
-    if ! without_services apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+    if ! run_without_services apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
         tail -n 15 "$log" >&2
-        fail "apt-get could not install ${missing[*]}; its last lines are above"
+        fail "apt-get could not install ${missing[*]}; the end of its output is above"
     fi
     rm -f "$log"
 }

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Builds the programs of the local cluster from their pinned Go modules, once.
+# Builds the programs of the local cluster from pinned Go modules. Each state of a module is built only once.
 #
-#   integration/tools/build.sh [TOOL...]     (all but kwok when none is named)
-#   integration/tools/build.sh --dir TOOL    prints the folder TOOL is (or would be) built into
+#   integration/tools/build.sh [TOOL...]     builds these tools, or all but kwok
+#   integration/tools/build.sh --dir TOOL    prints the folder of the cache for TOOL, also when it is not built yet
 #
-# A tool is a folder beside this script: its go.mod and go.sum say which source, `describe` below how to build it. The result goes
-# to $TARS_CACHE/tools/TOOL-HASH (default ~/.cache/tars-on-kubernetes), where HASH covers the module's files, the flags and
-# the Go release, so a build is done again exactly when one of these changed.
+# Each tool is a folder beside this script. Its go.mod and go.sum name the source, and `describe` below says how to build it. The result
+# goes to TARS_CACHE/tools/TOOL-HASH. The hash covers the files of the module, the flags and the Go release, so a tool is built again
+# only when one of these has changed.
+#
+#   TARS_CACHE   the folder of the cache   (~/.cache/tars-on-kubernetes)
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
 usage "$@"
@@ -15,22 +17,23 @@ here=$ROOT/integration/tools
 cache=$TARS_CACHE/tools
 default_tools=(etcd kubernetes coredns helm)
 
-# Standard output is for the folder that --dir asks for.
+# Prints to standard error: standard output is for the folder that --dir prints.
 say() { printf '%s\n' "$*" >&2; }
 
-# version_of MODULE: the version that the go.mod in the current folder requires.
-version_of() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } $1 == module { print $2 }' go.mod | head -1; }
+# print_version MODULE: prints the version of a module that the go.mod in the current folder requires.
+print_version() { awk -v module="$1" '$1 == "require" && $2 == module { print $3 } $1 == module { print $2 }' go.mod | head -1; }
 
-# describe TOOL: sets `folder`, `packages`, `output` (a file when the name of the program isn't the package's) and `ldflags`.
+# describe TOOL: goes to the folder of the tool and sets `folder`, `packages`, `ldflags` and `output`, which is the name of the program
+# where it differs from that of the package.
 describe() {
     folder=$here/$1 output='' ldflags='-s -w'
     local version variable
     cd "$folder" 2>/dev/null || fail "no tool named $1 in $here"
     case $1 in
         kubernetes)
-            version=$(version_of k8s.io/kubernetes)
+            version=$(print_version k8s.io/kubernetes)
             variable=k8s.io/component-base/version
-            # Without these the server calls itself v0.0.0-master, which clients and charts take for an ancient release.
+            # Without these flags the server reports the version v0.0.0-master, which clients and charts treat as a very old one.
             ldflags+=" -X $variable.gitVersion=$version -X $variable.gitMajor=$(cut -d. -f1 <<<"${version#v}")"
             ldflags+=" -X $variable.gitMinor=$(cut -d. -f2 <<<"$version")"
             packages=(k8s.io/kubernetes/cmd/kube-{apiserver,controller-manager,scheduler,proxy}
@@ -39,11 +42,11 @@ describe() {
         etcd) packages=(go.etcd.io/etcd/server/v3) output=etcd ;;
         helm)
             packages=(helm.sh/helm/v3/cmd/helm)
-            ldflags+=" -X helm.sh/helm/v3/internal/version.version=$(version_of helm.sh/helm/v3)"
-            # The Kubernetes that helm takes for granted without a cluster (`helm template`, `helm lint`), as its own Makefile says:
-            # the one its client library belongs to, v0.34 being 1.34. Left out, it is 1.20, which our charts refuse.
+            ldflags+=" -X helm.sh/helm/v3/internal/version.version=$(print_version helm.sh/helm/v3)"
+            # The version of Kubernetes that helm assumes without a cluster (`helm template`, `helm lint`). As in the Makefile of
+            # helm, it is that of the client library: v0.34 belongs to 1.34. The default is 1.20, which our charts refuse.
             local minor
-            minor=$(version_of k8s.io/client-go | cut -d. -f2)
+            minor=$(print_version k8s.io/client-go | cut -d. -f2)
             for variable in helm.sh/helm/v3/pkg/{chartutil,lint/rules}.k8sVersion; do
                 ldflags+=" -X ${variable}Major=1 -X ${variable}Minor=$minor"
             done
@@ -54,8 +57,8 @@ describe() {
     esac
 }
 
-# target TOOL: the folder of the cache for what `describe` found.
-target() {
+# print_target TOOL: prints the folder of the cache for the tool that `describe` has described.
+print_target() {
     local hash
     hash=$({
         find . -maxdepth 1 -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) -print0 | sort -z | xargs -0 sha256sum
@@ -64,10 +67,10 @@ target() {
     printf '%s/%s-%s' "$cache" "$1" "$hash"
 }
 
-# watch_build PID LOG NAME: a line every 15 seconds with how far the build is. `go build -v` names each package it compiles.
+# watch_build PID LOG NAME: prints every 15 seconds how far the build is. `go build -v` prints each package that it compiles.
 watch_build() {
     local start=$SECONDS total
-    # A module that cannot be had is told by the build itself.
+    # If a module cannot be fetched, the build itself reports that.
     total=$({ go list -deps "${packages[@]}" 2>/dev/null || true; } | wc -l)
     while kill -0 "$1" 2>/dev/null; do
         if ((SECONDS - start >= 15 && (SECONDS - start) % 15 == 0)); then
@@ -77,10 +80,10 @@ watch_build() {
     done
 }
 
-# add_files TOOL FOLDER: what a tool needs besides its programs.
+# add_files TOOL FOLDER: adds files that a tool needs in addition to its programs.
 add_files() {
     [[ $1 == kwok ]] || return 0
-    # How simulated nodes and pods behave, from the same release.
+    # These files describe how simulated nodes and pods behave. They come from the same release.
     local stages
     stages=$(go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
     local file
@@ -94,14 +97,14 @@ add_files() {
 build() {
     local name=$1 destination temporary log start=$SECONDS status=0
     describe "$name"
-    destination=$(target "$name")
+    destination=$(print_target "$name")
     [[ -d $destination ]] && return 0
     mkdir -p "$cache"
-    # Two builds at the same time would only take each other's processor; the second finds the first one's result.
+    # Two builds at the same time would only slow each other down. The second one waits, and finds the result of the first.
     exec {lock}>"$cache/$name.lock"
     flock "$lock"
     if [[ ! -d $destination ]]; then
-        say "building $name (once; kept in $destination)"
+        say "building $name (once; the result stays in $destination)"
         temporary=$(mktemp -d "$destination.XXXXXX")
         log=$temporary.log
         # shellcheck disable=SC2064
@@ -113,7 +116,7 @@ build() {
         wait "$pid" || status=$?
         if ((status != 0)); then
             tail -n 30 "$log" >&2
-            fail "building $name failed; its last lines are above"
+            fail "building $name failed; the end of its output is above"
         fi
         add_files "$name" "$temporary"
         chmod 755 "$temporary"
@@ -124,12 +127,12 @@ build() {
     exec {lock}>&-
 }
 
-need go "the cluster's programs are built from source with it (go 1.26 or newer)"
+need go 'install Go 1.26 or newer (https://go.dev/dl), which builds the programs of the cluster'
 
 if [[ ${1:-} == --dir ]]; then
     (($# == 2)) || misuse 'takes the name of one tool after --dir'
     describe "$2"
-    target "$2"
+    print_target "$2"
     echo
     exit 0
 fi

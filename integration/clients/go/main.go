@@ -1,7 +1,7 @@
-// Command tars-client calls a Tars echo servant through an unmodified TarsGo client that knows nothing but the locator.
+// Command tars-client calls a Tars echo servant through an unmodified TarsGo client, which knows only the locator.
 //
-// It prints which endpoints the name service gave, how many calls succeeded and failed, who answered, and the latency.
-// It exits 0 when all calls succeeded, 1 when more failed than --allow-failed, 2 when it could not start.
+// It prints the endpoints that the name service gave, how many calls succeeded and failed, the latency, and which hosts answered.
+// The exit code is 1 when more calls failed than --allow-failed, 2 when the client could not start, and 0 otherwise.
 package main
 
 import (
@@ -37,7 +37,7 @@ type options struct {
 	json, progress  bool
 }
 
-// Report is what --json prints.
+// Report is the output of --json.
 type Report struct {
 	Object    string           `json:"object"`
 	Active    []string         `json:"active_endpoints"`
@@ -54,10 +54,10 @@ type Report struct {
 }
 
 func main() {
-	o := parse()
-	// TarsGo parses os.Args itself and complains about flags it does not know.
+	o := parseFlags()
+	// TarsGo parses os.Args itself, and complains about flags that it does not know.
 	os.Args = os.Args[:1]
-	// TarsGo logs to standard output; what went wrong is in the report.
+	// TarsGo logs to standard output. The report contains the errors.
 	rogger.SetLevel(rogger.OFF)
 	communicator := tars.NewCommunicator()
 	communicator.SetLocator(o.locator)
@@ -74,8 +74,8 @@ func main() {
 	communicator.StringToProxy(o.object, echo)
 	echo.SetTimeout(int(o.timeout.Milliseconds()))
 
-	report := run(echo, o)
-	report.Object, report.Active, report.Inactive = o.object, names(active), names(inactive)
+	report := makeCalls(echo, o)
+	report.Object, report.Active, report.Inactive = o.object, formatEndpoints(active), formatEndpoints(inactive)
 	if o.json {
 		_ = json.NewEncoder(os.Stdout).Encode(report)
 	} else {
@@ -86,21 +86,21 @@ func main() {
 	}
 }
 
-func parse() options {
+func parseFlags() options {
 	var o options
 	flag.StringVar(&o.locator, "locator", "tars.tarsregistry.QueryObj@tcp -h tars-tarsregistry -p 17890", "proxy string of the name service")
-	flag.StringVar(&o.object, "object", "Demo.EchoRust.EchoObj", "servant to call, found through the locator (unless it has fixed addresses after an @)")
-	flag.Int64Var(&o.calls, "calls", 1000, "how many calls; ignored with --duration")
-	flag.IntVar(&o.concurrency, "concurrency", 1, "calls under way at a time")
+	flag.StringVar(&o.object, "object", "Demo.EchoRust.EchoObj", "servant to call; the locator is not used when fixed addresses follow after an @")
+	flag.Int64Var(&o.calls, "calls", 1000, "number of calls; ignored with --duration")
+	flag.IntVar(&o.concurrency, "concurrency", 1, "number of calls at the same time")
 	flag.DurationVar(&o.duration, "duration", 0, "call for this long instead of counting calls")
-	flag.IntVar(&o.rate, "rate", 0, "calls per second, 0 for as fast as possible")
+	flag.IntVar(&o.rate, "rate", 0, "calls per second; 0 means as fast as possible")
 	flag.IntVar(&o.size, "size", 32, "bytes of each message")
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Second, "time limit of one call")
-	flag.DurationVar(&o.wait, "wait", 0, "how long to wait for a first endpoint")
-	flag.DurationVar(&o.refresh, "refresh", 0, "how often TarsGo asks the name service again, 0 for its default of a minute")
-	flag.Int64Var(&o.allowFailed, "allow-failed", 0, "failed calls up to which the exit code is 0")
+	flag.DurationVar(&o.wait, "wait", 0, "how long to wait for the first endpoint")
+	flag.DurationVar(&o.refresh, "refresh", 0, "time after which TarsGo asks the name service again; 0 means its default of one minute")
+	flag.Int64Var(&o.allowFailed, "allow-failed", 0, "number of failed calls up to which the exit code is 0")
 	flag.BoolVar(&o.json, "json", false, "print the result as one line of JSON")
-	flag.BoolVar(&o.progress, "progress", false, "print a line each second, to standard error")
+	flag.BoolVar(&o.progress, "progress", false, "print a line each second to standard error")
 	flag.Parse()
 	if flag.NArg() > 0 || o.concurrency < 1 || o.size < 0 || o.rate < 0 {
 		fmt.Fprintln(os.Stderr, "tars-client: --concurrency must be at least 1, --size and --rate at least 0, and there are no arguments besides flags")
@@ -109,7 +109,7 @@ func parse() options {
 	return o
 }
 
-// resolve asks the name service until it knows an active endpoint or the wait is over.
+// resolve asks the name service until it knows an active endpoint, or until the wait is over.
 //
 // An object with fixed addresses (`Demo.EchoGo.EchoObj@tcp -h 127.0.0.1 -p 10102`) needs no name service.
 func resolve(communicator *tars.Communicator, o options) (active, inactive []endpointf.EndpointF, err error) {
@@ -133,7 +133,7 @@ func resolve(communicator *tars.Communicator, o options) (active, inactive []end
 	}
 }
 
-func names(endpoints []endpointf.EndpointF) []string {
+func formatEndpoints(endpoints []endpointf.EndpointF) []string {
 	out := []string{}
 	for _, e := range endpoints {
 		out = append(out, fmt.Sprintf("%s:%d", e.Host, e.Port))
@@ -142,7 +142,7 @@ func names(endpoints []endpointf.EndpointF) []string {
 	return out
 }
 
-// tally collects what the callers see.
+// tally collects the results of all callers.
 type tally struct {
 	sync.Mutex
 	latencies []time.Duration
@@ -169,9 +169,9 @@ func (t *tally) add(latency time.Duration, host string, err error) {
 	}
 }
 
-// run makes the calls. Every seventh asks who answers (an odd number, so that a rotation over two servers meets both); all others
-// check that the message comes back unchanged.
-func run(echo *demo.Echo, o options) Report {
+// makeCalls makes the calls. Every seventh call asks for the name of the host: seven is odd, so a rotation over two servers asks both.
+// All other calls check that the message comes back unchanged.
+func makeCalls(echo *demo.Echo, o options) Report {
 	t := &tally{hosts: map[string]int64{}, errors: map[string]int64{}}
 	message := strings.Repeat("x", o.size)
 	ctx := context.Background()
@@ -192,33 +192,33 @@ func run(echo *demo.Echo, o options) Report {
 					return
 				}
 				began := time.Now()
-				host, err := one(ctx, echo, n, message)
+				host, err := callOnce(ctx, echo, n, message)
 				t.add(time.Since(began), host, err)
 			}
 		}()
 	}
 	done := make(chan struct{})
 	if o.progress {
-		go progress(t, start, done)
+		go printProgress(t, start, done)
 	}
 	workers.Wait()
 	close(done)
-	return t.report(time.Since(start))
+	return t.summarize(time.Since(start))
 }
 
-func one(ctx context.Context, echo *demo.Echo, n int64, message string) (host string, err error) {
+func callOnce(ctx context.Context, echo *demo.Echo, n int64, message string) (host string, err error) {
 	if n%7 == 1 {
 		return echo.Hostname(ctx)
 	}
 	sent := fmt.Sprintf("%d %s", n, message)
 	got, err := echo.Echo(ctx, sent)
 	if err == nil && got != sent {
-		err = fmt.Errorf("the server did not give back what it was sent")
+		err = fmt.Errorf("the server returned another message than the one that was sent")
 	}
 	return "", err
 }
 
-func progress(t *tally, start time.Time, done <-chan struct{}) {
+func printProgress(t *tally, start time.Time, done <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	ok, failed := 0, int64(0)
@@ -235,7 +235,7 @@ func progress(t *tally, start time.Time, done <-chan struct{}) {
 	}
 }
 
-func (t *tally) report(elapsed time.Duration) Report {
+func (t *tally) summarize(elapsed time.Duration) Report {
 	sort.Slice(t.latencies, func(i, j int) bool { return t.latencies[i] < t.latencies[j] })
 	at := func(share float64) float64 {
 		if len(t.latencies) == 0 {
@@ -263,7 +263,7 @@ func (r Report) print() {
 		hosts = append(hosts, fmt.Sprintf("%s (%d)", host, count))
 	}
 	sort.Strings(hosts)
-	fmt.Printf("  answered by  %s  (every 7th call asks)\n", strings.Join(hosts, "  "))
+	fmt.Printf("  answered by  %s  (every 7th call asks for the host)\n", strings.Join(hosts, "  "))
 	for text, count := range r.Errors {
 		fmt.Printf("  error        %d x %s\n", count, text)
 	}

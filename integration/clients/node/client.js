@@ -1,8 +1,8 @@
-// Calls a Tars echo servant through the unmodified @tars/rpc client, which knows nothing but the locator.
+// Calls a Tars echo servant through the unmodified @tars/rpc client, which knows only the locator.
 //
 //   node client.js --object Demo.EchoRust.EchoObj --calls 1000 [--locator PROXY] [--concurrency N] [--wait SECONDS] [--json]
 //
-// Exits 0 when all calls succeeded, 1 when one failed, 2 when no endpoint was found or a flag is wrong.
+// The exit code is 0 when all calls succeeded, 1 when a call failed, 2 when there is no endpoint or a flag is wrong.
 "use strict";
 
 const { parseArgs } = require("node:util");
@@ -12,7 +12,7 @@ const { TarsOutputStream, TarsInputStream } = require("@tars/stream");
 
 const LOCATOR = "tars.tarsregistry.QueryObj@tcp -h tars-tarsregistry -p 17890";
 
-// What tars2node writes for the interface Echo of examples/echo.tars.
+// This is the code that tars2node generates for the interface Echo of examples/echo.tars.
 class EchoProxy {
   setTimeout(milliseconds) {
     this._worker.timeout = milliseconds;
@@ -34,12 +34,12 @@ class EchoProxy {
   }
 }
 
-const problem = (error) => {
+const describeError = (error) => {
   const inner = error?.response?.error ?? error?.error ?? error;
   return inner?.message ?? String(inner);
 };
 
-function flags() {
+function parseFlags() {
   const { values } = parseArgs({
     options: {
       locator: { type: "string", default: LOCATOR },
@@ -58,7 +58,7 @@ function flags() {
   return values;
 }
 
-// Asks the name service until it knows an active endpoint or the wait is over.
+// Asks the name service until it knows an active endpoint, or until the wait is over.
 async function resolve({ locator, object, wait }) {
   const registry = Registry.New();
   registry.setLocator(locator);
@@ -70,14 +70,14 @@ async function resolve({ locator, object, wait }) {
       const active = response.arguments.activeEp.value ?? response.arguments.activeEp;
       if (active.length > 0) return active.map((e) => `${e.host}:${e.port}`).sort();
     } catch (error) {
-      why = problem(error);
+      why = describeError(error);
     }
-    if (Date.now() >= until) throw new Error(`the name service at "${locator}" did not give an endpoint of ${object}: ${why}`);
+    if (Date.now() >= until) throw new Error(`the name service at "${locator}" gave no endpoint of ${object}: ${why}`);
     await new Promise((done) => setTimeout(done, 250));
   }
 }
 
-async function run(echo, { calls, concurrency }) {
+async function makeCalls(echo, { calls, concurrency }) {
   const latencies = [];
   const answered = {};
   const errors = {};
@@ -87,16 +87,16 @@ async function run(echo, { calls, concurrency }) {
       const n = next++;
       const began = process.hrtime.bigint();
       try {
-        // An odd number, so that a rotation over two servers meets both.
+        // Seven is odd, so a rotation over two servers asks both of them.
         if (n % 7 === 1) {
           const host = await echo.hostname();
           answered[host] = (answered[host] ?? 0) + 1;
         } else if ((await echo.echo(`call ${n}`)) !== `call ${n}`) {
-          throw new Error("the server did not give back what it was sent");
+          throw new Error("the server returned another message than the one that was sent");
         }
         latencies.push(Number(process.hrtime.bigint() - began) / 1e6);
       } catch (error) {
-        const text = problem(error);
+        const text = describeError(error);
         errors[text] = (errors[text] ?? 0) + 1;
       }
     }
@@ -111,14 +111,14 @@ async function run(echo, { calls, concurrency }) {
 }
 
 async function main() {
-  const options = flags();
+  const options = parseFlags();
   const direct = options.object.includes("@");
   const endpoints = direct ? [] : await resolve(options);
   const communicator = Communicator.New();
   communicator.setProperty("locator", options.locator);
   const echo = communicator.stringToProxy(EchoProxy, options.object);
   echo.setTimeout(3000);
-  const report = { object: options.object, active_endpoints: endpoints, ...(await run(echo, options)) };
+  const report = { object: options.object, active_endpoints: endpoints, ...(await makeCalls(echo, options)) };
   if (options.json) {
     console.log(JSON.stringify(report));
   } else {
@@ -127,17 +127,17 @@ async function main() {
     console.log(`  endpoints    ${endpoints.join("  ")}`);
     console.log(`  calls        ${report.ok} ok, ${report.failed} failed in ${report.seconds.toFixed(2)} s`);
     console.log(`  latency      p50 ${report.p50_ms.toFixed(2)} ms, p99 ${report.p99_ms.toFixed(2)} ms`);
-    console.log(`  answered by  ${hosts.sort().join("  ")}  (every 7th call asks)`);
+    console.log(`  answered by  ${hosts.sort().join("  ")}  (every 7th call asks for the host)`);
     for (const [text, count] of Object.entries(report.errors)) console.log(`  error        ${count} x ${text}`);
   }
   return report.failed > 0 || report.ok < options.calls ? 1 : 0;
 }
 
 main().then(
-  // The client keeps its connections and timers; leave without waiting for them.
+  // The client keeps its connections and timers, so the process would not end by itself.
   (code) => process.exit(code),
   (error) => {
-    console.error(`client: ${problem(error)}`);
+    console.error(`client: ${describeError(error)}`);
     process.exit(2);
   },
 );

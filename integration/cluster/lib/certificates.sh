@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
-# One certificate authority for the cluster, a key for service account tokens, and a certificate and kubeconfig per program.
+# Makes one certificate authority for the cluster, a key for service account tokens, and a certificate and a kubeconfig for each program.
 
-# issue FILE SUBJECT USAGE [ALTERNATIVE-NAMES]
+# issue FILE SUBJECT USAGE [ALTERNATIVE-NAMES]: makes a key and a certificate.
 issue() {
     local file=$pki/$1
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$file.key" -out "$file.csr" -subj "$2" 2>/dev/null
@@ -14,8 +14,8 @@ issue() {
     rm -f "$file.csr"
 }
 
-# kubeconfig FILE CERTIFICATE: a kubeconfig that holds all it needs, so that it can be copied elsewhere.
-kubeconfig() {
+# write_kubeconfig FILE CERTIFICATE: writes a kubeconfig that contains its certificates, so it can be copied elsewhere.
+write_kubeconfig() {
     cat >"$1" <<END
 apiVersion: v1
 kind: Config
@@ -59,10 +59,10 @@ DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.c
         issue coredns /CN=system:coredns clientAuth
         issue kwok /CN=system:kwok clientAuth
 
-        kubeconfig "$admin" admin
+        write_kubeconfig "$admin" admin
         local user
         for user in kubelet controller-manager scheduler proxy coredns kwok; do
-            kubeconfig "$config/$user.kubeconfig" "$user"
+            write_kubeconfig "$config/$user.kubeconfig" "$user"
         done
         touch "$pki/done"
     )

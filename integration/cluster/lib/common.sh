@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2100
-# Names, paths and small helpers that every part of the local cluster shares. Sourced, never run.
+# Names, paths and helpers that all parts of the local cluster use. Other scripts source this file.
 
 # shellcheck source=integration/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib/common.sh"
@@ -10,14 +10,15 @@ pki=$cluster_dir/pki           # keys and certificates
 config=$cluster_dir/config     # what the programs read
 logs=$cluster_dir/logs         # one file per program
 run=$cluster_dir/run           # one pid file per program
-bin=$cluster_dir/bin           # links to the programs, for people's PATH
-mounts=$cluster_dir/node       # whatever containerd and the kubelet keep, mounts included
+bin=$cluster_dir/bin           # links to the programs, for PATH
+mounts=$cluster_dir/node       # files and mounts of containerd and the kubelet
 containerd_socket=$mounts/containerd.sock
 
 bridge=tars0
 pod_range=10.244.0.0/24
 service_range=10.96.0.0/16
-# The bridge's address is the node's address too: pods reach the API server, the kubelet and the DNS there, nobody outside can.
+# The address of the bridge is also the address of the node. Pods reach the API server, the kubelet and the DNS there. Other machines
+# cannot.
 node_ip=10.244.0.1
 api_ip=10.96.0.1
 dns_ip=10.96.0.10
@@ -30,28 +31,34 @@ pause_image=docker.io/tarsrs/pause:$version
 admin=$cluster_dir/admin.kubeconfig
 server=https://$node_ip:$api_port
 
-# step TEXT: says how long the step before took, and remembers when this one began. `step` alone ends the last one.
-step() {
+# end_step: prints how long the current step took, if there is one.
+end_step() {
     local now
     now=$(date +%s%N)
     if [[ -n ${step_name:-} ]]; then
         printf '%6d.%d s  %s\n' $(((now - step_start) / 1000000000)) $(((now - step_start) / 100000000 % 10)) "$step_name"
     fi
-    step_name=${1:-} step_start=$now
+    step_name='' step_start=$now
 }
 
-# wait_for SECONDS WHAT PROGRAM COMMAND...: polls COMMAND until it succeeds. Gives up when the time is over, and at once when
-# PROGRAM (as `launch` knows it) has ended: nothing will come of waiting then.
+# begin_step TEXT: ends the step before, and notes when this one begins.
+begin_step() {
+    end_step
+    step_name=$1
+}
+
+# wait_for SECONDS WHAT PROGRAM COMMAND...: runs COMMAND until it succeeds. Fails after SECONDS, and at once when PROGRAM (a name that
+# `launch` got) has ended.
 wait_for() {
     local limit=$1 what=$2 program=$3 start=$SECONDS reported=0
     shift 3
     until "$@" >/dev/null 2>&1; do
-        if ! running "$program"; then
+        if ! is_running "$program"; then
             tail -n 15 "$logs/$program.log" >&2
-            fail "$program ended right after its start; its last lines are above, all of them in $logs/$program.log"
+            fail "$program ended right after its start; the end of its log is above, all of it is in $logs/$program.log"
         fi
         if ((SECONDS - start >= limit)); then
-            fail "$what is not there after $limit s; see $logs/$program.log"
+            fail "$what is not ready after $limit s; see $logs/$program.log"
         fi
         if ((SECONDS - start >= reported + 5)); then
             reported=$((SECONDS - start))

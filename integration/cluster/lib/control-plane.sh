@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# etcd, the API server, the controllers and the scheduler, as processes of the machine.
+# Starts etcd, the API server, the controllers and the scheduler as processes of the machine.
 
 start_etcd() {
-    # Never synced to disk: the cluster is made to be thrown away, and a crash of the machine ends it anyway.
+    # etcd does not sync its data to disk. The cluster is temporary, and a crash of the machine ends it anyway.
     launch etcd "$bin/etcd" --name local --data-dir "$cluster_dir/etcd" --unsafe-no-fsync \
         --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
         --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
@@ -24,7 +24,7 @@ start_api_server() {
 }
 
 start_controllers() {
-    # The default of 20 requests a second would make these two the limit of whatever is measured on the cluster.
+    # With the default of 20 requests a second these two would limit every benchmark on the cluster.
     launch kube-controller-manager "$bin/kube-controller-manager" --bind-address 127.0.0.1 \
         --kubeconfig "$config/controller-manager.kubeconfig" --leader-elect=false --use-service-account-credentials \
         --root-ca-file "$pki/ca.crt" --service-account-private-key-file "$pki/service-accounts.key" \
@@ -34,7 +34,7 @@ start_controllers() {
         --kubeconfig "$config/scheduler.kubeconfig" --kube-api-qps 500 --kube-api-burst 1000
 }
 
-# What isn't there in a bare API server: the rights of the programs that no default role covers.
+# Grants the rights that some of our programs need and that the default roles of the API server do not contain.
 grant_rights() {
     kubectl apply --server-side --filename - <<'END'
 apiVersion: rbac.authorization.k8s.io/v1
@@ -66,6 +66,6 @@ END
 
 etcd_healthy() { curl --silent --fail --max-time 2 http://127.0.0.1:2379/health; }
 api_healthy() { kubectl get --raw /readyz --request-timeout 2s; }
-# The certificates of these two are self-signed and in memory only; the address is this machine's own.
+# These two make their own certificates in memory, so curl cannot check them. The address is that of this machine.
 controllers_healthy() { curl --silent --fail --insecure --max-time 2 https://127.0.0.1:10257/healthz; }
 scheduler_healthy() { curl --silent --fail --insecure --max-time 2 https://127.0.0.1:10259/healthz; }

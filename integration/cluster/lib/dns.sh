@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# Cluster DNS: CoreDNS as a process bound to the bridge, behind the usual Service kube-dns.
+# Starts the cluster DNS: CoreDNS as a process that listens on the bridge, behind the usual Service kube-dns.
 
 start_dns() {
     local upstream=''
-    # Names of other networks go to the machine's own name servers, if it has any.
+    # CoreDNS asks the name servers of the machine, if it has any, for the names of other networks.
     if grep -q '^nameserver' /etc/resolv.conf 2>/dev/null; then
         upstream='forward . /etc/resolv.conf'
     fi

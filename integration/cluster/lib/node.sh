@@ -1,25 +1,25 @@
 # shellcheck shell=bash disable=SC2154
-# The node: network, containerd, kubelet and kube-proxy.
+# Starts the node: network, containerd, kubelet and kube-proxy.
 
 make_bridge() {
     ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
     [[ $(ip -4 -oneline address show dev "$bridge") == *" $node_ip/"* ]] || ip address add "$node_ip/24" dev "$bridge"
     ip link set "$bridge" up
-    # Pods reach other networks under the machine's address; a firewall that drops forwarded traffic lets them through.
-    rule nat POSTROUTING --source "$pod_range" ! --destination "$pod_range" --jump MASQUERADE
-    rule filter FORWARD --in-interface "$bridge" --jump ACCEPT
-    rule filter FORWARD --out-interface "$bridge" --jump ACCEPT
+    # Pods reach other networks with the address of the machine, also when a firewall drops forwarded traffic.
+    add_rule nat POSTROUTING --source "$pod_range" ! --destination "$pod_range" --jump MASQUERADE
+    add_rule filter FORWARD --in-interface "$bridge" --jump ACCEPT
+    add_rule filter FORWARD --out-interface "$bridge" --jump ACCEPT
 }
 
-# rule TABLE CHAIN MATCH...: puts a rule first unless it is there. The comment is what the clean-up goes by.
-rule() {
+# add_rule TABLE CHAIN MATCH...: inserts a rule at the top of a chain, unless it exists. `remove_rules` finds it by its comment.
+add_rule() {
     local table=$1 chain=$2
     shift 2
     set -- "$@" --match comment --comment tars-local-cluster
     iptables --wait --table "$table" --check "$chain" "$@" 2>/dev/null || iptables --wait --table "$table" --insert "$chain" 1 "$@"
 }
 
-# CAP_SYS_RESOURCE is bit 24. Without it runc may not lower a process's OOM score and dies with a message about a pipe.
+# CAP_SYS_RESOURCE is bit 24. Without it runc may not lower the OOM score of a process, and it ends with a message about a pipe.
 may_lower_oom_score() {
     local capabilities
     capabilities=$(awk '/^CapEff/ { print $2 }' /proc/self/status)
@@ -33,7 +33,7 @@ version = 2
 root = "$mounts/containerd"
 state = "$mounts/containerd-state"
 oom_score = 0
-# Its own services of images and containers only; nothing is pulled in the background.
+# Only services for images and containers are enabled. Nothing is pulled in the background.
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
@@ -85,12 +85,12 @@ failCgroupV1: false
 failSwapOn: false
 enforceNodeAllocatable: []
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
-# Nothing can be pulled again here, so no image is ever removed to make room.
+# Images cannot be pulled again here, so none is ever removed to make room.
 imageMinimumGCAge: 8760h
 imageGCHighThresholdPercent: 100
 maxPods: 250
 serializeImagePulls: false
-# Mounted ConfigMaps and readiness follow within about a second instead of a minute.
+# A change of a mounted ConfigMap or of readiness arrives within about a second instead of a minute.
 syncFrequency: 1s
 configMapAndSecretChangeDetectionStrategy: Watch
 nodeStatusUpdateFrequency: 2s

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
-# Takes away all that the cluster made: processes, containers, mounts, interfaces, packet filter rules, folders, data of pods.
+# Removes everything that the cluster made: processes, containers, mounts, interfaces, rules of the packet filter, folders, data of pods.
 
-# shims: the process ids of the shims that our containerd started; each has its socket among its arguments.
-shims() {
+# Prints the process ids of the shims that our containerd started. Each has the socket of containerd among its arguments.
+list_shims() {
     local folder arguments
     for folder in /proc/[0-9]*; do
         { mapfile -d '' -t arguments <"$folder/cmdline"; } 2>/dev/null || continue
@@ -12,29 +12,29 @@ shims() {
     done
 }
 
-# end_containers: kills every container, then what is left of the shims. Works without containerd too.
+# Kills every container, then all shims that are left. It does not need containerd.
 end_containers() {
     local task shim tries
-    if running containerd; then
+    if is_running containerd; then
         ctr tasks list --quiet 2>/dev/null | while read -r task; do
             timeout 10 "$(type -P ctr)" --address "$containerd_socket" --namespace k8s.io tasks delete --force "$task" \
                 >/dev/null 2>&1 || true
         done
     fi
     for tries in {1..20}; do
-        [[ -n $(shims) ]] || return 0
+        [[ -n $(list_shims) ]] || return 0
         sleep 0.1
         ((tries > 10)) || continue
-        for shim in $(shims); do
-            # A container's first process is a child of its shim; the kernel ends the others of its process namespace.
+        for shim in $(list_shims); do
+            # The first process of a container is a child of its shim. With it the kernel ends all processes of the same name space.
             pkill -KILL -P "$shim" 2>/dev/null || true
             kill -KILL "$shim" 2>/dev/null || true
         done
     done
 }
 
-# mounted_below FOLDER: its mount points, deepest first.
-mounted_below() {
+# list_mounts_below FOLDER: prints the mount points below a folder, deepest first.
+list_mounts_below() {
     awk -v prefix="$1/" 'index($5, prefix) == 1 { print $5 }' /proc/self/mountinfo | sort --reverse
 }
 
@@ -42,13 +42,13 @@ unmount_all() {
     local point
     while read -r point; do
         umount --lazy "$(printf '%b' "$point")" 2>/dev/null || true
-    done < <(mounted_below "$cluster_dir")
-    [[ -z $(mounted_below "$cluster_dir") ]] || fail "can't unmount $(mounted_below "$cluster_dir" | head -1)"
+    done < <(list_mounts_below "$cluster_dir")
+    [[ -z $(list_mounts_below "$cluster_dir") ]] || fail "cannot unmount $(list_mounts_below "$cluster_dir" | head -1)"
 }
 
 remove_interfaces() {
     local link
-    # A start that was refused, for a port say, made no bridge.
+    # There is no bridge when a start was refused, for example because of a port.
     ip link show "$bridge" >/dev/null 2>&1 || return 0
     ip -oneline link show master "$bridge" 2>/dev/null | awk -F '[ :@]+' '{ print $2 }' | while read -r link; do
         ip link delete "$link" 2>/dev/null || true
@@ -64,11 +64,11 @@ remove_rules() {
     for family in iptables ip6tables; do
         rules=$("$family-save" 2>/dev/null) || continue
         grep -qE -e "$cluster_rules" <<<"$rules" || continue
-        grep -vE -e "$cluster_rules" <<<"$rules" | "$family-restore" --wait || echo "warning: some rules of $family are left behind"
+        grep -vE -e "$cluster_rules" <<<"$rules" | "$family-restore" --wait || echo "warning: some rules of $family could not be removed"
     done
 }
 
-# Folders that the programs make at fixed places. `note_folders` writes down which are new, so that only those go.
+# Folders that the programs make at fixed places. `note_folders` notes which of them do not exist yet; only those are removed later.
 fixed_folders=(/var/lib/kubelet /var/lib/cni /var/log/containers /var/log/pods /run/containerd /run/cni /run/netns
     /usr/libexec/kubernetes /etc/cni /opt/cni)
 
@@ -80,11 +80,11 @@ note_folders() {
     note_data
 }
 
-# What pods of Tars keep on the node beyond their life: local volumes and logs. (The test names a folder of its own.)
+# The data that pods of Tars leave on the node: local volumes and logs. (The test sets another folder.)
 node_data=${TARS_NODE_DATA:-/usr/local/app/tars}
 
-# Only a folder that isn't there yet is ours to remove, for all that gets into it is the cluster's. Written down are the folder and
-# those above it, as far as they are missing; nothing when it exists.
+# Notes the folder, and those above it, as far as they do not exist yet. Everything that gets into them later belongs to the cluster and
+# may be removed. If the folder exists, nothing is noted.
 note_data() {
     local folder=$node_data
     while [[ ! -e $folder && ! -L $folder ]]; do
@@ -95,21 +95,21 @@ note_data() {
 
 remove_data() {
     local data parents
-    # Never noted: the cluster didn't get as far as running pods.
+    # Without a note, the cluster has not run pods.
     [[ -e $cluster_dir/made-data ]] || return 0
     { read -r data && mapfile -t parents; } <"$cluster_dir/made-data" || data=''
     if [[ -z $data ]]; then
-        [[ ! -e $node_data ]] || echo "          $node_data stays: it was there before the cluster, the next one uses its data"
+        [[ ! -e $node_data ]] || echo "          $node_data stays: it existed before the cluster, and the next cluster uses its data"
         return 0
     fi
     [[ -d $data && ! -L $data ]] || return 0
-    if mountpoint --quiet "$data" || [[ -n $(mounted_below "$data") ]]; then
-        echo "          $data stays: something is mounted there, and the cluster didn't do that"
+    if mountpoint --quiet "$data" || [[ -n $(list_mounts_below "$data") ]]; then
+        echo "          $data stays: something is mounted there that the cluster did not mount"
         return 0
     fi
     rm -rf --one-file-system "${data:?}"
     ((${#parents[@]} == 0)) || rmdir --ignore-fail-on-non-empty "${parents[@]}"
-    echo "          $data removed: local volumes and logs of this cluster"
+    echo "          $data removed, with the local volumes and logs of this cluster"
 }
 
 remove_folders() {
@@ -118,11 +118,11 @@ remove_folders() {
         find /var/log/containers -type l -lname "$mounts/*" -delete
     fi
     rm -f /var/lib/cni/results/tars-local-*
-    # A name space of processes is kept in one group per controller.
+    # The kubelet makes groups named kubepods in each hierarchy.
     find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
     while read -r folder; do
         [[ -d $folder ]] || continue
-        # Sockets of shims that were killed, and the kubelet's own notes; nobody else's files are in a folder we made.
+        # Only files of this cluster can be in a folder that it made: sockets of killed shims, and notes of the kubelet.
         find "$folder" -xdev \( -type s -o -name 'DEPRECATION' -o -name 'kubelet_internal_checkpoint' \) -delete
         find "$folder" -xdev -depth -type d -empty -delete
     done < <(cat "$cluster_dir/made-folders" 2>/dev/null)
@@ -143,6 +143,6 @@ remove_cluster() {
     remove_rules
     remove_folders
     remove_data
-    # No mount is left below (checked above), so this can't reach into anybody's volume.
+    # No mount is left below it, as checked above, so this cannot delete files in a volume.
     rm -rf --one-file-system "${cluster_dir:?}"
 }

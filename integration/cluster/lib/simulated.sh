@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154
-# Simulated nodes: objects that kwok keeps Ready and whose pods it declares to run. They cost an object each.
+# Simulates nodes. Each is only an object: kwok keeps it Ready, and reports that its pods run.
 
 simulate_nodes() {
     local count=$1 number
     launch kwok "$bin/kwok" --kubeconfig "$config/kwok.kubeconfig" --server-address 127.0.0.1:10247 \
         --config "$bin/kwok-stages.yaml" \
         --manage-all-nodes=false --manage-nodes-with-annotation-selector kwok.x-k8s.io/node=fake
-    # The taint keeps pods that are meant to run off them; a test of many nodes removes it:
+    # The taint keeps pods away that must really run. A test of many nodes removes it:
     # kubectl taint nodes --selector type=kwok kwok.x-k8s.io/node-
     for ((number = 0; number < count; number++)); do
         cat <<END

@@ -1,4 +1,5 @@
-// The process that holds a pod's network: it sleeps until it is told to end, and reaps the orphans it inherits as process 1.
+// The process that keeps the network of a pod. It sleeps until a signal ends it. As process 1 it gets orphaned processes, and waits for
+// those that have ended.
 package main
 
 import (
@@ -15,7 +16,7 @@ func main() {
 			return
 		}
 		for {
-			// Several children may have ended for one signal.
+			// One signal may stand for several children.
 			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 			if pid <= 0 || err != nil {
 				break

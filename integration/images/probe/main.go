@@ -1,10 +1,9 @@
-// A small program for tests of the cluster itself: it serves, fetches and resolves, so that a test can look at the network
-// from inside a pod whose image has no shell.
+// A small program for tests of a cluster. With it, a test can use the network from inside a pod whose image has no shell.
 //
-//	probe serve ADDRESS     answers every request with the host's name, until SIGTERM
-//	probe resolve NAME...   prints the addresses of each name, one line per name
-//	probe record FILE       adds a line with the host's name to FILE, prints all its lines, and waits for SIGTERM
-//	probe get URL           prints the answer's status and body; a service account's token and CA are used for https
+//	probe serve ADDRESS     answers every request with the name of the host, until SIGTERM
+//	probe resolve NAME...   prints the addresses of each name, one line for each name
+//	probe record FILE       adds a line with the name of the host to FILE, prints all its lines, and waits for SIGTERM
+//	probe get URL           prints status and body of the answer; for https it uses the token and the CA of the service account
 package main
 
 import (
@@ -76,7 +75,7 @@ func serve(ctx context.Context, address string) error {
 	return nil
 }
 
-// record shows whether data outlives a pod: each life of the program leaves one line.
+// record shows whether data outlives a pod: each run of the program adds one line.
 func record(ctx context.Context, path string) error {
 	host, err := os.Hostname()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package demo binds the interface Echo of examples/echo.tars to TarsGo's client side.
+// Package demo is the client side of the interface Echo of examples/echo.tars for TarsGo.
 //
-// It is what tars2go writes for a client, without the overloads that this client does not use.
+// It is the code that tars2go generates for a client, without the overloads that this client does not use.
 package demo
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/TarsCloud/TarsGo/tars/util/tools"
 )
 
-// Echo is the proxy; give it to Communicator.StringToProxy before calling it.
+// Echo is the proxy. Communicator.StringToProxy must get it before the first call.
 type Echo struct{ servant model.Servant }
 
 // SetServant is called by the communicator.
@@ -21,7 +21,7 @@ func (e *Echo) SetServant(servant model.Servant) { e.servant = servant }
 // SetTimeout limits each call, in milliseconds.
 func (e *Echo) SetTimeout(milliseconds int) { e.servant.TarsSetTimeout(milliseconds) }
 
-// Echo asks the server to give back message.
+// Echo asks the server to return the message.
 func (e *Echo) Echo(ctx context.Context, message string) (string, error) {
 	arguments := codec.NewBuffer()
 	if err := arguments.WriteString(message, 1); err != nil {
