@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bench::{Figures, Result, Window, free_address, patiently};
 use bytes::{Buf, Bytes, BytesMut};
 use tars::codec::{Decoder, to_bytes};
 use tars::endpoint::Endpoint;
 use tars::packet::{LENGTH_SIZE, RequestPacket, ResponsePacket, frame_length};
 use tars::server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server};
+use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -90,14 +90,14 @@ struct Target {
     name: &'static str,
     object: &'static str,
     addr: SocketAddr,
-    server: bench::Server,
+    server: tars_bench::Server,
     _files: Option<tempfile::TempDir>,
 }
 
 impl Target {
     fn ours(name: &'static str, mode: &str) -> Result<Self> {
         let addr = free_address()?;
-        let server = bench::Server::start_this(["serve", mode, &addr.port().to_string()])?;
+        let server = tars_bench::Server::start_this(["serve", mode, &addr.port().to_string()])?;
         Ok(Self { name, object: "Bench.Echo.EchoObj", addr, server, _files: None })
     }
 
@@ -114,7 +114,7 @@ impl Target {
         let file = files.path().join("echo.conf");
         std::fs::write(&file, config)?;
         let config = format!("--config={}", file.display());
-        let server = bench::Server::start(Command::new(program).arg(config).stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let server = tars_bench::Server::start(Command::new(program).arg(config).stdout(Stdio::null()).stderr(Stdio::null()))?;
         Ok(Self { name: "TarsGo", object: "Bench.Echo.EchoObj", addr, server, _files: Some(files) })
     }
 }

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bench::{Figures, Result, Window, free_address, patiently};
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::json;
 use tars::codec::{Decoder, to_bytes};
 use tars::framework::endpoint::EndpointF;
 use tars::packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, RequestPacket, ResponsePacket, frame_length};
+use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tars_kit::health::Health;
 use tars_proto::registry::v1::ResolveRequest;
 use tars_proto::registry::v1::name_service_client::NameServiceClient;
@@ -95,13 +95,13 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
 struct Server {
     query: SocketAddr,
     grpc: SocketAddr,
-    process: bench::Server,
+    process: tars_bench::Server,
 }
 
 impl Server {
     fn start() -> Result<Self> {
         let (query, grpc) = (free_address()?, free_address()?);
-        let process = bench::Server::start_this(["serve", &query.to_string(), &grpc.to_string()])?;
+        let process = tars_bench::Server::start_this(["serve", &query.to_string(), &grpc.to_string()])?;
         Ok(Self { query, grpc, process })
     }
 
