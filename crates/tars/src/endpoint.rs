@@ -8,8 +8,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::framework::endpoint::EndpointF;
-
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
@@ -234,36 +232,6 @@ impl fmt::Display for Endpoint {
             write!(f, " -b {bind}")?;
         }
         if self.set.is_empty() { Ok(()) } else { write!(f, " -s {}", self.set) }
-    }
-}
-
-impl TryFrom<&EndpointF> for Endpoint {
-    type Error = EndpointError;
-
-    fn try_from(endpoint: &EndpointF) -> Result<Self, EndpointError> {
-        let protocol = match endpoint.istcp {
-            0 => Some(Protocol::Udp),
-            1 => Some(Protocol::Tcp),
-            2 => Some(Protocol::Ssl),
-            _ => None,
-        };
-        let (Some(protocol), Ok(port)) = (protocol, u16::try_from(endpoint.port)) else {
-            let (host, port, istcp) = (endpoint.host.clone(), endpoint.port, endpoint.istcp);
-            return Err(EndpointError::Address { host, port, istcp });
-        };
-        Ok(Self {
-            protocol,
-            host: endpoint.host.clone(),
-            port,
-            timeout: endpoint.timeout,
-            grid: endpoint.grid,
-            qos: endpoint.qos,
-            weight: endpoint.weight,
-            weight_type: endpoint.weight_type,
-            auth_type: endpoint.auth_type,
-            bind: None,
-            set: endpoint.set_id.clone(),
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `EndpointF` and `ObjectItem`: an address of a servant, as the name service tells it.
 
 use crate::TarsStruct;
-use crate::endpoint::{Endpoint, Protocol};
+use crate::endpoint::{Endpoint, EndpointError, Protocol};
 
 /// Where a servant listens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]
@@ -69,6 +69,36 @@ impl From<&Endpoint> for EndpointF {
             auth_type: endpoint.auth_type,
             ..Self::default()
         }
+    }
+}
+
+impl TryFrom<&EndpointF> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(endpoint: &EndpointF) -> Result<Self, EndpointError> {
+        let protocol = match endpoint.istcp {
+            0 => Some(Protocol::Udp),
+            1 => Some(Protocol::Tcp),
+            2 => Some(Protocol::Ssl),
+            _ => None,
+        };
+        let (Some(protocol), Ok(port)) = (protocol, u16::try_from(endpoint.port)) else {
+            let (host, port, istcp) = (endpoint.host.clone(), endpoint.port, endpoint.istcp);
+            return Err(EndpointError::Address { host, port, istcp });
+        };
+        Ok(Self {
+            protocol,
+            host: endpoint.host.clone(),
+            port,
+            timeout: endpoint.timeout,
+            grid: endpoint.grid,
+            qos: endpoint.qos,
+            weight: endpoint.weight,
+            weight_type: endpoint.weight_type,
+            auth_type: endpoint.auth_type,
+            bind: None,
+            set: endpoint.set_id.clone(),
+        })
     }
 }
 
