@@ -27,92 +27,16 @@
 mod decode;
 mod encode;
 mod error;
+mod type_code;
 mod value;
 
-pub use decode::{Decoder, Limits};
-pub use encode::Encoder;
+pub use decode::{Decode, Decoder, Limits};
+pub use encode::{Encode, Encoder};
 pub use error::{DecodeError, Problem};
-pub use value::{Decode, Encode, Struct};
+pub use type_code::Kind;
+pub use value::Struct;
 
 use bytes::{Bytes, BytesMut};
-
-/// The type code in the low four bits of a head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// One byte, two's complement.
-    Byte = 0,
-    /// Two bytes, big endian.
-    Short = 1,
-    /// Four bytes, big endian.
-    Int = 2,
-    /// Eight bytes, big endian.
-    Long = 3,
-    /// IEEE-754 binary32, big endian.
-    Float = 4,
-    /// IEEE-754 binary64, big endian.
-    Double = 5,
-    /// One length byte, then that many bytes.
-    String1 = 6,
-    /// Four length bytes, then that many bytes.
-    String4 = 7,
-    /// Count, then as many pairs of key (tag 0) and value (tag 1).
-    Map = 8,
-    /// Count, then as many elements (tag 0).
-    List = 9,
-    /// Fields of a struct follow.
-    StructBegin = 10,
-    /// End of the innermost struct.
-    StructEnd = 11,
-    /// The number 0, without payload.
-    Zero = 12,
-    /// A head of type BYTE, count, then raw bytes.
-    SimpleList = 13,
-}
-
-impl Kind {
-    /// The kind of a type code, `None` for the two unused ones.
-    pub const fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0 => Self::Byte,
-            1 => Self::Short,
-            2 => Self::Int,
-            3 => Self::Long,
-            4 => Self::Float,
-            5 => Self::Double,
-            6 => Self::String1,
-            7 => Self::String4,
-            8 => Self::Map,
-            9 => Self::List,
-            10 => Self::StructBegin,
-            11 => Self::StructEnd,
-            12 => Self::Zero,
-            13 => Self::SimpleList,
-            _ => return None,
-        })
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Byte => "BYTE",
-            Self::Short => "SHORT",
-            Self::Int => "INT",
-            Self::Long => "LONG",
-            Self::Float => "FLOAT",
-            Self::Double => "DOUBLE",
-            Self::String1 => "STRING1",
-            Self::String4 => "STRING4",
-            Self::Map => "MAP",
-            Self::List => "LIST",
-            Self::StructBegin => "STRUCT BEGIN",
-            Self::StructEnd => "STRUCT END",
-            Self::Zero => "ZERO TAG",
-            Self::SimpleList => "SIMPLE LIST",
-        })
-    }
-}
 
 /// The encoding of one value under `tag`.
 pub fn to_bytes<T: Encode + ?Sized>(tag: u8, value: &T) -> Bytes {

@@ -4,7 +4,22 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Decode, DecodeError, Kind, Problem};
+use super::error::{DecodeError, Problem};
+use super::type_code::Kind;
+
+/// A value that can be read.
+pub trait Decode: Sized {
+    /// Reads the payload of a value whose head, of type `kind`, was consumed.
+    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError>;
+
+    /// Reads a vector of such values. Byte types also accept SIMPLE LIST.
+    fn decode_all(input: &mut Decoder<'_>, kind: Kind) -> Result<Vec<Self>, DecodeError> {
+        if kind != Kind::List {
+            return Err(input.wrong_type("vector", kind));
+        }
+        input.list_of()
+    }
+}
 
 /// What one decoder may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,31 @@
 
 use bytes::BytesMut;
 
-use super::{Encode, Kind};
+use super::type_code::Kind;
+
+/// A value that can be written.
+pub trait Encode {
+    /// Writes the value with its head.
+    fn encode(&self, out: &mut Encoder<'_>, tag: u8);
+
+    /// Whether an optional field with this value may be left out when its declared default is `default` (section 3.1): scalars
+    /// and strings when they are equal, collections when they are empty, structs and enums never.
+    fn absent_as(&self, default: &Self) -> bool;
+
+    /// The name of the type in a version-2 attribute, such as `int32` or `list<string>`.
+    fn type_name() -> String;
+
+    /// Writes a vector of such values.
+    fn encode_all(items: &[Self], out: &mut Encoder<'_>, tag: u8)
+    where
+        Self: Sized,
+    {
+        out.begin_list(tag, items.len());
+        for item in items {
+            item.encode(out, 0);
+        }
+    }
+}
 
 /// Appends encoded values to a buffer.
 ///

@@ -5,45 +5,10 @@ use std::hash::{BuildHasher, Hash};
 
 use bytes::Bytes;
 
-use super::{DecodeError, Decoder, Encoder, Kind};
-
-/// A value that can be written.
-pub trait Encode {
-    /// Writes the value with its head.
-    fn encode(&self, out: &mut Encoder<'_>, tag: u8);
-
-    /// Whether an optional field with this value may be left out when its declared default is `default` (section 3.1): scalars
-    /// and strings when they are equal, collections when they are empty, structs and enums never.
-    fn absent_as(&self, default: &Self) -> bool;
-
-    /// The name of the type in a version-2 attribute, such as `int32` or `list<string>`.
-    fn type_name() -> String;
-
-    /// Writes a vector of such values.
-    fn encode_all(items: &[Self], out: &mut Encoder<'_>, tag: u8)
-    where
-        Self: Sized,
-    {
-        out.begin_list(tag, items.len());
-        for item in items {
-            item.encode(out, 0);
-        }
-    }
-}
-
-/// A value that can be read.
-pub trait Decode: Sized {
-    /// Reads the payload of a value whose head, of type `kind`, was consumed.
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError>;
-
-    /// Reads a vector of such values. Byte types also accept SIMPLE LIST.
-    fn decode_all(input: &mut Decoder<'_>, kind: Kind) -> Result<Vec<Self>, DecodeError> {
-        if kind != Kind::List {
-            return Err(input.wrong_type("vector", kind));
-        }
-        input.list_of()
-    }
-}
+use super::decode::{Decode, Decoder};
+use super::encode::{Encode, Encoder};
+use super::error::DecodeError;
+use super::type_code::Kind;
 
 /// A struct of the interface definition; implemented by `#[derive(TarsStruct)]`.
 pub trait Struct: Sized {
