@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::Dispatch;
+use super::dispatch::Dispatch;
 use super::quiet_log::QuietLog;
 use crate::endpoint::Endpoint;
 use crate::packet::DEFAULT_MAX_FRAME;

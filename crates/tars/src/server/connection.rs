@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Draining;
 use super::adapter::{AdapterState, add};
 use super::admit::{self, Sight};
 use super::dispatch::{Outgoing, Peer};
+use super::draining::Draining;
 use crate::codec::DecodeError;
 use crate::endpoint::Protocol;
 use crate::packet::{FrameError, LENGTH_SIZE, RECONNECT, ResponsePacket, frame_length};
