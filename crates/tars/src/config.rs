@@ -20,37 +20,21 @@
 //! The grammar is that of the C++ parser, which is authoritative for templates. `parse(print(x)) == x` holds for every document
 //! that was parsed and can be printed, apart from parameters outside all domains, which are never printed.
 
+mod domain;
 mod ordered;
 mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
 
-use ordered::Ordered;
-
-pub use parse::{ParseError, ParseProblem};
-pub use print::PrintError;
-
-/// Longest text that [`Config::parse`] takes, in bytes; objects of the API server can't be longer than this together.
-pub const MAX_TEXT: usize = 1 << 20;
-
-/// Deepest nesting of domains. Real documents use four levels.
-pub const MAX_DEPTH: usize = 32;
-
-/// Longest text that [`Config::print`] makes, in bytes. Indentation can make the printed text longer than what was parsed.
-pub const MAX_PRINTED: usize = 4 << 20;
+pub use domain::{Domain, MAX_DEPTH};
+pub use parse::{MAX_TEXT, ParseError, ParseProblem};
+pub use print::{MAX_PRINTED, PrintError};
 
 /// A parsed document: top-level domains and (rarely) parameters outside any domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     root: Domain,
-}
-
-/// One `<name> … </name>`: parameters and sub-domains, each in their own order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Domain {
-    parameters: Ordered<String>,
-    domains: Ordered<Domain>,
 }
 
 /// A path that [`Config::set`] can't follow.
@@ -67,7 +51,7 @@ pub enum PathError {
 impl Config {
     /// Reads `text` (at most [`MAX_TEXT`] bytes, domains at most [`MAX_DEPTH`] deep). The error names the line.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::parse(text)
+        Ok(Self { root: parse::parse(text)? })
     }
 
     /// The text of this document: two blanks per level, parameters before sub-domains, top-level domains by name.
@@ -122,42 +106,6 @@ impl std::str::FromStr for Config {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::parse(text)
-    }
-}
-
-impl Domain {
-    /// The value of the parameter `key`.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.parameters.get(key).map(String::as_str)
-    }
-
-    /// Keys and values in their order.
-    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parameters.iter().map(|(key, value)| (key, value.as_str()))
-    }
-
-    /// Names of the sub-domains and the sub-domains, first seen first.
-    pub fn domains(&self) -> impl Iterator<Item = (&str, &Domain)> {
-        self.domains.iter()
-    }
-
-    /// The sub-domain `name`.
-    pub fn domain(&self, name: &str) -> Option<&Domain> {
-        self.domains.get(name)
-    }
-
-    /// Continues this domain with what `other` says.
-    fn append(&mut self, other: &Domain) {
-        for (key, value) in other.parameters.iter() {
-            self.parameters.put_last(key.to_owned(), value.clone());
-        }
-        self.append_domains(other);
-    }
-
-    fn append_domains(&mut self, other: &Domain) {
-        for (name, domain) in other.domains.iter() {
-            self.domains.entry(name, Domain::default).append(domain);
-        }
     }
 }
 

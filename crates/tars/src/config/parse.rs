@@ -1,6 +1,9 @@
 //! Text to document.
 
-use super::{Config, Domain, MAX_DEPTH, MAX_TEXT};
+use super::domain::{Domain, MAX_DEPTH};
+
+/// Longest text that [`Config::parse`] takes, in bytes; objects of the API server can't be longer than this together.
+pub const MAX_TEXT: usize = 1 << 20;
 
 /// Why a text is no configuration, and in which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,14 +48,14 @@ pub enum ParseProblem {
 
 const BLANKS: [char; 4] = [' ', '\r', '\n', '\t'];
 
-pub(super) fn parse(text: &str) -> Result<Config, ParseError> {
+pub(super) fn parse(text: &str) -> Result<Domain, ParseError> {
     if text.len() > MAX_TEXT {
         return Err(ParseError { line: 1, problem: ParseProblem::TooLong(text.len()) });
     }
-    let mut config = Config::default();
+    let mut root = Domain::default();
     let mut lines = Lines { rest: text, number: 0 };
-    read_domain(&mut lines, &mut config.root, None, 0)?;
-    Ok(config)
+    read_domain(&mut lines, &mut root, None, 0)?;
+    Ok(root)
 }
 
 struct Lines<'a> {

@@ -1,6 +1,9 @@
 //! Document to text.
 
-use super::{Domain, MAX_PRINTED};
+use super::domain::Domain;
+
+/// Longest text that [`Config::print`] makes, in bytes. Indentation can make the printed text longer than what was parsed.
+pub const MAX_PRINTED: usize = 4 << 20;
 
 /// Why a document can't be printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

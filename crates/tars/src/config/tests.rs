@@ -1,3 +1,4 @@
+use super::ordered::Ordered;
 use super::*;
 use proptest::prelude::*;
 
