@@ -1,6 +1,7 @@
 //! Which endpoints serve an object, and which of them is next.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -8,14 +9,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::error::CallError;
 use super::link::Link;
-use super::proxy::PushHandler;
+use super::options::ClientOptions;
+use super::push::PushHandler;
 use super::rotation::round;
-use super::{CallError, CallOptions, ClientOptions, Proxy};
 use crate::endpoint::Endpoint;
-use crate::framework::endpoint::EndpointF;
-use crate::framework::query::QueryFClient;
-use crate::packet::header;
 
 /// An endpoint that failed is not used for this long, unless all of them failed.
 const BLOCK: Duration = Duration::from_secs(10);
@@ -139,6 +138,21 @@ impl Group {
     }
 }
 
+/// Tells where an object is served.
+pub(super) trait Resolve: Debug + Send + Sync {
+    /// Asks for the endpoints of `object`. The lists contain no endpoint twice.
+    fn resolve<'a>(&'a self, object: &'a str) -> BoxFuture<'a, Result<Resolved, CallError>>;
+}
+
+/// The endpoints of an object as the name service told them.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// Endpoints to call.
+    pub(super) active: Vec<Endpoint>,
+    /// Endpoints that exist but must not be called now.
+    pub(super) inactive: Vec<Endpoint>,
+}
+
 /// Knows the endpoints of one object.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -149,7 +163,7 @@ pub(super) struct Directory {
 /// Where endpoints come from when they are not fixed.
 #[derive(Debug)]
 struct Source {
-    locator: Proxy,
+    resolver: Arc<dyn Resolve>,
     next_refresh: Mutex<Option<Instant>>,
     refreshing: AtomicBool,
     /// Held by the caller who asks for the first time, while the others wait.
@@ -161,9 +175,9 @@ impl Directory {
         Self { group: RwLock::new(Some(Arc::new(Group::new(endpoints, Vec::new(), None)))), source: None }
     }
 
-    pub(super) fn named(locator: Proxy) -> Self {
+    pub(super) fn resolved_by(resolver: Arc<dyn Resolve>) -> Self {
         let source = Source {
-            locator,
+            resolver,
             next_refresh: Mutex::default(),
             refreshing: AtomicBool::new(false),
             first: tokio::sync::Mutex::default(),
@@ -177,29 +191,26 @@ impl Directory {
 
     /// The endpoints of `object`. They are asked for when there are none; when they are old, this answers the old ones and asks
     /// in the background.
-    pub(super) fn group<'a>(
-        self: &'a Arc<Self>,
-        object: &'a Arc<str>,
-        options: &'a Arc<ClientOptions>,
-    ) -> BoxFuture<'a, Result<Arc<Group>, CallError>> {
-        Box::pin(async move {
-            let Some(source) = &self.source else {
-                return self.current().ok_or_else(|| CallError::NoEndpoint { object: object.to_string() });
-            };
-            if let Some(group) = self.current() {
-                if source.is_due() && !source.refreshing.swap(true, Relaxed) {
-                    let (this, object, options) = (Arc::clone(self), Arc::clone(object), Arc::clone(options));
-                    tokio::spawn(async move { this.refresh_in_background(&object, &options).await });
-                }
-                return Ok(group);
+    pub(super) async fn group(
+        self: &Arc<Self>,
+        object: &Arc<str>,
+        options: &Arc<ClientOptions>,
+    ) -> Result<Arc<Group>, CallError> {
+        let no_endpoint = || CallError::NoEndpoint { object: object.to_string() };
+        let Some(source) = &self.source else { return self.current().ok_or_else(no_endpoint) };
+        if let Some(group) = self.current() {
+            if source.is_due() && !source.refreshing.swap(true, Relaxed) {
+                let (this, object, options) = (Arc::clone(self), Arc::clone(object), Arc::clone(options));
+                tokio::spawn(async move { this.refresh_in_background(&object, &options).await });
             }
-            let _first = source.first.lock().await;
-            if let Some(group) = self.current() {
-                return Ok(group);
-            }
-            self.refresh(source, object, options).await?;
-            self.current().ok_or_else(|| CallError::NoEndpoint { object: object.to_string() })
-        })
+            return Ok(group);
+        }
+        let _first = source.first.lock().await;
+        if let Some(group) = self.current() {
+            return Ok(group);
+        }
+        self.refresh(source, object, options).await?;
+        self.current().ok_or_else(no_endpoint)
     }
 
     async fn refresh_in_background(&self, object: &str, options: &ClientOptions) {
@@ -213,7 +224,7 @@ impl Directory {
     /// Asks the name service. An empty list does not replace known endpoints.
     async fn refresh(&self, source: &Source, object: &str, options: &ClientOptions) -> Result<(), CallError> {
         source.due_in(RETRY);
-        let (active, inactive) = ask(&source.locator, object, options).await?;
+        let Resolved { active, inactive } = source.resolver.resolve(object).await?;
         if active.is_empty() {
             return Ok(());
         }
@@ -234,35 +245,4 @@ impl Source {
     fn due_in(&self, time: Duration) {
         *self.next_refresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
     }
-}
-
-/// Active and inactive endpoints of `object`, each list without repetitions and without addresses that make no sense.
-async fn ask(locator: &Proxy, object: &str, options: &ClientOptions) -> Result<(Vec<Endpoint>, Vec<Endpoint>), CallError> {
-    let mut call = CallOptions::default();
-    if let Some(node_name) = &options.node_name {
-        call = call.context(header::NODE_NAME, node_name);
-    }
-    let query = QueryFClient::new(locator.clone()).with_options(call);
-    let answer = match &options.set {
-        Some(set) => query.find_object_by_id_in_same_set(object, set).await,
-        None => query.find_object_by_id_in_same_group(object).await,
-    };
-    let failed = |reason: String| CallError::Resolve { object: object.to_owned(), reason };
-    match answer {
-        Ok((0, active, inactive)) => Ok((usable(object, &active), usable(object, &inactive))),
-        Ok((code, ..)) => Err(failed(format!("it answered {code}"))),
-        Err(error) => Err(failed(error.to_string())),
-    }
-}
-
-fn usable(object: &str, endpoints: &[EndpointF]) -> Vec<Endpoint> {
-    let mut usable = Vec::with_capacity(endpoints.len());
-    for endpoint in endpoints {
-        match Endpoint::try_from(endpoint) {
-            Ok(endpoint) if usable.contains(&endpoint) => {}
-            Ok(endpoint) => usable.push(endpoint),
-            Err(error) => tracing::warn!(object, %error, "an endpoint from the name service is left out"),
-        }
-    }
-    usable
 }

@@ -13,7 +13,8 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::{ClientOptions, proxy::PushHandler};
+use super::options::ClientOptions;
+use super::push::PushHandler;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::packet::{LENGTH_SIZE, PING, RECONNECT, RequestPacket, ResponsePacket, frame_length};
 

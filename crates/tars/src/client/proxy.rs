@@ -1,45 +1,26 @@
 //! The callers' view of an object.
 
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use super::directory::{Directory, Slot};
+use super::error::CallError;
 use super::link::{Link, NotAdmitted, next_id};
-use super::{Answer, CallError, CallOptions, ClientOptions};
-use crate::endpoint::Endpoint;
-use crate::packet::{PING, RequestPacket, ResponsePacket, packet_type, ret};
+use super::options::{CallOptions, ClientOptions};
+use super::push::{Push, PushHandler};
+use crate::packet::{Headers, PING, RequestPacket, ResponsePacket, packet_type, ret};
 
-/// Something a server sent without being asked.
+/// A successful answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
-    /// The server.
-    pub endpoint: Endpoint,
-    /// What it sent.
-    pub packet: ResponsePacket,
-}
-
-type Handler = Arc<dyn Fn(Push) + Send + Sync>;
-
-/// Who gets the pushes of an object; nobody at first.
-#[derive(Clone, Default)]
-pub(super) struct PushHandler(Arc<RwLock<Option<Handler>>>);
-
-impl PushHandler {
-    pub(super) fn handle(&self, endpoint: &Endpoint, packet: ResponsePacket) {
-        let handler = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(handler) = handler {
-            handler(Push { endpoint: endpoint.clone(), packet });
-        }
-    }
-}
-
-impl fmt::Debug for PushHandler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PushHandler")
-    }
+pub struct Answer {
+    /// Encoded results.
+    pub body: Bytes,
+    /// Headers of the user.
+    pub context: Headers,
+    /// Headers of the framework.
+    pub status: Headers,
 }
 
 /// Calls one object. Cheap to clone; all clones share connections and health.
@@ -94,7 +75,7 @@ impl Proxy {
     /// Hands pushes of the object's servers to `handler`, in place of an earlier one. It runs on the task of a connection and must
     /// not block.
     pub fn on_push(&self, handler: impl Fn(Push) + Send + Sync + 'static) {
-        *self.0.pushes.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(handler));
+        self.0.pushes.set(handler);
     }
 
     fn timeout(&self, options: &CallOptions) -> Duration {
