@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tars::codec::{Decoder, Encoder, to_bytes};
 use tars::framework::endpoint::EndpointF;
-use tars::packet::{RequestPacket, RequestView, ResponsePacket};
+use tars::packet::{Packet, RequestPacket, RequestView, ResponsePacket};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

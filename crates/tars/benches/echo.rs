@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 use tars::codec::{Decoder, to_bytes};
 use tars::endpoint::Endpoint;
-use tars::packet::{LENGTH_SIZE, RequestPacket, ResponsePacket, frame_length};
+use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length};
 use tars::server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server};
 use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -166,7 +166,7 @@ async fn call(mut stream: TcpStream, object: &str, pipelined: usize, window: Win
             if stream.read_buf(&mut input).await? == 0 {
                 return Err("the server closed the connection".into());
             }
-            while let Some(len) = frame_length(&input, 1 << 20)?.filter(|len| *len <= input.len()) {
+            while let Some(len) = read_frame_length(&input, 1 << 20)?.filter(|len| *len <= input.len()) {
                 input.advance(len);
                 answered += 1;
             }
@@ -184,7 +184,7 @@ async fn call(mut stream: TcpStream, object: &str, pipelined: usize, window: Win
 
 async fn read_frame(stream: &mut TcpStream, input: &mut BytesMut) -> Result<Bytes> {
     loop {
-        if let Some(len) = frame_length(input, 1 << 20)?.filter(|len| *len <= input.len()) {
+        if let Some(len) = read_frame_length(input, 1 << 20)?.filter(|len| *len <= input.len()) {
             return Ok(input.split_to(len).freeze());
         }
         if stream.read_buf(input).await? == 0 {

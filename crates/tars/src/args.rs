@@ -57,7 +57,7 @@ impl Results {
     }
 
     /// Writes the return value; before all out-parameters, and not at all for a void function.
-    pub fn ret<T: Encode + ?Sized>(&mut self, value: &T) {
+    pub fn put_return<T: Encode + ?Sized>(&mut self, value: &T) {
         match &mut self.0 {
             ResultForm::Tagged(out) => Encoder::new(out).put(0, value),
             ResultForm::Named(_, attributes) => {
@@ -68,7 +68,7 @@ impl Results {
     }
 
     /// Writes the out-parameter with position `tag` (counted from 1) and `name`, in ascending order.
-    pub fn out<T: Encode + ?Sized>(&mut self, tag: u8, name: &str, value: &T) {
+    pub fn put_out<T: Encode + ?Sized>(&mut self, tag: u8, name: &str, value: &T) {
         match &mut self.0 {
             ResultForm::Tagged(out) => Encoder::new(out).put(tag, value),
             ResultForm::Named(_, attributes) => attributes.put(name, value),

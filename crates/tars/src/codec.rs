@@ -33,7 +33,7 @@ mod value;
 pub use decode::{Decode, Decoder, Limits};
 pub use encode::{Encode, Encoder};
 pub use error::{DecodeError, Problem};
-pub use type_code::Kind;
+pub use type_code::TypeCode;
 pub use value::Struct;
 
 use bytes::{Bytes, BytesMut};

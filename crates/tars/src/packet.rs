@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use tars_derive::TarsStruct;
 
-use crate::codec::{DecodeError, Decoder, Encoder, Struct};
+use crate::codec::{DecodeError, Decoder, Struct};
 
-pub use frame::{DEFAULT_MAX_FRAME, FrameError, LENGTH_SIZE, frame_length, write_frame};
+pub use frame::{DEFAULT_MAX_FRAME, FrameError, LENGTH_SIZE, read_frame_length, write_frame};
 pub use view::{HeadersView, RequestView};
 
 /// The `context` or `status` of a packet. Ordered, so that equal packets have equal bytes.
@@ -191,28 +191,25 @@ pub struct ResponsePacket {
     pub context: Headers,
 }
 
-macro_rules! framed {
-    ($packet:ty) => {
-        impl $packet {
-            /// Appends the packet as one frame of at most `max` bytes.
-            pub fn write(&self, out: &mut BytesMut, max: usize) -> Result<(), FrameError> {
-                write_frame(out, max, |encoder: &mut Encoder<'_>| self.encode_fields(encoder))
-            }
+/// What travels in a frame.
+pub trait Packet: Struct {
+    /// Appends the packet as one frame of at most `max` bytes.
+    fn write(&self, out: &mut BytesMut, max: usize) -> Result<(), FrameError> {
+        write_frame(out, max, |encoder| self.encode_fields(encoder))
+    }
 
-            /// The packet as one frame of at most [`DEFAULT_MAX_FRAME`] bytes.
-            pub fn to_frame(&self) -> Result<Bytes, FrameError> {
-                let mut out = BytesMut::new();
-                self.write(&mut out, DEFAULT_MAX_FRAME)?;
-                Ok(out.freeze())
-            }
+    /// The packet as one frame of at most [`DEFAULT_MAX_FRAME`] bytes.
+    fn to_frame(&self) -> Result<Bytes, FrameError> {
+        let mut out = BytesMut::new();
+        self.write(&mut out, DEFAULT_MAX_FRAME)?;
+        Ok(out.freeze())
+    }
 
-            /// Reads the packet from a frame's content, without the length. The buffer shares the memory of `content`.
-            pub fn read(content: &Bytes) -> Result<Self, DecodeError> {
-                Self::decode_fields(&mut Decoder::over(content))
-            }
-        }
-    };
+    /// Reads the packet from a frame's content, without the length. The packet's buffer shares the memory of `content`.
+    fn read(content: &Bytes) -> Result<Self, DecodeError> {
+        Self::decode_fields(&mut Decoder::over(content))
+    }
 }
 
-framed!(RequestPacket);
-framed!(ResponsePacket);
+impl Packet for RequestPacket {}
+impl Packet for ResponsePacket {}

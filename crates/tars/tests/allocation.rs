@@ -10,7 +10,7 @@ use tars::codec::{Decode, from_bytes};
 use tars::framework::endpoint::ObjectItem;
 use tars::framework::query::GetMasterSlaveLock;
 use tars::packet::tup::UniAttribute;
-use tars::packet::{RequestPacket, RequestView};
+use tars::packet::{Packet, RequestPacket, RequestView};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

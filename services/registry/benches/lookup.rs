@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde_json::json;
 use tars::codec::{Decoder, to_bytes};
 use tars::framework::endpoint::EndpointF;
-use tars::packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, RequestPacket, ResponsePacket, frame_length};
+use tars::packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length};
 use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tars_kit::health::Health;
 use tars_proto::registry::v1::ResolveRequest;
@@ -163,7 +163,7 @@ fn frames(first: usize) -> Result<Vec<Bytes>> {
 /// Takes whole frames off the input and says how many.
 fn take_frames(input: &mut BytesMut) -> Result<usize> {
     let mut taken = 0;
-    while let Some(len) = frame_length(input, DEFAULT_MAX_FRAME)?.filter(|len| *len <= input.len()) {
+    while let Some(len) = read_frame_length(input, DEFAULT_MAX_FRAME)?.filter(|len| *len <= input.len()) {
         input.advance(len);
         taken += 1;
     }
@@ -183,7 +183,7 @@ async fn check(stream: &mut TcpStream, request: &Bytes) -> Result<()> {
     stream.write_all(request).await?;
     let mut input = BytesMut::new();
     let len = loop {
-        if let Some(len) = frame_length(&input, DEFAULT_MAX_FRAME)?.filter(|len| *len <= input.len()) {
+        if let Some(len) = read_frame_length(&input, DEFAULT_MAX_FRAME)?.filter(|len| *len <= input.len()) {
             break len;
         }
         read_some(stream, &mut input).await?;

@@ -35,11 +35,11 @@ impl Dispatch for QueryObj {
         }
         let function = Function::query(call.func())?;
         let mut arguments = Decoder::new(call.buffer());
-        let kind = arguments.find(1).ok()??;
-        let id = arguments.string(kind).ok()?;
+        let code = arguments.find(1).ok()??;
+        let id = arguments.read_string(code).ok()?;
         if function.has_place() {
-            let kind = arguments.find(2).ok()??;
-            arguments.string_bytes(kind).ok()?;
+            let code = arguments.find(2).ok()??;
+            arguments.read_string_bytes(code).ok()?;
         }
         let snapshot = self.index.load();
         let found = snapshot.find(&id);

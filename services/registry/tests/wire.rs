@@ -13,7 +13,7 @@ use support::{Service, Wire, endpoint, from_hex, response, servant, template, to
 use tars::codec::{Decoder, Encoder};
 use tars::framework::endpoint::EndpointF;
 use tars::framework::query::GetMasterSlaveLock;
-use tars::packet::{RequestPacket, ret};
+use tars::packet::{Packet, RequestPacket, ret};
 use tarsregistry::index::{Change, QUERY_OBJECT, REGISTRY_OBJECT};
 
 const PING: &str =
@@ -68,7 +68,7 @@ async fn golden_lookups() {
     let answer = wire.ask_hex(tup).await;
     assert!(answer.contains(&to_hex(b"tars-tarsconfig-0.tars-tarsconfig")) && answer.contains(&to_hex(b"tars_ret")), "{answer}");
     // G55: an endpoint over UDP.
-    let answer = wire.ask(&request(QUERY_OBJECT, "findObjectById", |out| out.string(1, "Test.Hello.HelloObj"))).await;
+    let answer = wire.ask(&request(QUERY_OBJECT, "findObjectById", |out| out.put_string(1, "Test.Hello.HelloObj"))).await;
     let element = "0a0617746573742d68656c6c6f2d302e746573742d68656c6c6f112710220000ea603c4c0b";
     assert_eq!(to_hex(&response(&answer).buffer), format!("090001{element}"));
 }
@@ -81,7 +81,7 @@ fn body(frame: &str) -> String {
 async fn the_name_service_and_unknown_objects() {
     let service = Service::start([]).await;
     let mut wire = Wire::connect(service.query).await;
-    let own = request(QUERY_OBJECT, "findObjectByIdInSameGroup", |out| out.string(1, QUERY_OBJECT));
+    let own = request(QUERY_OBJECT, "findObjectByIdInSameGroup", |out| out.put_string(1, QUERY_OBJECT));
     // F10.
     let expected = "0c2900010a0611746172732d7461727372656769737472791145e221177030014c0b390c";
     assert_eq!(to_hex(&response(&wire.ask(&own).await).buffer), expected);
@@ -95,8 +95,8 @@ async fn the_name_service_and_unknown_objects() {
     ] {
         for id in ["No.Such.Obj", "malformed", ""] {
             let asked = request(QUERY_OBJECT, function, |out| {
-                out.string(1, id);
-                (0..places).for_each(|_| out.string(2, "place"));
+                out.put_string(1, id);
+                (0..places).for_each(|_| out.put_string(2, "place"));
             });
             let answer = response(&wire.ask(&asked).await);
             assert_eq!((answer.ret, to_hex(&answer.buffer)), (0, expected.to_owned()), "{function} {id}");
@@ -117,9 +117,9 @@ async fn all_functions_tell_the_same_endpoints() {
         ("findObjectByIdInSameSet", 3),
     ] {
         let asked = request(QUERY_OBJECT, function, |out| {
-            out.string(1, "tars.tarsconfig.ConfigObj");
+            out.put_string(1, "tars.tarsconfig.ConfigObj");
             if first == 3 {
-                out.string(2, "x.y.z");
+                out.put_string(2, "x.y.z");
             }
             // What the client sends as out-parameters must not come back.
             out.put(first, &vec![EndpointF { host: "poison".into(), ..EndpointF::default() }]);
@@ -144,12 +144,12 @@ async fn what_is_not_served_has_its_code() {
     let service = Service::start([]).await;
     let mut wire = Wire::connect(service.query).await;
     let two_texts: Write = |out| {
-        out.string(1, "a.b.c");
-        out.string(2, "x");
+        out.put_string(1, "a.b.c");
+        out.put_string(2, "x");
     };
     let map_and_text: Write = |out| {
         out.begin_map(1, 0);
-        out.string(2, "x");
+        out.put_string(2, "x");
     };
     let lock: Write = |out| out.put(1, &GetMasterSlaveLock::default());
     for (function, arguments) in [
@@ -162,11 +162,11 @@ async fn what_is_not_served_has_its_code() {
         let answer = response(&wire.ask(&request(QUERY_OBJECT, function, arguments)).await);
         assert_eq!(answer.ret, ret::NO_FUNCTION, "{function}");
     }
-    let answer = response(&wire.ask(&request(REGISTRY_OBJECT, "findObjectById", |out| out.string(1, "a.b.c"))).await);
+    let answer = response(&wire.ask(&request(REGISTRY_OBJECT, "findObjectById", |out| out.put_string(1, "a.b.c"))).await);
     assert_eq!(answer.ret, ret::NO_SERVANT);
     let no_argument = response(&wire.ask(&request(QUERY_OBJECT, "findObjectById", |_| ())).await);
     assert_eq!(no_argument.ret, ret::DECODE);
-    let no_set = request(QUERY_OBJECT, "findObjectByIdInSameSet", |out| out.string(1, "a.b.c"));
+    let no_set = request(QUERY_OBJECT, "findObjectByIdInSameSet", |out| out.put_string(1, "a.b.c"));
     assert_eq!(response(&wire.ask(&no_set).await).ret, ret::DECODE);
 }
 
@@ -182,8 +182,8 @@ async fn golden_descriptors() {
     // R05, and empty names.
     for (app, server) in [("Test", "Absent"), ("", "Hello"), ("Test", "")] {
         let asked = request(REGISTRY_OBJECT, "getServerDescriptor", |out| {
-            out.string(1, app);
-            out.string(2, server);
+            out.put_string(1, app);
+            out.put_string(2, server);
         });
         assert_eq!(to_hex(&response(&wire.ask(&asked).await).buffer), "00ff3a0600280c0b");
     }
@@ -221,9 +221,9 @@ async fn a_report_that_cannot_be_written_is_an_error_for_its_caller() {
         ("test-hello-0", "active", "does not exist"),
     ] {
         let asked = request(REGISTRY_OBJECT, "updateServerState", |out| {
-            out.string(1, pod);
-            out.string(2, setting);
-            out.string(3, "Active");
+            out.put_string(1, pod);
+            out.put_string(2, setting);
+            out.put_string(3, "Active");
         });
         let answer = response(&wire.ask(&asked).await);
         assert!(answer.ret == ret::UNKNOWN && answer.desc.contains(words), "{pod}: {} {}", answer.ret, answer.desc);
@@ -256,7 +256,7 @@ fn shared() -> &'static (tokio::runtime::Runtime, std::net::SocketAddr) {
 
 /// Bytes that look like a frame up to some point.
 fn nearly_a_frame() -> impl Strategy<Value = Vec<u8>> {
-    let good = request(QUERY_OBJECT, "findObjectByIdInSameGroup", |out| out.string(1, "tars.tarsconfig.ConfigObj"));
+    let good = request(QUERY_OBJECT, "findObjectByIdInSameGroup", |out| out.put_string(1, "tars.tarsconfig.ConfigObj"));
     let flips = prop::collection::vec((0..good.len(), any::<u8>()), 0..6);
     (flips, 0..good.len()).prop_map(move |(flips, cut)| {
         let mut frame = good.to_vec();

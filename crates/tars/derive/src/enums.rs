@@ -59,10 +59,10 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
             fn encode(&self, out: &mut ::tars::codec::Encoder<'_>, tag: u8) {
                 #(#constants)*
                 let value: i32 = match self { #(#to_number)* #other_to_number };
-                out.int(tag, ::core::convert::Into::into(value));
+                out.put_int(tag, ::core::convert::Into::into(value));
             }
 
-            fn absent_as(&self, _default: &Self) -> bool {
+            fn may_omit(&self, _default: &Self) -> bool {
                 false
             }
 
@@ -73,11 +73,11 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
 
         #[automatically_derived]
         impl ::tars::codec::Decode for #ident {
-            fn decode(input: &mut ::tars::codec::Decoder<'_>, kind: ::tars::codec::Kind)
+            fn decode(input: &mut ::tars::codec::Decoder<'_>, code: ::tars::codec::TypeCode)
                 -> ::core::result::Result<Self, ::tars::codec::DecodeError>
             {
                 #(#constants)*
-                let value = <i32 as ::tars::codec::Decode>::decode(input, kind)?;
+                let value = <i32 as ::tars::codec::Decode>::decode(input, code)?;
                 ::core::result::Result::Ok(match value { #(#from_number)* #other_from_number })
             }
         }

@@ -211,9 +211,11 @@ impl Function {
 
     fn write_results(&self, values: &[Ident]) -> TokenStream {
         let mut values = values.iter();
-        let returned = self.returns.as_ref().and_then(|_| values.next()).map(|value| quote!(__results.ret(&#value);));
-        let outs =
-            self.outputs().zip(values).map(|(Parameter { tag, name, .. }, value)| quote!(__results.out(#tag, #name, &#value);));
+        let returned = self.returns.as_ref().and_then(|_| values.next()).map(|value| quote!(__results.put_return(&#value);));
+        let outs = self
+            .outputs()
+            .zip(values)
+            .map(|(Parameter { tag, name, .. }, value)| quote!(__results.put_out(#tag, #name, &#value);));
         quote!(#returned #(#outs)*)
     }
 

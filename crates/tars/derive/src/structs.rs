@@ -82,7 +82,7 @@ fn read(name: &str, field: &TarsField) -> TokenStream {
     } else {
         let default = default(field);
         quote! {
-            let #ident = match input.optional(#tag).map_err(|error| error.within(#place))? {
+            let #ident = match input.read_optional(#tag).map_err(|error| error.within(#place))? {
                 ::core::option::Option::Some(value) => value,
                 ::core::option::Option::None => #default,
             };

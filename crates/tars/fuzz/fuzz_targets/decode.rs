@@ -10,7 +10,7 @@ use tars::framework::endpoint::{EndpointF, ObjectItem};
 use tars::framework::registry::ServerDescriptor;
 use tars::framework::stat::{StatMicMsgBody, StatMicMsgHead};
 use tars::packet::tup::UniAttribute;
-use tars::packet::{DEFAULT_MAX_FRAME, RequestPacket, RequestView, ResponsePacket, frame_length};
+use tars::packet::{DEFAULT_MAX_FRAME, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length};
 
 fn stable<T: Decode + Encode>(input: &[u8]) {
     if let Ok(value) = from_bytes::<T>(0, input) {
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     stable::<ServerDescriptor>(input);
     stable::<BTreeMap<StatMicMsgHead, StatMicMsgBody>>(input);
     stable::<Vec<i8>>(input);
-    let _ = frame_length(input, DEFAULT_MAX_FRAME);
+    let _ = read_frame_length(input, DEFAULT_MAX_FRAME);
     let shared = Bytes::copy_from_slice(input);
     let seen = RequestView::read(input);
     assert_eq!(seen.is_ok(), RequestPacket::read(&shared).is_ok());

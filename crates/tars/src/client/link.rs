@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::options::ClientOptions;
 use super::push::PushHandler;
 use crate::endpoint::{Endpoint, Protocol};
-use crate::packet::{LENGTH_SIZE, PING, RECONNECT, RequestPacket, ResponsePacket, frame_length};
+use crate::packet::{LENGTH_SIZE, PING, Packet, RECONNECT, RequestPacket, ResponsePacket, read_frame_length};
 
 /// Frames that wait for the connection's task.
 const CHANNEL: usize = 1024;
@@ -221,7 +221,7 @@ impl Driver {
                         return Err("the server closed it".to_owned());
                     }
                     self.hear();
-                    while let Some(len) = frame_length(&input, self.options.max_frame).map_err(|error| error.to_string())? {
+                    while let Some(len) = read_frame_length(&input, self.options.max_frame).map_err(|error| error.to_string())? {
                         if input.len() < len {
                             break;
                         }
@@ -250,7 +250,7 @@ impl Driver {
                     let count = count.map_err(|error| error.to_string())?;
                     self.hear();
                     // A datagram that is no frame belongs to nobody.
-                    if frame_length(&input[..count], self.options.max_frame) == Ok(Some(count)) {
+                    if read_frame_length(&input[..count], self.options.max_frame) == Ok(Some(count)) {
                         let _ = self.receive(&Bytes::copy_from_slice(&input[LENGTH_SIZE..count]));
                     }
                 }

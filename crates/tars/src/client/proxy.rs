@@ -10,7 +10,7 @@ use super::error::CallError;
 use super::link::{Link, NotAdmitted, next_id};
 use super::options::{CallOptions, ClientOptions};
 use super::push::{Push, PushHandler};
-use crate::packet::{Headers, PING, RequestPacket, ResponsePacket, packet_type, ret};
+use crate::packet::{Headers, PING, Packet, RequestPacket, ResponsePacket, packet_type, ret};
 
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

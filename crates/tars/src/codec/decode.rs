@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::error::{DecodeError, Problem};
-use super::type_code::Kind;
+use super::type_code::TypeCode;
 
 /// A value that can be read.
 pub trait Decode: Sized {
-    /// Reads the payload of a value whose head, of type `kind`, was consumed.
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError>;
+    /// Reads the payload of a value whose head, of type `code`, was consumed.
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError>;
 
     /// Reads a vector of such values. Byte types also accept SIMPLE LIST.
-    fn decode_all(input: &mut Decoder<'_>, kind: Kind) -> Result<Vec<Self>, DecodeError> {
-        if kind != Kind::List {
-            return Err(input.wrong_type("vector", kind));
+    fn decode_all(input: &mut Decoder<'_>, code: TypeCode) -> Result<Vec<Self>, DecodeError> {
+        if code != TypeCode::List {
+            return Err(input.wrong_type("vector", code));
         }
-        input.list_of()
+        input.read_list()
     }
 }
 
@@ -42,7 +42,7 @@ impl Limits {
 /// A cursor over encoded bytes.
 ///
 /// Fields are read in ascending order of their tags. Strings and byte vectors can be borrowed from the input
-/// ([`Decoder::string`], [`Decoder::bytes`]); a decoder made with [`Decoder::over`] hands out [`Bytes`] that share the input.
+/// ([`Decoder::read_string`], [`Decoder::read_bytes`]); a decoder made with [`Decoder::over`] hands out [`Bytes`] that share the input.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     rest: &'a [u8],
@@ -56,7 +56,7 @@ pub struct Decoder<'a> {
 #[derive(Clone, Copy)]
 struct Head {
     tag: u8,
-    kind: Kind,
+    code: TypeCode,
     len: usize,
 }
 
@@ -89,117 +89,117 @@ impl<'a> Decoder<'a> {
     /// The required value under `tag`.
     pub fn require<T: Decode>(&mut self, tag: u8) -> Result<T, DecodeError> {
         match self.find(tag)? {
-            Some(kind) => T::decode(self, kind),
+            Some(code) => T::decode(self, code),
             None => Err(self.missing(tag)),
         }
     }
 
     /// The value under `tag`, `None` when it is absent.
-    pub fn optional<T: Decode>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
-        self.find(tag)?.map(|kind| T::decode(self, kind)).transpose()
+    pub fn read_optional<T: Decode>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
+        self.find(tag)?.map(|code| T::decode(self, code)).transpose()
     }
 
     /// Looks for `tag`, skipping values with smaller tags. When it is found its head is consumed and the payload comes next;
     /// otherwise the next head stays where it is.
     #[inline]
-    pub fn find(&mut self, tag: u8) -> Result<Option<Kind>, DecodeError> {
-        while let Some(head) = self.peek()? {
-            if head.kind == Kind::StructEnd || head.tag > tag {
+    pub fn find(&mut self, tag: u8) -> Result<Option<TypeCode>, DecodeError> {
+        while let Some(head) = self.peek_head()? {
+            if head.code == TypeCode::StructEnd || head.tag > tag {
                 return Ok(None);
             }
             self.rest = &self.rest[head.len..];
             if head.tag == tag {
-                return Ok(Some(head.kind));
+                return Ok(Some(head.code));
             }
-            self.skip(head.kind)?;
+            self.skip(head.code)?;
         }
         Ok(None)
     }
 
     /// Skips the payload of a value whose head was consumed.
-    pub fn skip(&mut self, kind: Kind) -> Result<(), DecodeError> {
-        match kind {
-            Kind::Byte => self.take(1).map(drop),
-            Kind::Short => self.take(2).map(drop),
-            Kind::Int | Kind::Float => self.take(4).map(drop),
-            Kind::Long | Kind::Double => self.take(8).map(drop),
-            Kind::String1 | Kind::String4 => self.string_bytes(kind).map(drop),
-            Kind::SimpleList => self.simple_list().map(drop),
-            Kind::StructEnd | Kind::Zero => Ok(()),
-            Kind::Map => self.nested(|this| {
-                let count = this.count(2)?;
+    pub fn skip(&mut self, code: TypeCode) -> Result<(), DecodeError> {
+        match code {
+            TypeCode::Byte => self.take(1).map(drop),
+            TypeCode::Short => self.take(2).map(drop),
+            TypeCode::Int | TypeCode::Float => self.take(4).map(drop),
+            TypeCode::Long | TypeCode::Double => self.take(8).map(drop),
+            TypeCode::String1 | TypeCode::String4 => self.read_string_bytes(code).map(drop),
+            TypeCode::SimpleList => self.read_simple_list().map(drop),
+            TypeCode::StructEnd | TypeCode::Zero => Ok(()),
+            TypeCode::Map => self.enter(|this| {
+                let count = this.read_count(2)?;
                 this.skip_values(count * 2)
             }),
-            Kind::List => self.nested(|this| {
-                let count = this.count(1)?;
+            TypeCode::List => self.enter(|this| {
+                let count = this.read_count(1)?;
                 this.skip_values(count)
             }),
-            Kind::StructBegin => self.nested(Self::skip_to_struct_end),
+            TypeCode::StructBegin => self.enter(Self::skip_to_struct_end),
         }
     }
 
     /// Skips the remaining fields of the struct being read, its STRUCT END included.
     pub fn skip_to_struct_end(&mut self) -> Result<(), DecodeError> {
         loop {
-            let kind = self.head()?.kind;
-            if kind == Kind::StructEnd {
+            let code = self.read_head()?.code;
+            if code == TypeCode::StructEnd {
                 return Ok(());
             }
-            self.skip(kind)?;
+            self.skip(code)?;
         }
     }
 
     /// The payload of an integer that may be as wide as `widest` (BYTE to LONG) or ZERO TAG. `expected` names the declared type.
     #[inline]
-    pub fn int(&mut self, kind: Kind, widest: Kind, expected: &'static str) -> Result<i64, DecodeError> {
-        if kind == Kind::Zero {
+    pub fn read_int(&mut self, code: TypeCode, widest: TypeCode, expected: &'static str) -> Result<i64, DecodeError> {
+        if code == TypeCode::Zero {
             return Ok(0);
         }
-        if kind as u8 > widest as u8 {
-            return Err(self.wrong_type(expected, kind));
+        if code as u8 > widest as u8 {
+            return Err(self.wrong_type(expected, code));
         }
-        Ok(match kind {
-            Kind::Byte => i8::from_be_bytes(self.array()?).into(),
-            Kind::Short => i16::from_be_bytes(self.array()?).into(),
-            Kind::Int => i32::from_be_bytes(self.array()?).into(),
-            Kind::Long => i64::from_be_bytes(self.array()?),
+        Ok(match code {
+            TypeCode::Byte => i8::from_be_bytes(self.take_array()?).into(),
+            TypeCode::Short => i16::from_be_bytes(self.take_array()?).into(),
+            TypeCode::Int => i32::from_be_bytes(self.take_array()?).into(),
+            TypeCode::Long => i64::from_be_bytes(self.take_array()?),
             other => return Err(self.wrong_type(expected, other)),
         })
     }
 
     /// The payload of a `float`.
-    pub fn float(&mut self, kind: Kind) -> Result<f32, DecodeError> {
-        match kind {
-            Kind::Zero => Ok(0.0),
-            Kind::Float => Ok(f32::from_be_bytes(self.array()?)),
+    pub fn read_float(&mut self, code: TypeCode) -> Result<f32, DecodeError> {
+        match code {
+            TypeCode::Zero => Ok(0.0),
+            TypeCode::Float => Ok(f32::from_be_bytes(self.take_array()?)),
             other => Err(self.wrong_type("float", other)),
         }
     }
 
     /// The payload of a `double`; FLOAT is widened.
-    pub fn double(&mut self, kind: Kind) -> Result<f64, DecodeError> {
-        match kind {
-            Kind::Zero => Ok(0.0),
-            Kind::Float => Ok(f32::from_be_bytes(self.array()?).into()),
-            Kind::Double => Ok(f64::from_be_bytes(self.array()?)),
+    pub fn read_double(&mut self, code: TypeCode) -> Result<f64, DecodeError> {
+        match code {
+            TypeCode::Zero => Ok(0.0),
+            TypeCode::Float => Ok(f32::from_be_bytes(self.take_array()?).into()),
+            TypeCode::Double => Ok(f64::from_be_bytes(self.take_array()?)),
             other => Err(self.wrong_type("double", other)),
         }
     }
 
     /// The payload of a string, borrowed. The protocol does not say which character set a string has: bytes that are not UTF-8
     /// come out as U+FFFD.
-    pub fn string(&mut self, kind: Kind) -> Result<Cow<'a, str>, DecodeError> {
-        let bytes = self.string_bytes(kind)?;
+    pub fn read_string(&mut self, code: TypeCode) -> Result<Cow<'a, str>, DecodeError> {
+        let bytes = self.read_string_bytes(code)?;
         // Checking first is much faster than the lossy conversion, which has to find out where it goes wrong.
         Ok(str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
     }
 
     /// The payload of a string as it arrived.
-    pub fn string_bytes(&mut self, kind: Kind) -> Result<&'a [u8], DecodeError> {
-        let len = match kind {
-            Kind::String1 => self.array::<1>()?[0].into(),
-            Kind::String4 => {
-                let len = u32::from_be_bytes(self.array()?);
+    pub fn read_string_bytes(&mut self, code: TypeCode) -> Result<&'a [u8], DecodeError> {
+        let len = match code {
+            TypeCode::String1 => self.take_array::<1>()?[0].into(),
+            TypeCode::String4 => {
+                let len = u32::from_be_bytes(self.take_array()?);
                 usize::try_from(len).unwrap_or(usize::MAX)
             }
             other => return Err(self.wrong_type("string", other)),
@@ -208,20 +208,20 @@ impl<'a> Decoder<'a> {
     }
 
     /// The payload of a byte vector: borrowed from a SIMPLE LIST, collected from a LIST.
-    pub fn bytes(&mut self, kind: Kind) -> Result<Cow<'a, [u8]>, DecodeError> {
-        match kind {
-            Kind::SimpleList => self.simple_list().map(Cow::Borrowed),
-            Kind::List => {
-                let items = self.list_of::<i8>()?;
+    pub fn read_bytes(&mut self, code: TypeCode) -> Result<Cow<'a, [u8]>, DecodeError> {
+        match code {
+            TypeCode::SimpleList => self.read_simple_list().map(Cow::Borrowed),
+            TypeCode::List => {
+                let items = self.read_list::<i8>()?;
                 Ok(Cow::Owned(items.into_iter().map(i8::cast_unsigned).collect()))
             }
             other => Err(self.wrong_type("vector<byte>", other)),
         }
     }
 
-    /// Like [`Decoder::bytes`], sharing the input when the decoder was made with [`Decoder::over`].
-    pub fn shared_bytes(&mut self, kind: Kind) -> Result<Bytes, DecodeError> {
-        let bytes = self.bytes(kind)?;
+    /// Like [`Decoder::read_bytes`], sharing the input when the decoder was made with [`Decoder::over`].
+    pub fn read_shared_bytes(&mut self, code: TypeCode) -> Result<Bytes, DecodeError> {
+        let bytes = self.read_bytes(code)?;
         match (self.owner, bytes) {
             (Some(owner), Cow::Borrowed(slice)) => Ok(owner.slice_ref(slice)),
             (_, bytes) => {
@@ -232,9 +232,9 @@ impl<'a> Decoder<'a> {
     }
 
     /// The elements of a LIST whose head was consumed.
-    pub fn list_of<T: Decode>(&mut self) -> Result<Vec<T>, DecodeError> {
-        self.nested(|this| {
-            let count = this.count(1)?;
+    pub fn read_list<T: Decode>(&mut self) -> Result<Vec<T>, DecodeError> {
+        self.enter(|this| {
+            let count = this.read_count(1)?;
             this.charge(count.saturating_mul(size_of::<T>()))?;
             let mut items = Vec::with_capacity(count);
             for _ in 0..count {
@@ -245,12 +245,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// The pairs of a MAP whose head was consumed, in the order of the input. `insert` gets each of them.
-    pub fn map_of<K: Decode, V: Decode>(&mut self, kind: Kind, mut insert: impl FnMut(K, V)) -> Result<(), DecodeError> {
-        if kind != Kind::Map {
-            return Err(self.wrong_type("map", kind));
+    pub fn read_map<K: Decode, V: Decode>(&mut self, code: TypeCode, mut insert: impl FnMut(K, V)) -> Result<(), DecodeError> {
+        if code != TypeCode::Map {
+            return Err(self.wrong_type("map", code));
         }
-        self.nested(|this| {
-            let count = this.count(2)?;
+        self.enter(|this| {
+            let count = this.read_count(2)?;
             // An ordered map allocates nodes of eleven pairs, at worst half full.
             let pair = size_of::<K>() + size_of::<V>();
             this.charge(count.div_ceil(5).saturating_mul(11).saturating_mul(pair))?;
@@ -263,11 +263,15 @@ impl<'a> Decoder<'a> {
     }
 
     /// A struct whose head was consumed: reads the fields with `read`, then skips to its end.
-    pub fn block<T>(&mut self, kind: Kind, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-        if kind != Kind::StructBegin {
-            return Err(self.wrong_type("struct", kind));
+    pub fn read_struct<T>(
+        &mut self,
+        code: TypeCode,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        if code != TypeCode::StructBegin {
+            return Err(self.wrong_type("struct", code));
         }
-        self.nested(|this| {
+        self.enter(|this| {
             let value = read(this)?;
             this.skip_to_struct_end()?;
             Ok(value)
@@ -276,7 +280,7 @@ impl<'a> Decoder<'a> {
 
     /// The error for a type code that the declared type does not accept.
     #[cold]
-    pub fn wrong_type(&self, expected: &'static str, found: Kind) -> DecodeError {
+    pub fn wrong_type(&self, expected: &'static str, found: TypeCode) -> DecodeError {
         self.error(Problem::WrongType { expected, found })
     }
 
@@ -303,7 +307,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    fn enter<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
         if self.depth >= self.limits.depth {
             return Err(self.error(Problem::TooDeep { limit: self.limits.depth }));
         }
@@ -315,25 +319,25 @@ impl<'a> Decoder<'a> {
 
     fn skip_values(&mut self, count: usize) -> Result<(), DecodeError> {
         for _ in 0..count {
-            let head = self.head()?;
-            self.skip(head.kind)?;
+            let head = self.read_head()?;
+            self.skip(head.code)?;
         }
         Ok(())
     }
 
-    fn simple_list(&mut self) -> Result<&'a [u8], DecodeError> {
-        let element = self.head()?.kind;
-        if element != Kind::Byte {
+    fn read_simple_list(&mut self) -> Result<&'a [u8], DecodeError> {
+        let element = self.read_head()?.code;
+        if element != TypeCode::Byte {
             return Err(self.wrong_type("byte elements of a SIMPLE LIST", element));
         }
-        let count = self.count(1)?;
+        let count = self.read_count(1)?;
         self.take(count)
     }
 
     /// The count of a collection whose elements take at least `least` bytes each.
-    fn count(&mut self, least: usize) -> Result<usize, DecodeError> {
-        let Some(kind) = self.find(0)? else { return Err(self.missing(0)) };
-        let count = self.int(kind, Kind::Int, "count")?;
+    fn read_count(&mut self, least: usize) -> Result<usize, DecodeError> {
+        let Some(code) = self.find(0)? else { return Err(self.missing(0)) };
+        let count = self.read_int(code, TypeCode::Int, "count")?;
         let Ok(count) = usize::try_from(count) else { return Err(self.error(Problem::NegativeCount(count))) };
         let remaining = self.rest.len();
         if count.saturating_mul(least) > remaining {
@@ -342,8 +346,8 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    fn head(&mut self) -> Result<Head, DecodeError> {
-        match self.peek()? {
+    fn read_head(&mut self) -> Result<Head, DecodeError> {
+        match self.peek_head()? {
             Some(head) => {
                 self.rest = &self.rest[head.len..];
                 Ok(head)
@@ -353,16 +357,16 @@ impl<'a> Decoder<'a> {
     }
 
     #[inline]
-    fn peek(&self) -> Result<Option<Head>, DecodeError> {
+    fn peek_head(&self) -> Result<Option<Head>, DecodeError> {
         let Some(&first) = self.rest.first() else { return Ok(None) };
-        let Some(kind) = Kind::from_code(first & 0x0f) else {
+        let Some(code) = TypeCode::from_code(first & 0x0f) else {
             return Err(self.error(Problem::UnknownType(first & 0x0f)));
         };
         if first >> 4 < 15 {
-            return Ok(Some(Head { tag: first >> 4, kind, len: 1 }));
+            return Ok(Some(Head { tag: first >> 4, code, len: 1 }));
         }
         match self.rest.get(1) {
-            Some(&tag) => Ok(Some(Head { tag, kind, len: 2 })),
+            Some(&tag) => Ok(Some(Head { tag, code, len: 2 })),
             None => Err(self.error(Problem::Truncated { needed: 1, remaining: 0 })),
         }
     }
@@ -378,7 +382,7 @@ impl<'a> Decoder<'a> {
     }
 
     #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.rest.split_first_chunk::<N>() {
             Some((taken, rest)) => {
                 self.rest = rest;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::type_code::Kind;
+use super::type_code::TypeCode;
 
 /// Why a value could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum Problem {
         /// The declared type in the words of the IDL.
         expected: &'static str,
         /// What the head says.
-        found: Kind,
+        found: TypeCode,
     },
     /// The head carries type code 14 or 15.
     #[error("type code {0} does not exist")]

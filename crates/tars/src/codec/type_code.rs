@@ -3,7 +3,7 @@
 /// The type code in the low four bits of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum TypeCode {
     /// One byte, two's complement.
     Byte = 0,
     /// Two bytes, big endian.
@@ -34,8 +34,8 @@ pub enum Kind {
     SimpleList = 13,
 }
 
-impl Kind {
-    /// The kind of a type code, `None` for the two unused ones.
+impl TypeCode {
+    /// The code of a type code, `None` for the two unused ones.
     pub const fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Byte,
@@ -57,7 +57,7 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for TypeCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Byte => "BYTE",

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::decode::{Decode, Decoder};
 use super::encode::{Encode, Encoder};
 use super::error::DecodeError;
-use super::type_code::Kind;
+use super::type_code::TypeCode;
 
 /// A struct of the interface definition; implemented by `#[derive(TarsStruct)]`.
 pub trait Struct: Sized {
@@ -29,7 +29,7 @@ impl<T: Struct> Encode for T {
         out.end_struct();
     }
 
-    fn absent_as(&self, _default: &Self) -> bool {
+    fn may_omit(&self, _default: &Self) -> bool {
         false
     }
 
@@ -39,20 +39,24 @@ impl<T: Struct> Encode for T {
 }
 
 impl<T: Struct> Decode for T {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        input.block(kind, T::decode_fields)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        input.read_struct(code, T::decode_fields)
     }
 }
 
-/// Integers: Rust type, name in a version-2 attribute, widest accepted code, name in errors, and the conversion from `i64`.
+/// Implements the traits for an integer: its Rust type, its name in a version-2 attribute, the widest type code that a reader accepts,
+/// its name in the IDL, and the conversion from `i64`. Types whose vectors have a form of their own add methods for them.
+///
+/// A generic implementation for all integers would overlap with the one for all [`Struct`]s.
 macro_rules! integer {
-    ($type:ident, $name:literal, $widest:ident, $idl:literal, |$value:ident| $convert:expr) => {
+    ($type:ident, $name:literal, $widest:ident, $idl:literal, |$value:ident| $convert:expr
+        $(, encode { $($encode:tt)* })? $(, decode { $($decode:tt)* })?) => {
         impl Encode for $type {
             fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-                out.int(tag, i64::from(*self));
+                out.put_int(tag, i64::from(*self));
             }
 
-            fn absent_as(&self, default: &Self) -> bool {
+            fn may_omit(&self, default: &Self) -> bool {
                 self == default
             }
 
@@ -60,63 +64,62 @@ macro_rules! integer {
                 $name.to_owned()
             }
 
-            integer!(@encode_all $type);
+            $($($encode)*)?
         }
 
         impl Decode for $type {
             #[inline]
-            fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-                let $value = input.int(kind, Kind::$widest, $idl)?;
+            fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+                let $value = input.read_int(code, TypeCode::$widest, $idl)?;
                 Ok($convert)
             }
 
-            integer!(@decode_all $type);
+            $($($decode)*)?
         }
     };
-    // `vector<byte>` is a SIMPLE LIST.
-    (@encode_all i8) => {
-        fn encode_all(items: &[Self], out: &mut Encoder<'_>, tag: u8) {
-            let bytes: Vec<u8> = items.iter().map(|item| item.cast_unsigned()).collect();
-            out.bytes(tag, &bytes);
-        }
-    };
-    (@encode_all $type:ident) => {};
-    (@decode_all i8) => {
-        fn decode_all(input: &mut Decoder<'_>, kind: Kind) -> Result<Vec<Self>, DecodeError> {
-            if kind == Kind::List {
-                return input.list_of();
-            }
-            let bytes = input.bytes(kind)?;
-            input.charge(bytes.len())?;
-            Ok(bytes.iter().map(|byte| byte.cast_signed()).collect())
-        }
-    };
-    (@decode_all u8) => {
-        fn decode_all(input: &mut Decoder<'_>, kind: Kind) -> Result<Vec<Self>, DecodeError> {
-            if kind == Kind::List {
-                return input.list_of();
-            }
-            let bytes = input.bytes(kind)?;
-            input.charge(bytes.len())?;
-            Ok(bytes.into_owned())
-        }
-    };
-    (@decode_all $type:ident) => {};
 }
 
-// `int` has checked the width, so that the low bytes are the value; unsigned targets are cut down from the next larger width.
+// `read_int` has checked the width, so the low bytes are the value. An unsigned type is cut down from the next larger width.
 integer!(bool, "bool", Byte, "bool", |value| value != 0);
-integer!(i8, "char", Byte, "byte", |value| i8::from_be_bytes(low(value)));
-integer!(u8, "short", Short, "unsigned byte", |value| u8::from_be_bytes(low(value)));
-integer!(i16, "short", Short, "short", |value| i16::from_be_bytes(low(value)));
-integer!(u16, "int32", Int, "unsigned short", |value| u16::from_be_bytes(low(value)));
-integer!(i32, "int32", Int, "int", |value| i32::from_be_bytes(low(value)));
-integer!(u32, "int64", Long, "unsigned int", |value| u32::from_be_bytes(low(value)));
+integer!(i8, "char", Byte, "byte", |value| i8::from_be_bytes(low_bytes(value)),
+encode {
+    /// `vector<byte>` is a SIMPLE LIST.
+    fn encode_all(items: &[Self], out: &mut Encoder<'_>, tag: u8) {
+        let bytes: Vec<u8> = items.iter().map(|item| item.cast_unsigned()).collect();
+        out.put_bytes(tag, &bytes);
+    }
+},
+decode {
+    fn decode_all(input: &mut Decoder<'_>, code: TypeCode) -> Result<Vec<Self>, DecodeError> {
+        if code == TypeCode::List {
+            return input.read_list();
+        }
+        let bytes = input.read_bytes(code)?;
+        input.charge(bytes.len())?;
+        Ok(bytes.iter().map(|byte| byte.cast_signed()).collect())
+    }
+});
+integer!(u8, "short", Short, "unsigned byte", |value| u8::from_be_bytes(low_bytes(value)),
+decode {
+    /// `vector<unsigned byte>` is a LIST; a SIMPLE LIST is read, too.
+    fn decode_all(input: &mut Decoder<'_>, code: TypeCode) -> Result<Vec<Self>, DecodeError> {
+        if code == TypeCode::List {
+            return input.read_list();
+        }
+        let bytes = input.read_bytes(code)?;
+        input.charge(bytes.len())?;
+        Ok(bytes.into_owned())
+    }
+});
+integer!(i16, "short", Short, "short", |value| i16::from_be_bytes(low_bytes(value)));
+integer!(u16, "int32", Int, "unsigned short", |value| u16::from_be_bytes(low_bytes(value)));
+integer!(i32, "int32", Int, "int", |value| i32::from_be_bytes(low_bytes(value)));
+integer!(u32, "int64", Long, "unsigned int", |value| u32::from_be_bytes(low_bytes(value)));
 integer!(i64, "int64", Long, "long", |value| value);
 
 /// The `N` least significant bytes, most significant first.
 #[inline]
-fn low<const N: usize>(value: i64) -> [u8; N] {
+fn low_bytes<const N: usize>(value: i64) -> [u8; N] {
     let all = value.to_be_bytes();
     let mut bytes = [0; N];
     bytes.copy_from_slice(&all[all.len() - N..]);
@@ -126,10 +129,10 @@ fn low<const N: usize>(value: i64) -> [u8; N] {
 #[expect(clippy::float_cmp, reason = "only the very default is left out")]
 impl Encode for f32 {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-        out.float(tag, *self);
+        out.put_float(tag, *self);
     }
 
-    fn absent_as(&self, default: &Self) -> bool {
+    fn may_omit(&self, default: &Self) -> bool {
         self == default
     }
 
@@ -139,18 +142,18 @@ impl Encode for f32 {
 }
 
 impl Decode for f32 {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        input.float(kind)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        input.read_float(code)
     }
 }
 
 #[expect(clippy::float_cmp, reason = "only the very default is left out")]
 impl Encode for f64 {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-        out.double(tag, *self);
+        out.put_double(tag, *self);
     }
 
-    fn absent_as(&self, default: &Self) -> bool {
+    fn may_omit(&self, default: &Self) -> bool {
         self == default
     }
 
@@ -160,17 +163,17 @@ impl Encode for f64 {
 }
 
 impl Decode for f64 {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        input.double(kind)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        input.read_double(code)
     }
 }
 
 impl Encode for str {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-        out.string(tag, self);
+        out.put_string(tag, self);
     }
 
-    fn absent_as(&self, default: &Self) -> bool {
+    fn may_omit(&self, default: &Self) -> bool {
         self == default
     }
 
@@ -181,10 +184,10 @@ impl Encode for str {
 
 impl Encode for String {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-        out.string(tag, self);
+        out.put_string(tag, self);
     }
 
-    fn absent_as(&self, default: &Self) -> bool {
+    fn may_omit(&self, default: &Self) -> bool {
         self == default
     }
 
@@ -194,8 +197,8 @@ impl Encode for String {
 }
 
 impl Decode for String {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        let text = input.string(kind)?;
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        let text = input.read_string(code)?;
         input.charge(text.len())?;
         Ok(text.into_owned())
     }
@@ -203,10 +206,10 @@ impl Decode for String {
 
 impl Encode for Bytes {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-        out.bytes(tag, self);
+        out.put_bytes(tag, self);
     }
 
-    fn absent_as(&self, _default: &Self) -> bool {
+    fn may_omit(&self, _default: &Self) -> bool {
         self.is_empty()
     }
 
@@ -216,8 +219,8 @@ impl Encode for Bytes {
 }
 
 impl Decode for Bytes {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        input.shared_bytes(kind)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        input.read_shared_bytes(code)
     }
 }
 
@@ -226,12 +229,12 @@ impl<T: Encode> Encode for Vec<T> {
         T::encode_all(self, out, tag);
     }
 
-    fn absent_as(&self, _default: &Self) -> bool {
+    fn may_omit(&self, _default: &Self) -> bool {
         self.is_empty()
     }
 
     fn type_name() -> String {
-        format!("list<{}>", T::type_name())
+        list_name::<T>()
     }
 }
 
@@ -240,52 +243,71 @@ impl<T: Encode> Encode for [T] {
         T::encode_all(self, out, tag);
     }
 
-    fn absent_as(&self, _default: &Self) -> bool {
+    fn may_omit(&self, _default: &Self) -> bool {
         self.is_empty()
     }
 
     fn type_name() -> String {
-        format!("list<{}>", T::type_name())
+        list_name::<T>()
     }
 }
 
 impl<T: Decode> Decode for Vec<T> {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        T::decode_all(input, kind)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        T::decode_all(input, code)
     }
 }
 
-/// Both maps are written alike; only the bounds differ.
-macro_rules! map {
-    ($map:ty, [$($bounds:tt)*], [$($decode_bounds:tt)*]) => {
-        impl<K: Encode, V: Encode, $($bounds)*> Encode for $map {
-            fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
-                out.begin_map(tag, self.len());
-                for (key, value) in self {
-                    key.encode(out, 0);
-                    value.encode(out, 1);
-                }
-            }
+impl<K: Encode, V: Encode> Encode for BTreeMap<K, V> {
+    fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
+        out.put_map(tag, self.iter());
+    }
 
-            fn absent_as(&self, _default: &Self) -> bool {
-                self.is_empty()
-            }
+    fn may_omit(&self, _default: &Self) -> bool {
+        self.is_empty()
+    }
 
-            fn type_name() -> String {
-                format!("map<{},{}>", K::type_name(), V::type_name())
-            }
-        }
-
-        impl<$($decode_bounds)*> Decode for $map {
-            /// Of a repeated key the last value counts.
-            fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-                let mut map = Self::default();
-                input.map_of(kind, |key, value| drop(map.insert(key, value)))?;
-                Ok(map)
-            }
-        }
-    };
+    fn type_name() -> String {
+        map_name::<K, V>()
+    }
 }
 
-map!(BTreeMap<K, V>, [], [K: Decode + Ord, V: Decode]);
-map!(HashMap<K, V, S>, [S: BuildHasher], [K: Decode + Eq + Hash, V: Decode, S: BuildHasher + Default]);
+impl<K: Decode + Ord, V: Decode> Decode for BTreeMap<K, V> {
+    /// If a key is repeated, its last value counts.
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        let mut map = Self::new();
+        input.read_map(code, |key, value| drop(map.insert(key, value)))?;
+        Ok(map)
+    }
+}
+
+impl<K: Encode, V: Encode, S: BuildHasher> Encode for HashMap<K, V, S> {
+    fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
+        out.put_map(tag, self.iter());
+    }
+
+    fn may_omit(&self, _default: &Self) -> bool {
+        self.is_empty()
+    }
+
+    fn type_name() -> String {
+        map_name::<K, V>()
+    }
+}
+
+impl<K: Decode + Eq + Hash, V: Decode, S: BuildHasher + Default> Decode for HashMap<K, V, S> {
+    /// If a key is repeated, its last value counts.
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        let mut map = Self::default();
+        input.read_map(code, |key, value| drop(map.insert(key, value)))?;
+        Ok(map)
+    }
+}
+
+fn list_name<T: Encode>() -> String {
+    format!("list<{}>", T::type_name())
+}
+
+fn map_name<K: Encode, V: Encode>() -> String {
+    format!("map<{},{}>", K::type_name(), V::type_name())
+}

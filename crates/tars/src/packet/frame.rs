@@ -28,7 +28,7 @@ pub enum FrameError {
 
 /// The length of the frame that starts at the beginning of `input`, length field included; `None` while that field is
 /// incomplete. The claim is checked before any byte behind it is there.
-pub fn frame_length(input: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
+pub fn read_frame_length(input: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
     let Some(length) = input.first_chunk::<LENGTH_SIZE>() else { return Ok(None) };
     let len = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if len < LENGTH_SIZE {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::codec::{Decode, DecodeError, Decoder, Kind};
+use crate::codec::{Decode, DecodeError, Decoder, TypeCode};
 
 use super::Headers;
 
@@ -43,9 +43,9 @@ impl<'a> RequestView<'a> {
             packet_type: field(input, 2, "cPacketType", i8::decode)?,
             message_type: field(input, 3, "iMessageType", i32::decode)?,
             request_id: field(input, 4, "iRequestId", i32::decode)?,
-            servant: field(input, 5, "sServantName", Decoder::string)?,
-            func: field(input, 6, "sFuncName", Decoder::string)?,
-            buffer: field(input, 7, "sBuffer", Decoder::bytes)?,
+            servant: field(input, 5, "sServantName", Decoder::read_string)?,
+            func: field(input, 6, "sFuncName", Decoder::read_string)?,
+            buffer: field(input, 7, "sBuffer", Decoder::read_bytes)?,
             timeout: field(input, 8, "iTimeout", i32::decode)?,
             context: field(input, 9, "context", HeadersView::read)?,
             status: field(input, 10, "status", HeadersView::read)?,
@@ -57,10 +57,10 @@ fn field<'a, T>(
     input: &mut Decoder<'a>,
     tag: u8,
     name: &'static str,
-    read: impl FnOnce(&mut Decoder<'a>, Kind) -> Result<T, DecodeError>,
+    read: impl FnOnce(&mut Decoder<'a>, TypeCode) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
     let value = match input.find(tag) {
-        Ok(Some(kind)) => read(input, kind),
+        Ok(Some(code)) => read(input, code),
         Ok(None) => Err(input.missing(tag)),
         Err(error) => Err(error),
     };
@@ -71,8 +71,8 @@ fn field<'a, T>(
 struct Text;
 
 impl Decode for Text {
-    fn decode(input: &mut Decoder<'_>, kind: Kind) -> Result<Self, DecodeError> {
-        input.string_bytes(kind).map(|_| Self)
+    fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError> {
+        input.read_string_bytes(code).map(|_| Self)
     }
 }
 
@@ -81,17 +81,17 @@ impl Decode for Text {
 pub struct HeadersView<'a>(&'a [u8]);
 
 impl<'a> HeadersView<'a> {
-    fn read(input: &mut Decoder<'a>, kind: Kind) -> Result<Self, DecodeError> {
-        if kind != Kind::Map {
-            return Err(input.wrong_type("map", kind));
+    fn read(input: &mut Decoder<'a>, code: TypeCode) -> Result<Self, DecodeError> {
+        if code != TypeCode::Map {
+            return Err(input.wrong_type("map", code));
         }
         // Most requests have no headers: a count of zero, one byte.
         let before = input.rest();
-        if before.first() == Some(&(Kind::Zero as u8)) {
-            input.skip(Kind::Map)?;
+        if before.first() == Some(&(TypeCode::Zero as u8)) {
+            input.skip(TypeCode::Map)?;
             return Ok(Self(&before[..1]));
         }
-        input.map_of::<Text, Text>(kind, |_, _| ())?;
+        input.read_map::<Text, Text>(code, |_, _| ())?;
         Ok(Self(&before[..before.len() - input.rest().len()]))
     }
 
@@ -102,14 +102,14 @@ impl<'a> HeadersView<'a> {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.first() == Some(&(Kind::Zero as u8))
+        self.0.first() == Some(&(TypeCode::Zero as u8))
     }
 
     /// All of them.
     pub fn to_headers(self) -> Headers {
         let mut headers = Headers::new();
         // They were read once when the view was made, so that this cannot fail any more.
-        let result = Decoder::new(self.0).map_of(Kind::Map, |key, value| drop(headers.insert(key, value)));
+        let result = Decoder::new(self.0).read_map(TypeCode::Map, |key, value| drop(headers.insert(key, value)));
         debug_assert!(result.is_ok(), "headers were checked when the view was made");
         headers
     }

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::adapter::{AdapterState, add};
 use super::dispatch::{Call, Dispatch, Peer, Request, Response, ServantError};
 use crate::codec::{DecodeError, Encoder};
-use crate::packet::{FrameError, PING, RequestPacket, RequestView, header, packet_type, ret, version, write_frame};
+use crate::packet::{FrameError, PING, Packet, RequestPacket, RequestView, header, packet_type, ret, version, write_frame};
 
 /// What became of a request at first sight.
 pub(super) enum Sight {

@@ -23,7 +23,7 @@ use super::dispatch::{Outgoing, Peer};
 use super::draining::Draining;
 use crate::codec::DecodeError;
 use crate::endpoint::Protocol;
-use crate::packet::{FrameError, LENGTH_SIZE, RECONNECT, ResponsePacket, frame_length};
+use crate::packet::{FrameError, LENGTH_SIZE, Packet, RECONNECT, ResponsePacket, read_frame_length};
 
 /// Bytes of the first read; reads grow to [`MAX_READ`] while they fill.
 const MIN_READ: usize = 8 * 1024;
@@ -233,7 +233,7 @@ impl Connection<'_> {
         let mut start = 0;
         let mut began = None;
         while self.out.len() < OUT_HIGH {
-            let Some(len) = frame_length(&self.input[start..], max)? else { break };
+            let Some(len) = read_frame_length(&self.input[start..], max)? else { break };
             let Some(content) = self.input.get(start + LENGTH_SIZE..start + len) else { break };
             match admit::look(self.adapter, content, &self.peer, &mut self.out)? {
                 Sight::Done => start += len,

@@ -12,7 +12,7 @@ use super::adapter::{AdapterState, add};
 use super::admit::{self, Sight};
 use super::dispatch::Peer;
 use crate::endpoint::Protocol;
-use crate::packet::{LENGTH_SIZE, frame_length};
+use crate::packet::{LENGTH_SIZE, read_frame_length};
 
 /// Largest datagram.
 const MAX_DATAGRAM: usize = 65_535;
@@ -50,7 +50,7 @@ fn handle(
     out: &mut BytesMut,
     tasks: &TaskTracker,
 ) -> Result<(), String> {
-    let length = frame_length(datagram, adapter.limits.max_frame).map_err(|error| error.to_string())?;
+    let length = read_frame_length(datagram, adapter.limits.max_frame).map_err(|error| error.to_string())?;
     if length != Some(datagram.len()) {
         return Err(format!("datagram of {} bytes claims a frame of {}", datagram.len(), length.unwrap_or_default()));
     }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::args::Arguments;
 use crate::codec::DecodeError;
 use crate::endpoint::Protocol;
-use crate::packet::{FrameError, Headers, RequestPacket, RequestView, ResponsePacket, ret, version};
+use crate::packet::{FrameError, Headers, Packet, RequestPacket, RequestView, ResponsePacket, ret, version};
 
 /// The future of an answer.
 pub type AnswerFuture<'a> = BoxFuture<'a, Response>;

@@ -5,7 +5,7 @@ use tars::client::{CallError, CallOptions, ClientOptions};
 use tars::codec::{Decoder, to_bytes};
 use tars::endpoint::Endpoint;
 use tars::packet::tup::UniAttribute;
-use tars::packet::{LENGTH_SIZE, PING, RequestPacket, ResponsePacket, header, packet_type, ret};
+use tars::packet::{LENGTH_SIZE, PING, Packet, RequestPacket, ResponsePacket, header, packet_type, ret};
 use tars::server::AdapterLimits;
 use tokio::net::UdpSocket;
 

@@ -17,7 +17,7 @@ fn what_is_read() {
     assert_eq!(read::<String>(1, "1700000003616263"), Ok("abc".to_owned()), "D06");
     assert_eq!(read::<f64>(1, "143fc00000"), Ok(1.5), "D08");
     assert_eq!(read::<f64>(1, "1c"), Ok(0.0), "D10");
-    let absent = Decoder::new(&hex("20ff")).optional::<i32>(1);
+    let absent = Decoder::new(&hex("20ff")).read_optional::<i32>(1);
     assert_eq!(absent.map(|value| value.unwrap_or(42)), Ok(42), "D13");
     assert_eq!(read::<i32>(4, "0601610c19000206016206016328000106016b10013601634005"), Ok(5), "D16");
 }
@@ -69,7 +69,7 @@ fn nesting_is_bounded_when_read_and_when_skipped() {
 #[test]
 fn an_error_names_struct_field_and_place() {
     use tars::framework::endpoint::ObjectItem;
-    use tars::packet::RequestPacket;
+    use tars::packet::{Packet, RequestPacket};
 
     let error = read::<ObjectItem>(0, "0a0900010a0601680b0b").map_err(|error| error.to_string());
     assert_eq!(

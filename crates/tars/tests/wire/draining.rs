@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tars::client::{CallOptions, ClientOptions};
 use tars::endpoint::Endpoint;
-use tars::packet::{RECONNECT, packet_type};
+use tars::packet::{Packet, RECONNECT, packet_type};
 use tars::server::{AdapterLimits, Draining};
 
 use crate::support::{OBJECT, Raw, Running, client, request, soon, to_hex, until};

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use tars::packet::{
-    Headers, LENGTH_SIZE, RECONNECT, RequestPacket, RequestView, ResponsePacket, header, message_type, packet_type, version,
+    Headers, LENGTH_SIZE, Packet, RECONNECT, RequestPacket, RequestView, ResponsePacket, header, message_type, packet_type,
+    version,
 };
 
 use crate::support::{hex, to_hex};

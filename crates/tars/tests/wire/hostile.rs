@@ -1,6 +1,7 @@
 //! Bad packets: each closes its own connection, is named in the log, and harms nobody else.
 
 use tars::endpoint::Endpoint;
+use tars::packet::Packet;
 use tars::server::AdapterLimits;
 use tokio::net::UdpSocket;
 

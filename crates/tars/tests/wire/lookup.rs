@@ -9,7 +9,7 @@ use tars::client::{CallError, Client, ClientOptions, Proxy};
 use tars::endpoint::Endpoint;
 use tars::framework::endpoint::EndpointF;
 use tars::framework::query::{QueryF, QueryFClient, QueryFDispatch};
-use tars::packet::ret;
+use tars::packet::{Packet, ret};
 use tars::server::{Adapter, Request, ServantError, Server};
 use tokio_util::sync::CancellationToken;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tars::codec::{Decode, Decoder, Encode, Kind, from_bytes, to_bytes};
+use tars::codec::{Decode, Decoder, Encode, TypeCode, from_bytes, to_bytes};
 use tars::framework::endpoint::{EndpointF, ObjectItem};
 use tars::framework::registry::ServerDescriptor;
-use tars::packet::{LENGTH_SIZE, RequestPacket, RequestView, ResponsePacket, frame_length};
+use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length};
 use tars::{TarsEnum, TarsStruct};
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, TarsEnum)]
@@ -162,8 +162,8 @@ proptest! {
         let mut written = to_bytes(0, &value).to_vec();
         written.extend_from_slice(&to_bytes(1, "end"));
         let mut input = Decoder::new(&written);
-        prop_assert_eq!(input.find(0), Ok(Some(Kind::StructBegin)));
-        prop_assert_eq!(input.skip(Kind::StructBegin), Ok(()));
+        prop_assert_eq!(input.find(0), Ok(Some(TypeCode::StructBegin)));
+        prop_assert_eq!(input.skip(TypeCode::StructBegin), Ok(()));
         prop_assert_eq!(input.require::<String>(1), Ok("end".to_owned()));
     }
 
@@ -192,7 +192,7 @@ proptest! {
     ) {
         let packet = RequestPacket { servant, func, buffer, request_id: id, context, ..RequestPacket::default() };
         let frame = packet.to_frame().map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(frame_length(&frame, 1 << 20), Ok(Some(frame.len())));
+        prop_assert_eq!(read_frame_length(&frame, 1 << 20), Ok(Some(frame.len())));
         let mut content = frame[LENGTH_SIZE..].to_vec();
         prop_assert_eq!(RequestPacket::read(&content.clone().into()), Ok(packet));
         let place = damage.0.index(content.len());
@@ -222,7 +222,7 @@ fn harmless(input: &[u8]) {
     for version in [2, 3] {
         let _ = tars::packet::tup::UniAttribute::read(version, &shared);
     }
-    let _ = frame_length(input, 1 << 20);
+    let _ = read_frame_length(input, 1 << 20);
 }
 
 fn stable<T: Decode + Encode>(input: &[u8]) {

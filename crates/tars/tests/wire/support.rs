@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tars::args::Results;
 use tars::client::{Client, ClientOptions, Proxy};
 use tars::endpoint::Endpoint;
-use tars::packet::{LENGTH_SIZE, RequestPacket, ResponsePacket};
+use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket};
 use tars::server::{
     Adapter, AdapterLimits, AnswerFuture, Call, Dispatch, Draining, Request, Response, ServantError, Server, Stats,
 };
@@ -102,8 +102,8 @@ impl Dispatch for Echo {
 fn upper(request: &Request) -> Result<Bytes, ServantError> {
     let text: String = request.arguments()?.get(1, "text")?;
     let mut results = Results::new(request.version);
-    results.ret(&text.to_uppercase());
-    results.out(2, "length", &i32::try_from(text.len()).unwrap());
+    results.put_return(&text.to_uppercase());
+    results.put_out(2, "length", &i32::try_from(text.len()).unwrap());
     Ok(results.finish())
 }
 

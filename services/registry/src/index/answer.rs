@@ -9,11 +9,11 @@
 //! ACTIVE and INACTIVE are a count and the elements, which do not depend on the tag of the list.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tars::codec::{DecodeError, Decoder, Encoder, Kind};
+use tars::codec::{DecodeError, Decoder, Encoder, TypeCode};
 use tars::framework::endpoint::EndpointF;
 
 /// The return value 0 under tag 0.
-const SUCCESS: u8 = Kind::Zero as u8;
+const SUCCESS: u8 = TypeCode::Zero as u8;
 
 /// Active and inactive endpoints. Clones share their bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 const fn list_head(tag: u8) -> u8 {
-    tag << 4 | Kind::List as u8
+    tag << 4 | TypeCode::List as u8
 }
 
 impl Answer {

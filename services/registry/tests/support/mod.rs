@@ -11,7 +11,7 @@ use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tars::packet::{LENGTH_SIZE, ResponsePacket};
+use tars::packet::{LENGTH_SIZE, Packet, ResponsePacket};
 use tarsregistry::index::{Change, Index, Writer};
 use tarsregistry::metrics::Metrics;
 use tarsregistry::readiness::{Pods, Reporter};
