@@ -126,7 +126,7 @@ impl std::fmt::Debug for Application {
 impl Application {
     /// Reads the file that the command line names with `--config=FILE` or `--config FILE`; other arguments are left to the program.
     pub fn from_arguments() -> Result<Self, ApplicationError> {
-        let path = configuration_file(std::env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
+        let path = find_configuration(std::env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
         Self::from_file(Path::new(&path))
     }
 
@@ -144,7 +144,7 @@ impl Application {
             value.map(str::to_owned).ok_or_else(|| ApplicationError::Missing(format!("/tars/application/server<{key}>")))
         };
         let (app, server) = (required("app")?, required("server")?);
-        let client = client(&config)?;
+        let client = build_client(&config)?;
         Ok(Self { config, app, server, version: String::new(), client, servants: Vec::new() })
     }
 
@@ -188,7 +188,7 @@ impl Application {
         let settings = self.config.domain("/tars/application/server");
         let stop = CancellationToken::new();
         let mut names = Vec::new();
-        let mut builder = Server::builder().draining(draining(settings));
+        let mut builder = Server::builder().draining(read_draining(settings));
         let mut unused = self.servants;
         for (name, adapter) in settings.into_iter().flat_map(Domain::domains) {
             let Some(object) = adapter.get("servant") else { continue };
@@ -196,8 +196,8 @@ impl Application {
                 return Err(ApplicationError::Unserved { adapter: name.to_owned(), servant: object.to_owned() });
             };
             let (object, dispatch) = unused.swap_remove(index);
-            let endpoint = endpoint(&format!("/tars/application/server/{name}<endpoint>"), adapter.get("endpoint"))?;
-            builder = builder.adapter(Adapter::new(name, endpoint).servant(object, dispatch).limits(limits(adapter)));
+            let endpoint = parse_endpoint(&format!("/tars/application/server/{name}<endpoint>"), adapter.get("endpoint"))?;
+            builder = builder.adapter(Adapter::new(name, endpoint).servant(object, dispatch).limits(read_limits(adapter)));
             names.push(name.to_owned());
         }
         if let Some((object, _)) = unused.pop() {
@@ -206,7 +206,7 @@ impl Application {
         let value = |key| settings.and_then(|settings| settings.get(key)).filter(|value| !value.is_empty());
         if let Some(local) = value("local") {
             let admin = Admin { version: self.version, stop: stop.clone() };
-            let endpoint = endpoint("/tars/application/server<local>", Some(local))?;
+            let endpoint = parse_endpoint("/tars/application/server<local>", Some(local))?;
             builder = builder.adapter(Adapter::new(ADMIN_ADAPTER, endpoint).servant(ADMIN_OBJ, Arc::new(AdminFDispatch(admin))));
             names.push(ADMIN_ADAPTER.to_owned());
         }
@@ -276,16 +276,16 @@ struct Heartbeat {
 impl Heartbeat {
     async fn run(self, stop: CancellationToken) {
         // The first one, without a name, stands for all adapters.
-        self.beat("").await;
+        self.send("").await;
         let mut rounds = tokio::time::interval(HEARTBEAT);
         while stop.run_until_cancelled(rounds.tick()).await.is_some() {
             for adapter in &self.adapters {
-                self.beat(adapter).await;
+                self.send(adapter).await;
             }
         }
     }
 
-    async fn beat(&self, adapter: &str) {
+    async fn send(&self, adapter: &str) {
         let info = ServerInfo {
             application: self.app.clone(),
             server_name: self.server.clone(),
@@ -299,7 +299,7 @@ impl Heartbeat {
     }
 }
 
-fn configuration_file(mut arguments: impl Iterator<Item = String>) -> Option<String> {
+fn find_configuration(mut arguments: impl Iterator<Item = String>) -> Option<String> {
     while let Some(argument) = arguments.next() {
         if argument == "--config" {
             return arguments.next();
@@ -311,7 +311,7 @@ fn configuration_file(mut arguments: impl Iterator<Item = String>) -> Option<Str
     None
 }
 
-fn client(config: &Config) -> Result<Client, ProxyError> {
+fn build_client(config: &Config) -> Result<Client, ProxyError> {
     let value = |key: &str| config.get(&format!("/tars/application/client<{key}>")).filter(|value| !value.is_empty());
     let milliseconds = |key: &str, default| value(key).and_then(|text| text.parse().ok()).map_or(default, Duration::from_millis);
     let defaults = ClientOptions::default();
@@ -324,12 +324,12 @@ fn client(config: &Config) -> Result<Client, ProxyError> {
     Client::builder().locator(value("locator").unwrap_or_default()).options(options).build()
 }
 
-fn endpoint(key: &str, text: Option<&str>) -> Result<Endpoint, ApplicationError> {
+fn parse_endpoint(key: &str, text: Option<&str>) -> Result<Endpoint, ApplicationError> {
     let text = text.filter(|text| !text.is_empty()).ok_or_else(|| ApplicationError::Missing(key.to_owned()))?;
     text.parse().map_err(|source| ApplicationError::Endpoint { key: key.to_owned(), source })
 }
 
-fn limits(adapter: &Domain) -> AdapterLimits {
+fn read_limits(adapter: &Domain) -> AdapterLimits {
     let defaults = AdapterLimits::default();
     let count = |key, default| adapter.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
     let queue_timeout =
@@ -343,7 +343,7 @@ fn limits(adapter: &Domain) -> AdapterLimits {
 }
 
 /// `deactivating-timeout` is how long clients get to go elsewhere.
-fn draining(settings: Option<&Domain>) -> Draining {
+fn read_draining(settings: Option<&Domain>) -> Draining {
     let milliseconds = settings.and_then(|settings| settings.get("deactivating-timeout")).and_then(|text| text.parse().ok());
     let quiet = milliseconds.map_or(Draining::default().quiet, Duration::from_millis).min(STOPPED_WITHIN / 2);
     Draining { quiet, stop_reading: STOPPED_WITHIN / 2, abort: STOPPED_WITHIN }
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_command_line_names_the_configuration() {
-        let of = |words: &[&str]| configuration_file(words.iter().map(|word| (*word).to_owned()));
+        let of = |words: &[&str]| find_configuration(words.iter().map(|word| (*word).to_owned()));
         assert_eq!(of(&["--verbose", "--config=/a.conf"]).as_deref(), Some("/a.conf"));
         assert_eq!(of(&["--config", "/a.conf", "x"]).as_deref(), Some("/a.conf"));
         assert_eq!(of(&["--config"]), None);
@@ -376,9 +376,9 @@ mod tests {
     fn limits_and_draining_follow_the_configuration() {
         let config = Config::parse("<a>\nmaxconns=7\nqueuecap=8\nqueuetimeout=60000\ndeactivating-timeout=500\n</a>").unwrap();
         let domain = config.domain("/a").unwrap();
-        let limits = limits(domain);
+        let limits = read_limits(domain);
         assert_eq!((limits.connections, limits.queue_capacity, limits.queue_timeout), (7, 8, Duration::from_mins(1)));
-        assert_eq!(draining(Some(domain)).quiet, Duration::from_millis(500));
-        assert!(draining(None).abort < Duration::from_secs(10));
+        assert_eq!(read_draining(Some(domain)).quiet, Duration::from_millis(500));
+        assert!(read_draining(None).abort < Duration::from_secs(10));
     }
 }

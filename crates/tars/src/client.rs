@@ -33,12 +33,12 @@ use locator::Locator;
 
 /// Describes a client.
 #[derive(Debug, Default)]
-pub struct Builder {
+pub struct ClientBuilder {
     locator: Option<String>,
     options: ClientOptions,
 }
 
-impl Builder {
+impl ClientBuilder {
     /// The proxy string of the name service, with endpoints.
     #[must_use]
     pub fn locator(mut self, locator: impl Into<String>) -> Self {
@@ -84,8 +84,8 @@ struct Shared {
 
 impl Client {
     /// Starts to describe a client.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
     }
 
     /// The proxy for `App.Server.Object`, or for `App.Server.Object@endpoint[:endpoint...]` without the name service.

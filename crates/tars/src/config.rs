@@ -69,17 +69,17 @@ impl Config {
 
     /// The domain at `/domain/sub-domain`; `/` and the empty path are the root, which holds the top-level domains.
     pub fn domain(&self, path: &str) -> Option<&Domain> {
-        names(path).try_fold(&self.root, |domain, name| domain.domains.get(name))
+        split_names(path).try_fold(&self.root, |domain, name| domain.domains.get(name))
     }
 
     /// Sets the parameter at `/domain/sub-domain<key>` to `value`, behind the domain's other parameters; makes domains that
     /// are absent. Blanks around `value` and the key are dropped, as reading does.
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), PathError> {
         let (domains, key) = split_path(path).ok_or_else(|| PathError::NoParameter(path.to_owned()))?;
-        if names(domains).count() > MAX_DEPTH {
+        if split_names(domains).count() > MAX_DEPTH {
             return Err(PathError::TooDeep(path.to_owned()));
         }
-        let domain = names(domains).fold(&mut self.root, |domain, name| domain.domains.entry(name, Domain::default));
+        let domain = split_names(domains).fold(&mut self.root, |domain, name| domain.domains.entry(name, Domain::default));
         domain.parameters.put_last(key.trim_matches(' ').to_owned(), value.trim_matches(' ').to_owned());
         Ok(())
     }
@@ -90,8 +90,8 @@ impl Config {
     /// Fails, and leaves `self` as it was, when either document can't be printed: a join is defined as reading the two printed
     /// texts one after the other. For the same reason parameters outside any domain are dropped.
     pub fn join(&mut self, other: &Self, update: bool) -> Result<(), PrintError> {
-        print::check(&self.root)?;
-        print::check(&other.root)?;
+        print::check_printable(&self.root)?;
+        print::check_printable(&other.root)?;
         let mut joined = Self::default();
         let (first, second) = if update { (&*self, other) } else { (other, &*self) };
         joined.root.append_domains(&first.root);
@@ -114,6 +114,6 @@ fn split_path(path: &str) -> Option<(&str, &str)> {
     path.strip_suffix('>')?.split_once('<')
 }
 
-fn names(path: &str) -> impl Iterator<Item = &str> {
+fn split_names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !name.is_empty())
 }

@@ -40,7 +40,7 @@ use adapter::AdapterState;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// There is no adapter.
-    #[error("the server has no adapter; add one with `Builder::adapter`")]
+    #[error("the server has no adapter; add one with `ServerBuilder::adapter`")]
     NoAdapter,
     /// TLS is not served.
     #[error("adapter {adapter}: endpoint `{endpoint}` asks for ssl, which is not served; use tcp or udp")]
@@ -65,12 +65,12 @@ pub enum BindError {
 
 /// Collects the adapters of a server.
 #[derive(Debug, Default)]
-pub struct Builder {
+pub struct ServerBuilder {
     adapters: Vec<Adapter>,
     draining: Draining,
 }
 
-impl Builder {
+impl ServerBuilder {
     /// Adds an adapter.
     #[must_use]
     pub fn adapter(mut self, adapter: Adapter) -> Self {
@@ -141,8 +141,8 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// Starts to describe a server.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
     }
 
     /// The address that the adapter listens on: its port is the real one also when the endpoint said 0.

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Expr, Fields, Ident, Result, Variant};
+use syn::{Data, DeriveInput, Error, Fields, Ident, Result, Variant};
 
 pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
@@ -20,7 +20,7 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
             return Err(Error::new_spanned(variant, "a value of an enum has no fields, except #[tars(other)] Other(i32)"));
         }
         let value = match &variant.discriminant {
-            Some((_, value)) => number(value),
+            Some((_, value)) => quote!((#value)),
             None => next,
         };
         next = quote!(#value + 1);
@@ -30,16 +30,16 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let name = ident.to_string();
     let constants = known.iter().enumerate().map(|(index, (_, value))| {
-        let constant = constant(index);
+        let constant = constant_name(index);
         quote!(const #constant: i32 = #value;)
     });
     let constants: Vec<_> = constants.collect();
     let to_number = known.iter().enumerate().map(|(index, (variant, _))| {
-        let constant = constant(index);
+        let constant = constant_name(index);
         quote!(Self::#variant => #constant,)
     });
     let from_number = known.iter().enumerate().map(|(index, (variant, _))| {
-        let constant = constant(index);
+        let constant = constant_name(index);
         quote!(#constant => Self::#variant,)
     });
     let other_to_number = other.map(|other| quote!(Self::#other(value) => *value,));
@@ -84,12 +84,8 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-fn constant(index: usize) -> Ident {
+fn constant_name(index: usize) -> Ident {
     quote::format_ident!("VALUE_{index}")
-}
-
-fn number(value: &Expr) -> TokenStream {
-    quote!((#value))
 }
 
 fn is_other(variant: &Variant) -> Result<bool> {

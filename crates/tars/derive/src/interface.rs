@@ -7,7 +7,7 @@ use syn::{
     TraitItemFn, Type,
 };
 
-use crate::names::lower_camel;
+use crate::names::to_lower_camel;
 
 struct Function {
     docs: Vec<Attribute>,
@@ -35,18 +35,18 @@ pub fn expand(arguments: &TokenStream, item: &ItemTrait) -> Result<TokenStream> 
         .items
         .iter()
         .map(|item| match item {
-            TraitItem::Fn(function) => parse(function),
+            TraitItem::Fn(function) => parse_function(function),
             other => Err(Error::new_spanned(other, "an interface has functions only")),
         })
         .collect::<Result<Vec<_>>>()?;
 
-    let servant = servant_trait(item, &functions);
-    let dispatch = dispatcher(item, &functions);
-    let client = client(item, &functions);
+    let servant = generate_servant(item, &functions);
+    let dispatch = generate_dispatcher(item, &functions);
+    let client = generate_client(item, &functions);
     Ok(quote!(#servant #dispatch #client))
 }
 
-fn servant_trait(item: &ItemTrait, functions: &[Function]) -> TokenStream {
+fn generate_servant(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     let (attributes, visibility, ident) = (&item.attrs, &item.vis, &item.ident);
     let methods = functions.iter().map(|function| {
         let (docs, method, output, name) = (&function.docs, &function.ident, function.output(), &function.name);
@@ -72,7 +72,7 @@ fn servant_trait(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     }
 }
 
-fn dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream {
+fn generate_dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     let (visibility, ident) = (&item.vis, &item.ident);
     let dispatch = format_ident!("{ident}Dispatch");
     let docs = format!("Answers requests by calling a [`{ident}`].");
@@ -129,18 +129,22 @@ fn dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     }
 }
 
-fn client(item: &ItemTrait, functions: &[Function]) -> TokenStream {
+fn generate_client(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     let (visibility, ident) = (&item.vis, &item.ident);
     let client = format_ident!("{ident}Client");
     let docs = format!("Calls a [`{ident}`] somewhere else.");
     let methods = functions.iter().map(|function| {
         let (docs, method, name, output) = (&function.docs, &function.ident, &function.name, function.output());
         let inputs = function.inputs().map(|Parameter { ident, kind, .. }| {
-            let kind = borrowed(kind);
+            let kind = borrow_type(kind);
             quote!(#ident: #kind)
         });
         let writes = function.inputs().map(|Parameter { ident, tag, kind, .. }| {
-            if by_value(kind) { quote!(__arguments.put(#tag, &#ident);) } else { quote!(__arguments.put(#tag, #ident);) }
+            if is_passed_by_value(kind) {
+                quote!(__arguments.put(#tag, &#ident);)
+            } else {
+                quote!(__arguments.put(#tag, #ident);)
+            }
         });
         let values = function.values();
         let reads = function.read_results(&values);
@@ -232,7 +236,7 @@ impl Function {
     }
 }
 
-fn parse(item: &TraitItemFn) -> Result<Function> {
+fn parse_function(item: &TraitItemFn) -> Result<Function> {
     let signature = &item.sig;
     if signature.asyncness.is_none() || item.default.is_some() || !signature.generics.params.is_empty() {
         return Err(Error::new_spanned(signature, "a function of an interface is an `async fn` without body and generics"));
@@ -242,8 +246,8 @@ fn parse(item: &TraitItemFn) -> Result<Function> {
         return Err(Error::new_spanned(signature, "a function of an interface takes `&self` first"));
     }
     let mut defaulted = false;
-    let name = settings(&item.attrs, &mut defaulted)?.unwrap_or_else(|| lower_camel(&signature.ident.to_string()));
-    let parameters = inputs.enumerate().map(|(index, input)| parameter(index, input)).collect::<Result<_>>()?;
+    let name = parse_settings(&item.attrs, &mut defaulted)?.unwrap_or_else(|| to_lower_camel(&signature.ident.to_string()));
+    let parameters = inputs.enumerate().map(|(index, input)| parse_parameter(index, input)).collect::<Result<_>>()?;
     let returns = match &signature.output {
         ReturnType::Default => None,
         ReturnType::Type(_, kind) => Some((**kind).clone()),
@@ -252,13 +256,13 @@ fn parse(item: &TraitItemFn) -> Result<Function> {
     Ok(Function { docs, ident: signature.ident.clone(), name, defaulted, parameters, returns })
 }
 
-fn parameter(index: usize, input: &FnArg) -> Result<Parameter> {
+fn parse_parameter(index: usize, input: &FnArg) -> Result<Parameter> {
     let FnArg::Typed(typed) = input else { return Err(Error::new_spanned(input, "expected `name: Type`")) };
     let Pat::Ident(pattern) = &*typed.pat else { return Err(Error::new_spanned(&typed.pat, "expected a name")) };
     let Ok(tag) = u8::try_from(index + 1) else { return Err(Error::new_spanned(input, "there are only 255 parameters")) };
     let ident = pattern.ident.clone();
-    let name = settings(&typed.attrs, &mut false)?.unwrap_or_else(|| lower_camel(&ident.to_string()));
-    let (out, kind) = match out(&typed.ty) {
+    let name = parse_settings(&typed.attrs, &mut false)?.unwrap_or_else(|| to_lower_camel(&ident.to_string()));
+    let (out, kind) = match out_type(&typed.ty) {
         Some(kind) => (true, kind),
         None => (false, (*typed.ty).clone()),
     };
@@ -266,7 +270,7 @@ fn parameter(index: usize, input: &FnArg) -> Result<Parameter> {
 }
 
 /// `#[tars(name = "...")]` and `#[tars(default)]`.
-fn settings(attributes: &[Attribute], defaulted: &mut bool) -> Result<Option<String>> {
+fn parse_settings(attributes: &[Attribute], defaulted: &mut bool) -> Result<Option<String>> {
     let mut name = None;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("tars")) {
         attribute.parse_nested_meta(|meta| {
@@ -284,11 +288,11 @@ fn settings(attributes: &[Attribute], defaulted: &mut bool) -> Result<Option<Str
 }
 
 /// The `T` of an out-parameter `Out<T>`.
-fn out(kind: &Type) -> Option<Type> {
-    inner(kind, "Out")
+fn out_type(kind: &Type) -> Option<Type> {
+    type_argument(kind, "Out")
 }
 
-fn inner(kind: &Type, wrapper: &str) -> Option<Type> {
+fn type_argument(kind: &Type, wrapper: &str) -> Option<Type> {
     let Type::Path(path) = kind else { return None };
     let segment = path.path.segments.last()?;
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
@@ -298,17 +302,17 @@ fn inner(kind: &Type, wrapper: &str) -> Option<Type> {
     }
 }
 
-fn by_value(kind: &Type) -> bool {
+fn is_passed_by_value(kind: &Type) -> bool {
     let Type::Path(path) = kind else { return false };
     ["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "f32", "f64"].iter().any(|name| path.path.is_ident(name))
 }
 
 /// The type of an in-parameter of the client.
-fn borrowed(kind: &Type) -> TokenStream {
-    if by_value(kind) {
+fn borrow_type(kind: &Type) -> TokenStream {
+    if is_passed_by_value(kind) {
         return quote!(#kind);
     }
-    if let Some(element) = inner(kind, "Vec") {
+    if let Some(element) = type_argument(kind, "Vec") {
         return quote!(&[#element]);
     }
     match kind {

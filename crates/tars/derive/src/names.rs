@@ -1,7 +1,7 @@
 //! Names of the interface definition from Rust names.
 
 /// `active_ep` becomes `activeEp`; raw identifiers lose their prefix.
-pub fn lower_camel(name: &str) -> String {
+pub fn to_lower_camel(name: &str) -> String {
     let name = name.strip_prefix("r#").unwrap_or(name);
     let mut camel = String::with_capacity(name.len());
     let mut upper = false;
@@ -20,14 +20,14 @@ pub fn lower_camel(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::lower_camel;
+    use super::to_lower_camel;
 
     #[test]
     fn names_of_the_definition() {
         for (rust, idl) in
             [("active_ep", "activeEp"), ("host", "host"), ("r#type", "type"), ("find_object_by_id_4_all", "findObjectById4All")]
         {
-            assert_eq!(lower_camel(rust), idl, "{rust}");
+            assert_eq!(to_lower_camel(rust), idl, "{rust}");
         }
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result};
 
-use crate::names::lower_camel;
+use crate::names::to_lower_camel;
 
 struct TarsField {
     ident: Ident,
@@ -19,20 +19,20 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new_spanned(input, "TarsStruct is for structs; use TarsEnum for enums"));
     };
     let fields = match &data.fields {
-        Fields::Named(fields) => fields.named.iter().map(field).collect::<Result<Vec<_>>>()?,
+        Fields::Named(fields) => fields.named.iter().map(parse_field).collect::<Result<Vec<_>>>()?,
         Fields::Unit => Vec::new(),
         Fields::Unnamed(_) => return Err(Error::new_spanned(&data.fields, "TarsStruct needs named fields")),
     };
-    let sorted = by_tag(fields)?;
+    let sorted = sort_by_tag(fields)?;
 
     let ident = &input.ident;
-    let name = struct_name(input)?;
+    let name = parse_struct_name(input)?;
     let (generics, types, bounds) = input.generics.split_for_impl();
-    let writes = sorted.iter().map(write);
-    let reads = sorted.iter().map(|field| read(&name, field));
+    let writes = sorted.iter().map(generate_write);
+    let reads = sorted.iter().map(|field| generate_read(&name, field));
     let idents = sorted.iter().map(|field| &field.ident);
     let defaults = sorted.iter().map(|field| {
-        let (ident, default) = (&field.ident, default(field));
+        let (ident, default) = (&field.ident, generate_default(field));
         quote!(#ident: #default)
     });
 
@@ -64,23 +64,23 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-fn write(field: &TarsField) -> TokenStream {
+fn generate_write(field: &TarsField) -> TokenStream {
     let (ident, tag) = (&field.ident, field.tag);
     if field.require {
         quote!(out.put(#tag, &self.#ident);)
     } else {
-        let default = default(field);
+        let default = generate_default(field);
         quote!(out.put_optional(#tag, &self.#ident, &#default);)
     }
 }
 
-fn read(name: &str, field: &TarsField) -> TokenStream {
+fn generate_read(name: &str, field: &TarsField) -> TokenStream {
     let (ident, tag) = (&field.ident, field.tag);
     let place = format!("{name}.{}", field.name);
     if field.require {
         quote!(let #ident = input.require(#tag).map_err(|error| error.within(#place))?;)
     } else {
-        let default = default(field);
+        let default = generate_default(field);
         quote! {
             let #ident = match input.read_optional(#tag).map_err(|error| error.within(#place))? {
                 ::core::option::Option::Some(value) => value,
@@ -90,7 +90,7 @@ fn read(name: &str, field: &TarsField) -> TokenStream {
     }
 }
 
-fn default(field: &TarsField) -> TokenStream {
+fn generate_default(field: &TarsField) -> TokenStream {
     if let Some(default) = &field.default {
         quote!(::core::convert::Into::into(#default))
     } else {
@@ -98,9 +98,9 @@ fn default(field: &TarsField) -> TokenStream {
     }
 }
 
-fn field(field: &Field) -> Result<TarsField> {
+fn parse_field(field: &Field) -> Result<TarsField> {
     let Some(ident) = field.ident.clone() else { return Err(Error::new_spanned(field, "the field needs a name")) };
-    let mut name = lower_camel(&ident.to_string());
+    let mut name = to_lower_camel(&ident.to_string());
     let (mut tag, mut require, mut default) = (None, None, None);
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("tars")) {
         attribute.parse_nested_meta(|meta| {
@@ -127,7 +127,7 @@ fn field(field: &Field) -> Result<TarsField> {
     Ok(TarsField { ident, name, tag, require, default })
 }
 
-fn by_tag(mut fields: Vec<TarsField>) -> Result<Vec<TarsField>> {
+fn sort_by_tag(mut fields: Vec<TarsField>) -> Result<Vec<TarsField>> {
     fields.sort_by_key(|field| field.tag);
     for pair in fields.windows(2) {
         if pair[0].tag == pair[1].tag {
@@ -137,7 +137,7 @@ fn by_tag(mut fields: Vec<TarsField>) -> Result<Vec<TarsField>> {
     Ok(fields)
 }
 
-fn struct_name(input: &DeriveInput) -> Result<String> {
+fn parse_struct_name(input: &DeriveInput) -> Result<String> {
     let mut name = input.ident.to_string();
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("tars")) {
         attribute.parse_nested_meta(|meta| {

@@ -13,7 +13,7 @@ use super::error::CallError;
 use super::link::Link;
 use super::options::ClientOptions;
 use super::push::PushHandler;
-use super::rotation::round;
+use super::rotation::plan_round;
 use crate::endpoint::Endpoint;
 
 /// An endpoint that failed is not used for this long, unless all of them failed.
@@ -45,17 +45,17 @@ impl Slot {
     }
 
     /// The open connection, or a new one; callers who need a new one at the same time share it.
-    pub(super) async fn link(
+    pub(super) async fn connect(
         &self,
         object: &str,
         options: &Arc<ClientOptions>,
         pushes: &PushHandler,
     ) -> std::io::Result<Arc<Link>> {
-        if let Some(link) = self.usable() {
+        if let Some(link) = self.usable_link() {
             return Ok(link);
         }
         let _connecting = self.connecting.lock().await;
-        if let Some(link) = self.usable() {
+        if let Some(link) = self.usable_link() {
             return Ok(link);
         }
         let link = Arc::new(Link::open(&self.endpoint, object, options, pushes).await?);
@@ -63,19 +63,19 @@ impl Slot {
         Ok(link)
     }
 
-    fn usable(&self) -> Option<Arc<Link>> {
+    fn usable_link(&self) -> Option<Arc<Link>> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|link| link.is_usable()).cloned()
     }
 
     /// A call was answered.
-    pub(super) fn succeeded(&self) {
+    pub(super) fn record_success(&self) {
         if self.failures.swap(0, Relaxed) > 0 {
             *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
     /// A call got no answer; `at_once` when the endpoint is certainly not there.
-    pub(super) fn failed(&self, at_once: bool) {
+    pub(super) fn record_failure(&self, at_once: bool) {
         let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
         if at_once || failures >= FAILURES {
             *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + BLOCK);
@@ -112,7 +112,7 @@ impl Group {
             |endpoint: Endpoint| known.get(&endpoint).map_or_else(|| Arc::new(Slot::new(endpoint)), |slot| Arc::clone(slot));
         let weights: Vec<i32> = active.iter().map(|endpoint| endpoint.weight).collect();
         let weighted = active.iter().all(|endpoint| endpoint.weight_type == 1);
-        let turns = round(active.len(), weighted.then_some(&weights));
+        let turns = plan_round(active.len(), weighted.then_some(&weights));
         Self {
             active: active.into_iter().map(slot).collect(),
             inactive: inactive.into_iter().map(slot).collect(),
@@ -191,7 +191,7 @@ impl Directory {
 
     /// The endpoints of `object`. They are asked for when there are none; when they are old, this answers the old ones and asks
     /// in the background.
-    pub(super) async fn group(
+    pub(super) async fn find_group(
         self: &Arc<Self>,
         object: &Arc<str>,
         options: &Arc<ClientOptions>,
@@ -223,7 +223,7 @@ impl Directory {
 
     /// Asks the name service. An empty list does not replace known endpoints.
     async fn refresh(&self, source: &Source, object: &str, options: &ClientOptions) -> Result<(), CallError> {
-        source.due_in(RETRY);
+        source.schedule_refresh(RETRY);
         let Resolved { active, inactive } = source.resolver.resolve(object).await?;
         if active.is_empty() {
             return Ok(());
@@ -231,7 +231,7 @@ impl Directory {
         let mut group = self.group.write().unwrap_or_else(PoisonError::into_inner);
         let next = Group::new(active, inactive, group.as_deref());
         *group = Some(Arc::new(next));
-        source.due_in(options.refresh_interval);
+        source.schedule_refresh(options.refresh_interval);
         Ok(())
     }
 }
@@ -242,7 +242,7 @@ impl Source {
         next.is_none_or(|next| Instant::now() >= next)
     }
 
-    fn due_in(&self, time: Duration) {
+    fn schedule_refresh(&self, time: Duration) {
         *self.next_refresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
     }
 }

@@ -50,9 +50,9 @@ impl Shared {
 }
 
 /// Why a call can't wait on this connection.
-pub(super) enum NotAdmitted {
+pub(super) enum CannotWait {
     /// It is over, use another one.
-    Over,
+    Closed,
     /// So many calls wait already.
     Busy(usize),
 }
@@ -66,7 +66,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// The answer, or why the connection was lost.
-    pub(super) async fn outcome(mut self) -> Outcome {
+    pub(super) async fn wait(mut self) -> Outcome {
         (&mut self.outcome).await.unwrap_or_else(|_| Err("the connection's task ended".to_owned()))
     }
 }
@@ -80,7 +80,7 @@ impl Drop for Waiting {
 }
 
 /// The next request id: process-wide, positive.
-pub(super) fn next_id() -> i32 {
+pub(super) fn next_request_id() -> i32 {
     static LAST: AtomicI32 = AtomicI32::new(0);
     loop {
         let id = LAST.fetch_add(1, Relaxed).wrapping_add(1) & i32::MAX;
@@ -143,11 +143,11 @@ impl Link {
     }
 
     /// Puts a call on the list of those that wait for an answer.
-    pub(super) fn admit(&self, id: i32, max: usize) -> Result<Waiting, NotAdmitted> {
+    pub(super) fn register(&self, id: i32, max: usize) -> Result<Waiting, CannotWait> {
         let mut guard = self.shared.pending();
-        let Some(pending) = guard.as_mut() else { return Err(NotAdmitted::Over) };
+        let Some(pending) = guard.as_mut() else { return Err(CannotWait::Closed) };
         if pending.len() >= max {
-            return Err(NotAdmitted::Busy(pending.len()));
+            return Err(CannotWait::Busy(pending.len()));
         }
         let (sender, outcome) = oneshot::channel();
         pending.insert(id, sender);
@@ -183,8 +183,8 @@ struct Driver {
 impl Driver {
     async fn run(mut self, socket: Socket) {
         let end = match socket {
-            Socket::Tcp(stream) => self.stream(stream).await,
-            Socket::Udp(socket) => self.datagrams(socket).await,
+            Socket::Tcp(stream) => self.run_stream(stream).await,
+            Socket::Udp(socket) => self.run_datagrams(socket).await,
         };
         let reason = end.err().unwrap_or_else(|| "it was closed".to_owned());
         self.shared.retired.store(true, Relaxed);
@@ -197,10 +197,10 @@ impl Driver {
         }
     }
 
-    async fn stream(&mut self, mut stream: TcpStream) -> Result<(), String> {
+    async fn run_stream(&mut self, mut stream: TcpStream) -> Result<(), String> {
         let (mut read, write) = stream.split();
         let (mut input, mut out) = (BytesMut::new(), BytesMut::new());
-        let mut tick = tokio::time::interval(self.tick());
+        let mut tick = tokio::time::interval(self.check_interval());
         loop {
             while !out.is_empty() {
                 match write.try_write(&out) {
@@ -214,13 +214,13 @@ impl Driver {
             }
             input.reserve(READ);
             tokio::select! {
-                frame = self.frames.recv(), if self.open && out.len() < OUT_HIGH => self.take(frame, &mut out),
+                frame = self.frames.recv(), if self.open && out.len() < OUT_HIGH => self.take_frames(frame, &mut out),
                 writable = write.writable(), if !out.is_empty() => writable.map_err(|error| error.to_string())?,
                 count = read.read_buf(&mut input) => {
                     if count.map_err(|error| error.to_string())? == 0 {
                         return Err("the server closed it".to_owned());
                     }
-                    self.hear();
+                    self.note_received();
                     while let Some(len) = read_frame_length(&input, self.options.max_frame).map_err(|error| error.to_string())? {
                         if input.len() < len {
                             break;
@@ -228,15 +228,15 @@ impl Driver {
                         self.receive(&input.split_to(len).freeze().slice(LENGTH_SIZE..))?;
                     }
                 }
-                _ = tick.tick() => self.tend(&mut out)?,
+                _ = tick.tick() => self.check_liveness(&mut out)?,
             }
         }
     }
 
-    async fn datagrams(&mut self, socket: UdpSocket) -> Result<(), String> {
+    async fn run_datagrams(&mut self, socket: UdpSocket) -> Result<(), String> {
         let mut input = vec![0; READ];
         let mut out = BytesMut::new();
-        let mut tick = tokio::time::interval(self.tick());
+        let mut tick = tokio::time::interval(self.check_interval());
         loop {
             if self.is_done() {
                 return Ok(());
@@ -248,14 +248,14 @@ impl Driver {
                 },
                 count = socket.recv(&mut input) => {
                     let count = count.map_err(|error| error.to_string())?;
-                    self.hear();
+                    self.note_received();
                     // A datagram that is no frame belongs to nobody.
                     if read_frame_length(&input[..count], self.options.max_frame) == Ok(Some(count)) {
                         let _ = self.receive(&Bytes::copy_from_slice(&input[LENGTH_SIZE..count]));
                     }
                 }
                 _ = tick.tick() => {
-                    self.tend(&mut out)?;
+                    self.check_liveness(&mut out)?;
                     if !out.is_empty() {
                         socket.send(&out).await.map_err(|error| error.to_string())?;
                         out.clear();
@@ -266,7 +266,7 @@ impl Driver {
     }
 
     /// Takes what callers want to have sent, all that is there.
-    fn take(&mut self, first: Option<Bytes>, out: &mut BytesMut) {
+    fn take_frames(&mut self, first: Option<Bytes>, out: &mut BytesMut) {
         let Some(first) = first else {
             self.open = false;
             return;
@@ -278,7 +278,7 @@ impl Driver {
         }
     }
 
-    fn hear(&mut self) {
+    fn note_received(&mut self) {
         self.last_heard = Instant::now();
         self.pinged = false;
     }
@@ -306,12 +306,12 @@ impl Driver {
         over && self.frames.is_empty() && self.shared.pending().as_ref().is_none_or(HashMap::is_empty)
     }
 
-    fn tick(&self) -> Duration {
+    fn check_interval(&self) -> Duration {
         self.options.keep_alive.unwrap_or(self.options.idle_timeout / 4).max(Duration::from_millis(10))
     }
 
     /// Looks at the clock: pings, or gives the connection up.
-    fn tend(&mut self, out: &mut BytesMut) -> Result<(), String> {
+    fn check_liveness(&mut self, out: &mut BytesMut) -> Result<(), String> {
         let silent = self.last_heard.elapsed();
         let idle = self.shared.pending().as_ref().is_none_or(HashMap::is_empty);
         if idle && silent >= self.options.idle_timeout {
@@ -326,7 +326,7 @@ impl Driver {
         }
         if !self.pinged {
             let ping = RequestPacket {
-                request_id: next_id(),
+                request_id: next_request_id(),
                 servant: self.object.clone(),
                 func: PING.to_owned(),
                 timeout: i32::try_from(interval.as_millis()).unwrap_or(i32::MAX),

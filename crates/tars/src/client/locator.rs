@@ -39,7 +39,7 @@ impl Resolve for Locator {
             let failed = |reason: String| CallError::Resolve { object: object.to_owned(), reason };
             match answer {
                 Ok((0, active, inactive)) => {
-                    Ok(Resolved { active: usable(object, &active), inactive: usable(object, &inactive) })
+                    Ok(Resolved { active: keep_valid(object, &active), inactive: keep_valid(object, &inactive) })
                 }
                 Ok((code, ..)) => Err(failed(format!("it answered {code}"))),
                 Err(error) => Err(failed(error.to_string())),
@@ -48,14 +48,14 @@ impl Resolve for Locator {
     }
 }
 
-fn usable(object: &str, endpoints: &[EndpointF]) -> Vec<Endpoint> {
-    let mut usable = Vec::with_capacity(endpoints.len());
+fn keep_valid(object: &str, endpoints: &[EndpointF]) -> Vec<Endpoint> {
+    let mut valid = Vec::with_capacity(endpoints.len());
     for endpoint in endpoints {
         match Endpoint::try_from(endpoint) {
-            Ok(endpoint) if usable.contains(&endpoint) => {}
-            Ok(endpoint) => usable.push(endpoint),
+            Ok(endpoint) if valid.contains(&endpoint) => {}
+            Ok(endpoint) => valid.push(endpoint),
             Err(error) => tracing::warn!(object, %error, "an endpoint from the name service is left out"),
         }
     }
-    usable
+    valid
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::directory::{Directory, Slot};
 use super::error::CallError;
-use super::link::{Link, NotAdmitted, next_id};
+use super::link::{CannotWait, Link, next_request_id};
 use super::options::{CallOptions, ClientOptions};
 use super::push::{Push, PushHandler};
 use crate::packet::{Headers, PING, Packet, RequestPacket, ResponsePacket, packet_type, ret};
@@ -53,7 +53,7 @@ impl Proxy {
     /// Calls `func` with encoded arguments and options. A call whose connection could not be made is tried on other endpoints; one
     /// that was sent is never sent again.
     pub async fn call_with(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<Answer, CallError> {
-        let response = self.within(func, options, self.attempt(func, body, packet_type::NORMAL, options)).await?;
+        let response = self.limit_time(func, options, self.send_to_any(func, body, packet_type::NORMAL, options)).await?;
         match response {
             ResponsePacket { ret: ret::SUCCESS, buffer, context, status, .. } => Ok(Answer { body: buffer, context, status }),
             ResponsePacket { ret, desc, .. } => {
@@ -63,8 +63,8 @@ impl Proxy {
     }
 
     /// Sends `func` with encoded arguments; there is never an answer. Success means that a connection took the request.
-    pub async fn one_way(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<(), CallError> {
-        self.within(func, options, self.attempt(func, body, packet_type::ONE_WAY, options)).await.map(drop)
+    pub async fn call_one_way(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<(), CallError> {
+        self.limit_time(func, options, self.send_to_any(func, body, packet_type::ONE_WAY, options)).await.map(drop)
     }
 
     /// Asks one server whether it is there.
@@ -82,7 +82,7 @@ impl Proxy {
         options.timeout.unwrap_or(self.0.options.timeout)
     }
 
-    async fn within<T>(
+    async fn limit_time<T>(
         &self,
         func: &str,
         options: &CallOptions,
@@ -95,12 +95,12 @@ impl Proxy {
     }
 
     /// Sends the request over the next endpoint that takes it, and waits for the answer unless it is one-way.
-    async fn attempt(&self, func: &str, body: Bytes, kind: i8, options: &CallOptions) -> Result<ResponsePacket, CallError> {
+    async fn send_to_any(&self, func: &str, body: Bytes, kind: i8, options: &CallOptions) -> Result<ResponsePacket, CallError> {
         let Inner { object, directory, options: shared, pushes } = &*self.0;
         let request = RequestPacket {
             packet_type: kind,
             message_type: options.message_type,
-            request_id: next_id(),
+            request_id: next_request_id(),
             servant: object.to_string(),
             func: func.to_owned(),
             buffer: body,
@@ -115,20 +115,20 @@ impl Proxy {
             .map_err(|source| CallError::TooLarge { object: object.to_string(), source })?;
         let frame = frame.freeze();
 
-        let group = directory.group(object, shared).await?;
+        let group = directory.find_group(object, shared).await?;
         let mut tried = Vec::new();
         let mut last = CallError::NoEndpoint { object: object.to_string() };
         while tried.len() < group.len() {
             let Some(slot) = group.choose(&tried) else { break };
             // A connection that ends just before it is used is replaced by a new one, once.
             for _ in 0..2 {
-                match slot.link(object, shared, pushes).await {
-                    Ok(link) => match self.exchange(&slot, &link, &request, frame.clone()).await {
-                        Exchange::Done(result) => return result,
-                        Exchange::NotSent(error) => last = error,
+                match slot.connect(object, shared, pushes).await {
+                    Ok(link) => match self.send_over(&slot, &link, &request, frame.clone()).await {
+                        Attempt::Done(result) => return result,
+                        Attempt::NotSent(error) => last = error,
                     },
                     Err(source) => {
-                        slot.failed(true);
+                        slot.record_failure(true);
                         last = CallError::Connect { object: object.to_string(), endpoint: slot.endpoint.to_string(), source };
                     }
                 }
@@ -141,13 +141,13 @@ impl Proxy {
         Err(last)
     }
 
-    async fn exchange(&self, slot: &Slot, link: &Link, request: &RequestPacket, frame: Bytes) -> Exchange {
+    async fn send_over(&self, slot: &Slot, link: &Link, request: &RequestPacket, frame: Bytes) -> Attempt {
         // Counts as a failure of the endpoint unless an answer comes: also when the caller stops to wait.
         struct Failure<'a>(Option<&'a Slot>);
         impl Drop for Failure<'_> {
             fn drop(&mut self) {
                 if let Some(slot) = self.0 {
-                    slot.failed(false);
+                    slot.record_failure(false);
                 }
             }
         }
@@ -157,35 +157,35 @@ impl Proxy {
         if request.packet_type == packet_type::ONE_WAY {
             let sent = link.send(frame).await;
             return if sent {
-                Exchange::Done(Ok(ResponsePacket::default()))
+                Attempt::Done(Ok(ResponsePacket::default()))
             } else {
-                Exchange::NotSent(lost("it is closed".to_owned()))
+                Attempt::NotSent(lost("it is closed".to_owned()))
             };
         }
-        let waiting = match link.admit(request.request_id, self.0.options.max_outstanding) {
+        let waiting = match link.register(request.request_id, self.0.options.max_outstanding) {
             Ok(waiting) => waiting,
-            Err(NotAdmitted::Over) => return Exchange::NotSent(lost("it is closed".to_owned())),
-            Err(NotAdmitted::Busy(outstanding)) => {
-                return Exchange::NotSent(CallError::Busy { object: object(), endpoint: slot.endpoint.to_string(), outstanding });
+            Err(CannotWait::Closed) => return Attempt::NotSent(lost("it is closed".to_owned())),
+            Err(CannotWait::Busy(outstanding)) => {
+                return Attempt::NotSent(CallError::Busy { object: object(), endpoint: slot.endpoint.to_string(), outstanding });
             }
         };
         let mut failure = Failure(Some(slot));
         if !link.send(frame).await {
-            return Exchange::NotSent(lost("it is closed".to_owned()));
+            return Attempt::NotSent(lost("it is closed".to_owned()));
         }
-        match waiting.outcome().await {
+        match waiting.wait().await {
             Ok(packet) => {
                 failure.0 = None;
-                slot.succeeded();
-                Exchange::Done(Ok(packet))
+                slot.record_success();
+                Attempt::Done(Ok(packet))
             }
-            Err(reason) => Exchange::Done(Err(lost(reason))),
+            Err(reason) => Attempt::Done(Err(lost(reason))),
         }
     }
 }
 
 /// How far a request came.
-enum Exchange {
+enum Attempt {
     /// It was sent; this is its result.
     Done(Result<ResponsePacket, CallError>),
     /// It did not leave, another endpoint may have it.

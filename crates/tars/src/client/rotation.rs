@@ -7,7 +7,7 @@ const MAX_TURNS: u32 = 1000;
 ///
 /// With weights an endpoint gets turns in proportion, spread over the round; endpoints with weight 0 or less get none, unless all
 /// are such.
-pub(super) fn round(count: usize, weights: Option<&[i32]>) -> Vec<usize> {
+pub(super) fn plan_round(count: usize, weights: Option<&[i32]>) -> Vec<usize> {
     let plain = || (0..count).collect();
     let Some(weights) = weights else { return plain() };
     let weights: Vec<u32> = weights.iter().map(|weight| u32::try_from(*weight).unwrap_or(0).min(MAX_TURNS)).collect();
@@ -42,13 +42,13 @@ mod tests {
 
     #[test]
     fn turns_follow_the_weights() {
-        assert_eq!(round(3, None), [0, 1, 2]);
-        assert_eq!(round(2, Some(&[0, -1])), [0, 1]);
-        assert_eq!(round(0, None), [0; 0]);
+        assert_eq!(plan_round(3, None), [0, 1, 2]);
+        assert_eq!(plan_round(2, Some(&[0, -1])), [0, 1]);
+        assert_eq!(plan_round(0, None), [0; 0]);
         for (weights, expected) in
             [(vec![100, 100], vec![1, 1]), (vec![80, 20], vec![4, 1]), (vec![1, 0, 2], vec![1, 0, 2]), (vec![7, -5], vec![1, 0])]
         {
-            let turns = round(weights.len(), Some(&weights));
+            let turns = plan_round(weights.len(), Some(&weights));
             let counts: Vec<usize> =
                 (0..weights.len()).map(|index| turns.iter().filter(|turn| **turn == index).count()).collect();
             assert_eq!(counts, expected, "{weights:?}");
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn huge_weights_make_a_round_of_bounded_length() {
         let weights = vec![i32::MAX; 3000];
-        assert!(round(weights.len(), Some(&weights)).len() <= 3000);
-        assert!(round(2, Some(&[i32::MAX, 1])).len() <= 1001);
+        assert!(plan_round(weights.len(), Some(&weights)).len() <= 3000);
+        assert!(plan_round(2, Some(&[i32::MAX, 1])).len() <= 1001);
     }
 }

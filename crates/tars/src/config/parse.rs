@@ -101,7 +101,7 @@ fn read_domain(lines: &mut Lines<'_>, domain: &mut Domain, open: Option<&str>, d
                 (None, _) => read_domain(lines, domain.domains.entry(name, Domain::default), Some(name), depth + 1)?,
             }
         } else {
-            match parameter(line) {
+            match parse_parameter(line) {
                 Ok((key, value)) => domain.parameters.put_last(key, value),
                 Err(problem) => return lines.fail(problem),
             }
@@ -113,7 +113,7 @@ fn read_domain(lines: &mut Lines<'_>, domain: &mut Domain, open: Option<&str>, d
     }
 }
 
-fn parameter(line: &str) -> Result<(String, String), ParseProblem> {
+fn parse_parameter(line: &str) -> Result<(String, String), ParseProblem> {
     let (key, value) = split_at_equals(line);
     Ok((unescape(key.trim_matches(BLANKS))?, unescape(value.trim_matches(BLANKS))?))
 }

@@ -34,7 +34,7 @@ pub enum PrintError {
 }
 
 pub(super) fn print(root: &Domain) -> Result<String, PrintError> {
-    check(root)?;
+    check_printable(root)?;
     let mut text = String::new();
     let mut tops: Vec<_> = root.domains().collect();
     tops.sort_unstable_by_key(|(name, _)| *name);
@@ -45,25 +45,25 @@ pub(super) fn print(root: &Domain) -> Result<String, PrintError> {
 }
 
 fn print_domain(text: &mut String, name: &str, domain: &Domain, level: usize) -> Result<(), PrintError> {
-    line(text, level, &["<", name, ">"])?;
+    push_line(text, level, &["<", name, ">"])?;
     for (key, value) in domain.parameters() {
         let printed = escape(key);
         match (value, key) {
             // An empty line would be lost.
-            ("", "") => line(text, level + 1, &["="])?,
-            ("", _) => line(text, level + 1, &[&printed])?,
+            ("", "") => push_line(text, level + 1, &["="])?,
+            ("", _) => push_line(text, level + 1, &[&printed])?,
             // A backslash right before the sign would be taken for its escape.
-            (value, key) if key.ends_with('\\') => line(text, level + 1, &[&printed, " =", &escape(value)])?,
-            (value, _) => line(text, level + 1, &[&printed, "=", &escape(value)])?,
+            (value, key) if key.ends_with('\\') => push_line(text, level + 1, &[&printed, " =", &escape(value)])?,
+            (value, _) => push_line(text, level + 1, &[&printed, "=", &escape(value)])?,
         }
     }
     for (name, domain) in domain.domains() {
         print_domain(text, name, domain, level + 1)?;
     }
-    line(text, level, &["</", name, ">"])
+    push_line(text, level, &["</", name, ">"])
 }
 
-fn line(text: &mut String, level: usize, parts: &[&str]) -> Result<(), PrintError> {
+fn push_line(text: &mut String, level: usize, parts: &[&str]) -> Result<(), PrintError> {
     text.extend(std::iter::repeat_n("  ", level));
     text.extend(parts.iter().copied());
     text.push('\n');
@@ -86,7 +86,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Whether everything below `root` can be printed. Parameters of the root itself are not printed and not looked at.
-pub(super) fn check(root: &Domain) -> Result<(), PrintError> {
+pub(super) fn check_printable(root: &Domain) -> Result<(), PrintError> {
     check_domains(root, "")
 }
 

@@ -39,21 +39,21 @@ impl<'a> RequestView<'a> {
         let mut input = Decoder::new(content);
         let input = &mut input;
         Ok(Self {
-            version: field(input, 1, "iVersion", i16::decode)?,
-            packet_type: field(input, 2, "cPacketType", i8::decode)?,
-            message_type: field(input, 3, "iMessageType", i32::decode)?,
-            request_id: field(input, 4, "iRequestId", i32::decode)?,
-            servant: field(input, 5, "sServantName", Decoder::read_string)?,
-            func: field(input, 6, "sFuncName", Decoder::read_string)?,
-            buffer: field(input, 7, "sBuffer", Decoder::read_bytes)?,
-            timeout: field(input, 8, "iTimeout", i32::decode)?,
-            context: field(input, 9, "context", HeadersView::read)?,
-            status: field(input, 10, "status", HeadersView::read)?,
+            version: read_field(input, 1, "iVersion", i16::decode)?,
+            packet_type: read_field(input, 2, "cPacketType", i8::decode)?,
+            message_type: read_field(input, 3, "iMessageType", i32::decode)?,
+            request_id: read_field(input, 4, "iRequestId", i32::decode)?,
+            servant: read_field(input, 5, "sServantName", Decoder::read_string)?,
+            func: read_field(input, 6, "sFuncName", Decoder::read_string)?,
+            buffer: read_field(input, 7, "sBuffer", Decoder::read_bytes)?,
+            timeout: read_field(input, 8, "iTimeout", i32::decode)?,
+            context: read_field(input, 9, "context", HeadersView::read)?,
+            status: read_field(input, 10, "status", HeadersView::read)?,
         })
     }
 }
 
-fn field<'a, T>(
+fn read_field<'a, T>(
     input: &mut Decoder<'a>,
     tag: u8,
     name: &'static str,

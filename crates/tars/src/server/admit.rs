@@ -15,16 +15,16 @@ use crate::codec::{DecodeError, Encoder};
 use crate::packet::{FrameError, PING, Packet, RequestPacket, RequestView, header, packet_type, ret, version, write_frame};
 
 /// What became of a request at first sight.
-pub(super) enum Sight {
+pub(super) enum Step {
     /// It is answered, or needs no answer.
     Done,
     /// It has to run in its own task.
-    Later(Arc<dyn Dispatch>),
+    NeedsTask(Arc<dyn Dispatch>),
 }
 
 /// The parts of a request that its answer repeats.
 #[derive(Debug, Clone, Copy)]
-struct Head {
+struct ReplyHead {
     version: i16,
     message_type: i32,
     request_id: i32,
@@ -32,29 +32,25 @@ struct Head {
 }
 
 /// Looks at the content of a frame; an answer that is known at once is appended to `out`.
-pub(super) fn look(adapter: &AdapterState, content: &[u8], peer: &Peer, out: &mut BytesMut) -> Result<Sight, DecodeError> {
+pub(super) fn answer_now(adapter: &AdapterState, content: &[u8], peer: &Peer, out: &mut BytesMut) -> Result<Step, DecodeError> {
     let view = RequestView::read(content)?;
     add(&adapter.counters.requests, 1);
-    let head = Head {
+    let head = ReplyHead {
         version: view.version,
         message_type: view.message_type,
         request_id: view.request_id,
         one_way: view.packet_type == packet_type::ONE_WAY,
     };
-    let response = match answer_at_sight(adapter, &view, peer) {
+    let response = match find_answer(adapter, &view, peer) {
         Ok(response) => response,
-        Err(dispatch) => return Ok(Sight::Later(Arc::clone(dispatch))),
+        Err(dispatch) => return Ok(Step::NeedsTask(Arc::clone(dispatch))),
     };
-    write(out, head, &response, adapter.limits.max_frame);
-    Ok(Sight::Done)
+    write_reply(out, head, &response, adapter.limits.max_frame);
+    Ok(Step::Done)
 }
 
 /// The answer, or the servant that needs a task for it.
-fn answer_at_sight<'a>(
-    adapter: &'a AdapterState,
-    view: &RequestView<'_>,
-    peer: &Peer,
-) -> Result<Response, &'a Arc<dyn Dispatch>> {
+fn find_answer<'a>(adapter: &'a AdapterState, view: &RequestView<'_>, peer: &Peer) -> Result<Response, &'a Arc<dyn Dispatch>> {
     if !matches!(view.version, version::TARS | version::TUP_LEGACY | version::TUP) {
         let text = format!("packet version {} is not served; use 1, 2 or 3", view.version);
         return Ok(Response::error(ret::DECODE, text));
@@ -74,7 +70,7 @@ pub(super) struct Job {
     adapter: Arc<AdapterState>,
     dispatch: Arc<dyn Dispatch>,
     request: Request,
-    head: Head,
+    head: ReplyHead,
     slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -87,7 +83,7 @@ pub(super) fn enqueue(
     out: &mut BytesMut,
 ) -> Result<Option<Job>, DecodeError> {
     let packet = RequestPacket::read(content)?;
-    let head = Head {
+    let head = ReplyHead {
         version: packet.version,
         message_type: packet.message_type,
         request_id: packet.request_id,
@@ -102,7 +98,7 @@ pub(super) fn enqueue(
             add(&adapter.counters.overloaded, 1);
             if queued <= capacity {
                 let text = format!("adapter {} has {queued} requests in its queue", adapter.name);
-                write(out, head, &Response::error(ret::OVERLOAD, text), adapter.limits.max_frame);
+                write_reply(out, head, &Response::error(ret::OVERLOAD, text), adapter.limits.max_frame);
             }
             return Ok(None);
         }
@@ -132,7 +128,7 @@ impl Job {
             return None;
         }
         let mut out = BytesMut::new();
-        write(&mut out, head, &response, adapter.limits.max_frame);
+        write_reply(&mut out, head, &response, adapter.limits.max_frame);
         Some(out.freeze())
     }
 }
@@ -161,18 +157,18 @@ async fn wait_for_slot(adapter: &Arc<AdapterState>, timeout: i32) -> Result<Owne
 }
 
 /// Appends the answer's frame; an answer above the limit is replaced by an error.
-fn write(out: &mut BytesMut, head: Head, response: &Response, max: usize) {
+fn write_reply(out: &mut BytesMut, head: ReplyHead, response: &Response, max: usize) {
     if head.one_way {
         return;
     }
-    if let Err(error) = write_response(out, head, response, max) {
+    if let Err(error) = write_packet(out, head, response, max) {
         let error = Response::error(ret::ENCODE, format!("the answer can't be sent: {error}"));
         // An error this short only fails where `max` leaves no room for any answer.
-        let _ = write_response(out, head, &error, max);
+        let _ = write_packet(out, head, &error, max);
     }
 }
 
-fn write_response(out: &mut BytesMut, head: Head, response: &Response, max: usize) -> Result<(), FrameError> {
+fn write_packet(out: &mut BytesMut, head: ReplyHead, response: &Response, max: usize) -> Result<(), FrameError> {
     let Response { ret, body, desc, context, status } = response;
     out.reserve(64 + body.len() + desc.len());
     if !matches!(head.version, version::TUP | version::TUP_LEGACY) {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::adapter::{AdapterState, add};
-use super::admit::{self, Sight};
+use super::admit::{self, Step};
 use super::dispatch::{Outgoing, Peer};
 use super::draining::Draining;
 use crate::codec::DecodeError;
@@ -57,7 +57,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(open) = Open::new(&adapter) else {
+                let Some(open) = CountedConnection::new(&adapter) else {
                     add(&adapter.counters.refused, 1);
                     adapter.warn(
                         peer,
@@ -78,9 +78,9 @@ pub(super) async fn accept(
 }
 
 /// A counted connection.
-struct Open(Arc<AdapterState>);
+struct CountedConnection(Arc<AdapterState>);
 
-impl Open {
+impl CountedConnection {
     fn new(adapter: &Arc<AdapterState>) -> Option<Self> {
         if adapter.connections.fetch_add(1, Relaxed) < adapter.limits.connections {
             return Some(Self(Arc::clone(adapter)));
@@ -90,7 +90,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Relaxed);
     }
@@ -98,7 +98,7 @@ impl Drop for Open {
 
 /// Why a connection ends before both sides are done with it.
 #[derive(Debug, thiserror::Error)]
-enum End {
+enum ConnectionError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -109,7 +109,7 @@ enum End {
     WriteTimeout(Duration),
 }
 
-async fn serve(mut stream: TcpStream, addr: SocketAddr, open: Open, draining: Draining, stop: CancellationToken) {
+async fn serve(mut stream: TcpStream, addr: SocketAddr, open: CountedConnection, draining: Draining, stop: CancellationToken) {
     // Answers are written in as few pieces as possible; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let adapter = &open.0;
@@ -133,9 +133,9 @@ async fn serve(mut stream: TcpStream, addr: SocketAddr, open: Open, draining: Dr
     let end = connection.run(draining, &stop).await;
     match end {
         Ok(()) => close(stream).await,
-        Err(End::Io(error)) => tracing::debug!(adapter = %adapter.name, peer = %addr, %error, "connection lost"),
+        Err(ConnectionError::Io(error)) => tracing::debug!(adapter = %adapter.name, peer = %addr, %error, "connection lost"),
         Err(reason) => {
-            if matches!(reason, End::Frame(_) | End::Packet(_)) {
+            if matches!(reason, ConnectionError::Frame(_) | ConnectionError::Packet(_)) {
                 add(&adapter.counters.malformed, 1);
             }
             adapter.warn(addr, "connection closed", &reason as &dyn fmt::Display);
@@ -171,7 +171,7 @@ struct Connection<'a> {
 }
 
 /// When the phases of an ending connection begin.
-struct Drain {
+struct DrainDeadlines {
     quiet: Duration,
     stop_reading: Instant,
     abort: Instant,
@@ -179,8 +179,8 @@ struct Drain {
 
 impl Connection<'_> {
     /// Works until the client closed its side or the server stopped, and every answer is out.
-    async fn run(&mut self, draining: Draining, stop: &CancellationToken) -> Result<(), End> {
-        let mut drain: Option<Drain> = None;
+    async fn run(&mut self, draining: Draining, stop: &CancellationToken) -> Result<(), ConnectionError> {
+        let mut drain: Option<DrainDeadlines> = None;
         let check = tokio::time::sleep(self.check_interval(None));
         tokio::pin!(check);
         loop {
@@ -200,15 +200,15 @@ impl Connection<'_> {
             tokio::select! {
                 biased;
                 // Answers of tasks first: they make room for others.
-                message = self.receiver.recv(), if self.out.len() < OUT_HIGH => self.send(message),
+                message = self.receiver.recv(), if self.out.len() < OUT_HIGH => self.take_messages(message),
                 writable = self.write.writable(), if !self.out.is_empty() => writable?,
-                count = self.read.read_buf(&mut self.input), if reading => self.has_read(count?),
+                count = self.read.read_buf(&mut self.input), if reading => self.note_read(count?),
                 () = stop.cancelled(), if drain.is_none() => {
                     drain = Some(self.start_draining(draining));
                     check.as_mut().reset(Instant::now() + self.check_interval(drain.as_ref()));
                 }
                 () = check.as_mut() => {
-                    if self.check(drain.as_ref())? {
+                    if self.must_close(drain.as_ref())? {
                         return Ok(());
                     }
                     check.as_mut().reset(Instant::now() + self.check_interval(drain.as_ref()));
@@ -217,7 +217,7 @@ impl Connection<'_> {
         }
     }
 
-    fn has_read(&mut self, count: usize) {
+    fn note_read(&mut self, count: usize) {
         if count == 0 {
             self.reading = false;
             return;
@@ -228,16 +228,16 @@ impl Connection<'_> {
     }
 
     /// Answers or starts every complete request that was read, as long as its answers find room; `true` when that ran out first.
-    fn handle_frames(&mut self) -> Result<bool, End> {
+    fn handle_frames(&mut self) -> Result<bool, ConnectionError> {
         let max = self.adapter.limits.max_frame;
         let mut start = 0;
         let mut began = None;
         while self.out.len() < OUT_HIGH {
             let Some(len) = read_frame_length(&self.input[start..], max)? else { break };
             let Some(content) = self.input.get(start + LENGTH_SIZE..start + len) else { break };
-            match admit::look(self.adapter, content, &self.peer, &mut self.out)? {
-                Sight::Done => start += len,
-                Sight::Later(dispatch) => {
+            match admit::answer_now(self.adapter, content, &self.peer, &mut self.out)? {
+                Step::Done => start += len,
+                Step::NeedsTask(dispatch) => {
                     let content = if len < SHARE_FROM {
                         let copy = Bytes::copy_from_slice(content);
                         start += len;
@@ -249,7 +249,7 @@ impl Connection<'_> {
                     };
                     if let Some(job) = admit::enqueue(self.adapter, dispatch, &content, &self.peer, &mut self.out)? {
                         let inline = began.get_or_insert_with(Instant::now).elapsed() < INLINE;
-                        self.begin(job, inline);
+                        self.start(job, inline);
                     }
                 }
             }
@@ -262,7 +262,7 @@ impl Connection<'_> {
     }
 
     /// Runs a request: as far as it comes without waiting if `inline`, and the rest in its own task.
-    fn begin(&mut self, job: admit::Job, inline: bool) {
+    fn start(&mut self, job: admit::Job, inline: bool) {
         let mut answer = Box::pin(job.run());
         if inline {
             // Nobody needs to be woken: the task below looks at it again at once.
@@ -281,7 +281,7 @@ impl Connection<'_> {
     }
 
     /// Takes what tasks want to have sent, all that is there.
-    fn send(&mut self, first: Option<Outgoing>) {
+    fn take_messages(&mut self, first: Option<Outgoing>) {
         let mut next = first;
         while let Some(message) = next {
             match message {
@@ -298,7 +298,7 @@ impl Connection<'_> {
     }
 
     /// Writes as much as the socket takes now.
-    fn write_now(&mut self) -> Result<(), End> {
+    fn write_now(&mut self) -> Result<(), ConnectionError> {
         while !self.out.is_empty() {
             match self.write.try_write(&self.out) {
                 Ok(count) => {
@@ -320,21 +320,21 @@ impl Connection<'_> {
     }
 
     /// Asks the client to reconnect elsewhere.
-    fn start_draining(&mut self, draining: Draining) -> Drain {
+    fn start_draining(&mut self, draining: Draining) -> DrainDeadlines {
         let notice = ResponsePacket { desc: RECONNECT.to_owned(), ..ResponsePacket::default() };
         // The notice is a few bytes; it only fails where the limit leaves no room for any packet.
         let _ = notice.write(&mut self.out, self.adapter.limits.max_frame);
         let now = Instant::now();
         self.last_read = now;
-        Drain { quiet: draining.quiet, stop_reading: now + draining.stop_reading, abort: now + draining.abort }
+        DrainDeadlines { quiet: draining.quiet, stop_reading: now + draining.stop_reading, abort: now + draining.abort }
     }
 
     /// Looks at the clock; `true` when the connection is to be closed although the client did not close it.
-    fn check(&mut self, drain: Option<&Drain>) -> Result<bool, End> {
+    fn must_close(&mut self, drain: Option<&DrainDeadlines>) -> Result<bool, ConnectionError> {
         let now = Instant::now();
         let stalled = self.adapter.limits.write_timeout;
         if !self.out.is_empty() && now - self.last_write >= stalled {
-            return Err(End::WriteTimeout(stalled));
+            return Err(ConnectionError::WriteTimeout(stalled));
         }
         let at_rest = self.in_flight == 0 && self.out.is_empty();
         let Some(drain) = drain else {
@@ -347,7 +347,7 @@ impl Connection<'_> {
         Ok(now >= drain.abort || (at_rest && !half_a_packet && now - self.last_read >= drain.quiet))
     }
 
-    fn check_interval(&self, drain: Option<&Drain>) -> Duration {
+    fn check_interval(&self, drain: Option<&DrainDeadlines>) -> Duration {
         match drain {
             Some(drain) => (drain.quiet / 4).max(Duration::from_millis(10)),
             None => (self.adapter.limits.idle_timeout.min(self.adapter.limits.write_timeout) / 4).max(Duration::from_millis(10)),

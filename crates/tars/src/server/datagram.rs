@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::adapter::{AdapterState, add};
-use super::admit::{self, Sight};
+use super::admit::{self, Step};
 use super::dispatch::Peer;
 use crate::endpoint::Protocol;
 use crate::packet::{LENGTH_SIZE, read_frame_length};
@@ -57,7 +57,7 @@ fn handle(
     let content = &datagram[LENGTH_SIZE..];
     let peer = Peer::new(addr, Protocol::Udp, None);
     let undecodable = |error| format!("undecodable packet: {error}");
-    if let Sight::Later(dispatch) = admit::look(adapter, content, &peer, out).map_err(undecodable)? {
+    if let Step::NeedsTask(dispatch) = admit::answer_now(adapter, content, &peer, out).map_err(undecodable)? {
         let content = Bytes::copy_from_slice(content);
         if let Some(job) = admit::enqueue(adapter, dispatch, &content, &peer, out).map_err(undecodable)? {
             let (socket, adapter) = (Arc::clone(socket), Arc::clone(adapter));

@@ -154,7 +154,7 @@ async fn a_client_calls_over_tcp_and_udp() {
         let mut results = Decoder::over(&answer.body);
         assert_eq!(results.require::<String>(0).as_deref(), Ok("TARS"), "{protocol}");
         assert_eq!(results.require::<i32>(2), Ok(4), "{protocol}");
-        proxy.one_way("nothing", Bytes::new(), &CallOptions::default()).await.unwrap();
+        proxy.call_one_way("nothing", Bytes::new(), &CallOptions::default()).await.unwrap();
         let refused = proxy.call("custom", Bytes::new()).await.unwrap_err();
         assert_eq!(refused.to_string(), format!("{OBJECT}: `custom` answered return code -77: custom"));
         assert_eq!(refused.ret(), -77);

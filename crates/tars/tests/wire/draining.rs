@@ -95,7 +95,7 @@ async fn a_client_moves_on_without_a_failed_call() {
     stopping.echo.release.notify_one();
     assert_eq!(held.await.unwrap().unwrap().body, "held");
     assert!(staying.stats.snapshot()[0].requests >= 200, "{:?}", staying.stats.snapshot());
-    proxy.one_way("echo", Bytes::new(), &CallOptions::default()).await.unwrap();
+    proxy.call_one_way("echo", Bytes::new(), &CallOptions::default()).await.unwrap();
     assert_eq!(packet_type::ONE_WAY, 1);
 }
 
