@@ -2,15 +2,18 @@
 //!
 //! `cargo bench -p tars --bench codec`
 
-use std::alloc::System;
-use std::hint::black_box;
-use std::time::{Duration, Instant};
-
 use bytes::{Bytes, BytesMut};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tars::codec::{Decoder, Encoder, to_bytes};
-use tars::framework::endpoint::EndpointF;
-use tars::packet::{Packet, RequestPacket, RequestView, ResponsePacket};
+use std::{
+    alloc::System,
+    hint::black_box,
+    time::{Duration, Instant},
+};
+use tars::{
+    codec::{Decoder, Encoder, to_bytes},
+    framework::endpoint::EndpointF,
+    packet::{Packet, RequestPacket, RequestView, ResponsePacket},
+};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

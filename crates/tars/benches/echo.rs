@@ -3,19 +3,24 @@
 //!
 //! `cargo bench -p tars --bench echo`
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use bytes::{Buf, Bytes, BytesMut};
-use tars::codec::{Decoder, to_bytes};
-use tars::endpoint::Endpoint;
-use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length};
-use tars::server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server};
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tars::{
+    codec::{Decoder, to_bytes},
+    endpoint::Endpoint,
+    packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length},
+    server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server},
+};
 use tars_bench::{Figures, Result, Window, free_address, patiently};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long each server is called in each shape.

@@ -20,24 +20,26 @@
 
 mod admin;
 
-use std::fs;
-use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::{
+    client::{Client, ClientOptions, ProxyError},
+    config::{Config, Domain, ParseError},
+    endpoint::{Endpoint, EndpointError},
+    framework::{
+        admin::AdminFDispatch,
+        node::{ServerFClient, ServerInfo},
+    },
+    server::{Adapter, AdapterLimits, BindError, Dispatch, Draining, Server},
+};
+use admin::Admin;
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-use crate::client::{Client, ClientOptions, ProxyError};
-use crate::config::{Config, Domain, ParseError};
-use crate::endpoint::{Endpoint, EndpointError};
-use crate::framework::admin::AdminFDispatch;
-use crate::framework::node::{ServerFClient, ServerInfo};
-use crate::server::{Adapter, AdapterLimits, BindError, Dispatch, Draining, Server};
-
-use admin::Admin;
 
 /// Adapter of the admin object; nodes know it by this name.
 const ADMIN_ADAPTER: &str = "AdminAdapter";

@@ -1,10 +1,10 @@
 //! The arguments of a call and its results, in the form that the version of the packet asks for.
 
+use crate::{
+    codec::{Decode, DecodeError, Decoder, Encode, Encoder, Problem},
+    packet::{tup::UniAttribute, version},
+};
 use bytes::{Bytes, BytesMut};
-
-use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Problem};
-use crate::packet::tup::UniAttribute;
-use crate::packet::version;
 
 /// Arguments of a request: by tag in version 1, by name in versions 2 and 3.
 #[derive(Debug)]

@@ -18,18 +18,18 @@ mod proxy;
 mod push;
 mod rotation;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use crate::endpoint::ProxyString;
+use directory::Directory;
+use locator::Locator;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub use error::{CallError, ProxyError};
 pub use options::{CallOptions, ClientOptions};
 pub use proxy::{Answer, Proxy};
 pub use push::Push;
-
-use directory::Directory;
-use locator::Locator;
 
 /// Describes a client.
 #[derive(Debug, Default)]

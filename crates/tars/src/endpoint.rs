@@ -5,8 +5,7 @@
 //! └──── object ───┘ └────────── endpoint ───────────┘ └────── endpoint ──────┘
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

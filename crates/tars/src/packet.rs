@@ -11,12 +11,10 @@ mod frame;
 pub mod tup;
 mod view;
 
-use std::collections::BTreeMap;
-
-use bytes::{Bytes, BytesMut};
-use tars_derive::TarsStruct;
-
 use crate::codec::{DecodeError, Decoder, Struct};
+use bytes::{Bytes, BytesMut};
+use std::collections::BTreeMap;
+use tars_derive::TarsStruct;
 
 pub use frame::{DEFAULT_MAX_FRAME, FrameError, LENGTH_SIZE, read_frame_length, write_frame};
 pub use view::{HeadersView, RequestView};

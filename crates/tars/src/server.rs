@@ -20,21 +20,15 @@ mod dispatch;
 mod draining;
 mod quiet_log;
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use tokio::net::{TcpListener, UdpSocket};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 use crate::endpoint::Protocol;
+use adapter::AdapterState;
+use std::{io, net::SocketAddr, sync::Arc};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use adapter::{Adapter, AdapterLimits, AdapterStats};
 pub use dispatch::{AnswerFuture, Call, Dispatch, Peer, PushError, Request, Response, ServantError};
 pub use draining::Draining;
-
-use adapter::AdapterState;
 
 /// Why a server could not be bound.
 #[derive(Debug, thiserror::Error)]

@@ -1,16 +1,17 @@
 //! Whatever arrives, the decoder allocates no more than a multiple of what arrived. Alone in its process: it counts allocations.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use std::alloc::System;
-use std::collections::{BTreeMap, HashMap};
-
 use bytes::Bytes;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tars::codec::{Decode, from_bytes};
-use tars::framework::endpoint::ObjectItem;
-use tars::framework::query::GetMasterSlaveLock;
-use tars::packet::tup::UniAttribute;
-use tars::packet::{Packet, RequestPacket, RequestView};
+use std::{
+    alloc::System,
+    collections::{BTreeMap, HashMap},
+};
+use tars::{
+    codec::{Decode, from_bytes},
+    framework::{endpoint::ObjectItem, query::GetMasterSlaveLock},
+    packet::{Packet, RequestPacket, RequestView, tup::UniAttribute},
+};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -2,18 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tars::application::{Application, ApplicationError};
-use tars::client::Client;
-use tars::endpoint::Endpoint;
-use tars::framework::admin::AdminFClient;
-use tars::framework::node::{ServerF, ServerFDispatch, ServerInfo};
-use tars::server::{Adapter, Request, ServantError, Server};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tars::{
+    application::{Application, ApplicationError},
+    client::Client,
+    endpoint::Endpoint,
+    framework::{
+        admin::AdminFClient,
+        node::{ServerF, ServerFDispatch, ServerInfo},
+    },
+    server::{Adapter, Request, ServantError, Server},
+};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 #[tars::interface]

@@ -2,18 +2,23 @@
 //! TarsGo server. Needs Go.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use futures::future::join_all;
-use tars::client::{Client, ClientOptions};
-use tars::endpoint::Endpoint;
-use tars::framework::endpoint::EndpointF;
-use tars::framework::query::{QueryF, QueryFDispatch};
-use tars::server::{Adapter, Dispatch, Request, ServantError, Server};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Output, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tars::{
+    client::{Client, ClientOptions},
+    endpoint::Endpoint,
+    framework::{
+        endpoint::EndpointF,
+        query::{QueryF, QueryFDispatch},
+    },
+    server::{Adapter, Dispatch, Request, ServantError, Server},
+};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 

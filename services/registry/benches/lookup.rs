@@ -3,28 +3,33 @@
 //!
 //! `cargo bench -p tarsregistry --bench lookup`
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::json;
-use tars::codec::{Decoder, to_bytes};
-use tars::framework::endpoint::EndpointF;
-use tars::packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use tars::{
+    codec::{Decoder, to_bytes},
+    framework::endpoint::EndpointF,
+    packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length},
+};
 use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tars_kit::health::Health;
-use tars_proto::registry::v1::ResolveRequest;
-use tars_proto::registry::v1::name_service_client::NameServiceClient;
-use tars_proto::registry::v1::name_service_server::NameServiceServer;
-use tarsregistry::grpc::Names;
-use tarsregistry::index::{Change, Index, QUERY_OBJECT, Writer};
-use tarsregistry::metrics::Metrics;
-use tarsregistry::readiness::{Pods, Reporter};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer};
+use tarsregistry::{
+    grpc::Names,
+    index::{Change, Index, QUERY_OBJECT, Writer},
+    metrics::Metrics,
+    readiness::{Pods, Reporter},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 

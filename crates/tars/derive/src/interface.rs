@@ -1,13 +1,12 @@
 //! `#[interface]`: from one declaration the trait of the servant, its dispatcher and its client.
 
+use crate::names::to_lower_camel;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
     Attribute, Error, FnArg, GenericArgument, Ident, ItemTrait, LitStr, Pat, PathArguments, Result, ReturnType, TraitItem,
     TraitItemFn, Type,
 };
-
-use crate::names::to_lower_camel;
 
 struct Function {
     docs: Vec<Attribute>,

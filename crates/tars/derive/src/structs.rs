@@ -1,10 +1,9 @@
 //! `#[derive(TarsStruct)]`.
 
+use crate::names::to_lower_camel;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitInt, LitStr, Result};
-
-use crate::names::to_lower_camel;
 
 struct TarsField {
     ident: Ident,

@@ -1,16 +1,10 @@
 //! Any bytes, read as anything: no panic, and what is read stays the same when it is written and read again.
 #![no_main]
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use tars::codec::{Decode, Encode, from_bytes, to_bytes};
-use tars::framework::endpoint::{EndpointF, ObjectItem};
-use tars::framework::registry::ServerDescriptor;
-use tars::framework::stat::{StatMicMsgBody, StatMicMsgHead};
-use tars::packet::tup::UniAttribute;
-use tars::packet::{DEFAULT_MAX_FRAME, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length};
+use std::collections::BTreeMap;
+use tars::{codec::{Decode, Encode, from_bytes, to_bytes}, framework::{endpoint::{EndpointF, ObjectItem}, registry::ServerDescriptor, stat::{StatMicMsgBody, StatMicMsgHead}}, packet::{DEFAULT_MAX_FRAME, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length, tup::UniAttribute}};
 
 fn stable<T: Decode + Encode>(input: &[u8]) {
     if let Ok(value) = from_bytes::<T>(0, input) {

@@ -1,9 +1,10 @@
 //! The admin object of an application.
 
+use crate::{
+    framework::admin::AdminF,
+    server::{Request, ServantError},
+};
 use tokio_util::sync::CancellationToken;
-
-use crate::framework::admin::AdminF;
-use crate::server::{Request, ServantError};
 
 /// Answers operators, who come through the node.
 #[derive(Debug)]

@@ -1,20 +1,18 @@
 //! Which endpoints serve an object, and which of them is next.
 
-use std::collections::HashMap;
-use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
-
-use futures::future::BoxFuture;
-use tokio::time::Instant;
-
-use super::error::CallError;
-use super::link::Link;
-use super::options::ClientOptions;
-use super::push::PushHandler;
-use super::rotation::plan_round;
+use super::{error::CallError, link::Link, options::ClientOptions, push::PushHandler, rotation::plan_round};
 use crate::endpoint::Endpoint;
+use futures::future::BoxFuture;
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
 
 /// An endpoint that failed is not used for this long, unless all of them failed.
 const BLOCK: Duration = Duration::from_secs(10);

@@ -1,11 +1,11 @@
 //! Why a proxy could not be made, and why a call failed.
 
-use std::io;
-use std::time::Duration;
-
-use crate::codec::DecodeError;
-use crate::endpoint::EndpointError;
-use crate::packet::{FrameError, ret};
+use crate::{
+    codec::DecodeError,
+    endpoint::EndpointError,
+    packet::{FrameError, ret},
+};
+use std::{io, time::Duration};
 
 /// Why a proxy could not be made.
 #[derive(Debug, thiserror::Error)]

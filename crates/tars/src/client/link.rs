@@ -1,22 +1,27 @@
 //! One connection to one endpoint, shared by all calls to it.
 
-use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
+use super::{options::ClientOptions, push::PushHandler};
+use crate::{
+    endpoint::{Endpoint, Protocol},
+    packet::{LENGTH_SIZE, PING, Packet, RECONNECT, RequestPacket, ResponsePacket, read_frame_length},
+};
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpStream, UdpSocket};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
-
-use super::options::ClientOptions;
-use super::push::PushHandler;
-use crate::endpoint::{Endpoint, Protocol};
-use crate::packet::{LENGTH_SIZE, PING, Packet, RECONNECT, RequestPacket, ResponsePacket, read_frame_length};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpStream, UdpSocket},
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 /// Frames that wait for the connection's task.
 const CHANNEL: usize = 1024;

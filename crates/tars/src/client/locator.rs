@@ -1,15 +1,17 @@
 //! Asks the name service where objects are served.
 
+use super::{
+    directory::{Resolve, Resolved},
+    error::CallError,
+    options::{CallOptions, ClientOptions},
+    proxy::Proxy,
+};
+use crate::{
+    endpoint::Endpoint,
+    framework::{endpoint::EndpointF, query::QueryFClient},
+    packet::header,
+};
 use futures::future::BoxFuture;
-
-use super::directory::{Resolve, Resolved};
-use super::error::CallError;
-use super::options::{CallOptions, ClientOptions};
-use super::proxy::Proxy;
-use crate::endpoint::Endpoint;
-use crate::framework::endpoint::EndpointF;
-use crate::framework::query::QueryFClient;
-use crate::packet::header;
 
 /// The name service of a client.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! What a client and its calls may choose.
 
-use std::time::Duration;
-
 use crate::packet::{DEFAULT_MAX_FRAME, Headers};
+use std::time::Duration;
 
 /// What all calls of a client share.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,16 +1,15 @@
 //! The callers' view of an object.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
-
-use super::directory::{Directory, Slot};
-use super::error::CallError;
-use super::link::{CannotWait, Link, next_request_id};
-use super::options::{CallOptions, ClientOptions};
-use super::push::{Push, PushHandler};
+use super::{
+    directory::{Directory, Slot},
+    error::CallError,
+    link::{CannotWait, Link, next_request_id},
+    options::{CallOptions, ClientOptions},
+    push::{Push, PushHandler},
+};
 use crate::packet::{Headers, PING, Packet, RequestPacket, ResponsePacket, packet_type, ret};
+use bytes::{Bytes, BytesMut};
+use std::{sync::Arc, time::Duration};
 
 /// A successful answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

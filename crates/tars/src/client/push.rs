@@ -1,10 +1,10 @@
 //! What servers send without being asked.
 
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
-
-use crate::endpoint::Endpoint;
-use crate::packet::ResponsePacket;
+use crate::{endpoint::Endpoint, packet::ResponsePacket};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Something a server sent without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

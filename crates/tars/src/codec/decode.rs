@@ -1,11 +1,11 @@
 //! Reading values from bytes that nobody vouches for.
 
-use std::borrow::Cow;
-
+use super::{
+    error::{DecodeError, Problem},
+    type_code::TypeCode,
+};
 use bytes::Bytes;
-
-use super::error::{DecodeError, Problem};
-use super::type_code::TypeCode;
+use std::borrow::Cow;
 
 /// A value that can be read.
 pub trait Decode: Sized {

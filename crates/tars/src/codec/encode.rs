@@ -1,8 +1,7 @@
 //! Writing values.
 
-use bytes::BytesMut;
-
 use super::type_code::TypeCode;
+use bytes::BytesMut;
 
 /// A value that can be written.
 pub trait Encode {

@@ -1,9 +1,7 @@
 //! What can be wrong with encoded bytes, and where.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use super::type_code::TypeCode;
+use std::{borrow::Cow, fmt};
 
 /// Why a value could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

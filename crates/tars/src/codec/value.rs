@@ -1,14 +1,16 @@
 //! How each Rust type is written and read.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, Hash};
-
+use super::{
+    decode::{Decode, Decoder},
+    encode::{Encode, Encoder},
+    error::DecodeError,
+    type_code::TypeCode,
+};
 use bytes::Bytes;
-
-use super::decode::{Decode, Decoder};
-use super::encode::{Encode, Encoder};
-use super::error::DecodeError;
-use super::type_code::TypeCode;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasher, Hash},
+};
 
 /// A struct of the interface definition; implemented by `#[derive(TarsStruct)]`.
 pub trait Struct: Sized {

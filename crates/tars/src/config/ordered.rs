@@ -1,7 +1,9 @@
 //! A map that remembers in which order its keys were last placed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 /// Names to values, in an order of their own; every operation costs O(log n), also on hostile documents with 100,000 keys.
 #[derive(Clone)]

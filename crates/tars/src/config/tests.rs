@@ -1,5 +1,4 @@
-use super::ordered::Ordered;
-use super::*;
+use super::{ordered::Ordered, *};
 use proptest::prelude::*;
 
 const PROFILE: &str = "<tars>\n  <application>\n    <client>\n      sync-invoke-timeout=5000\n      extra = a\\=b\n    </client>\n  </application>\n</tars>\n";

@@ -1,8 +1,7 @@
 //! `Auth`: access keys and tokens. The types only; connections are not authenticated.
 
-use std::collections::BTreeMap;
-
 use crate::{TarsEnum, TarsStruct};
+use std::collections::BTreeMap;
 
 /// Result of an authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]

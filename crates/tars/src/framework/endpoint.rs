@@ -1,7 +1,9 @@
 //! `EndpointF` and `ObjectItem`: an address of a servant, as the name service tells it.
 
-use crate::TarsStruct;
-use crate::endpoint::{Endpoint, EndpointError, Protocol};
+use crate::{
+    TarsStruct,
+    endpoint::{Endpoint, EndpointError, Protocol},
+};
 
 /// Where a servant listens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]

@@ -1,8 +1,7 @@
 //! `PropertyF`: properties that servers measure themselves, through tarsproperty.
 
-use std::collections::BTreeMap;
-
 use crate::TarsStruct;
+use std::collections::BTreeMap;
 
 /// Which property of whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]

@@ -1,9 +1,8 @@
 //! `QueryF`: the name service.
 
-use std::collections::BTreeMap;
-
 use super::endpoint::EndpointF;
 use crate::TarsStruct;
+use std::collections::BTreeMap;
 
 /// Who asks for the lock of a master-slave pair.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]

@@ -2,9 +2,8 @@
 //!
 //! These definitions differ from the native Tars `Registry` interface and are not compatible with it.
 
-use std::collections::BTreeMap;
-
 use crate::{TarsEnum, TarsStruct};
+use std::collections::BTreeMap;
 
 /// How a server is to be run.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]

@@ -1,8 +1,7 @@
 //! `StatF`: statistics of calls, through tarsstat.
 
-use std::collections::BTreeMap;
-
 use crate::TarsStruct;
+use std::collections::BTreeMap;
 
 /// Whose calls are counted; all fields are part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]

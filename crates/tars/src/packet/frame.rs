@@ -1,8 +1,7 @@
 //! Where one packet ends and the next begins.
 
-use bytes::BytesMut;
-
 use crate::codec::Encoder;
+use bytes::BytesMut;
 
 /// Bytes of the length field.
 pub const LENGTH_SIZE: usize = 4;

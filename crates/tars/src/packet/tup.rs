@@ -5,13 +5,10 @@
 //! version 2   map<name, map<type name, bytes>>
 //! ```
 
-use std::collections::BTreeMap;
-
-use bytes::{Bytes, BytesMut};
-
-use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
-
 use super::version;
+use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
+use bytes::{Bytes, BytesMut};
+use std::collections::BTreeMap;
 
 /// Named values, each encoded with tag 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,10 +1,8 @@
 //! A request seen in place, for answers that need no copy of it.
 
-use std::borrow::Cow;
-
-use crate::codec::{Decode, DecodeError, Decoder, TypeCode};
-
 use super::Headers;
+use crate::codec::{Decode, DecodeError, Decoder, TypeCode};
+use std::borrow::Cow;
 
 /// A request whose names, arguments and headers stay in the frame they arrived in.
 ///

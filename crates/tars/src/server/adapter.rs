@@ -1,17 +1,17 @@
 //! One listener: its endpoint, its servants, its limits and its counters.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
-
+use super::{dispatch::Dispatch, quiet_log::QuietLog};
+use crate::{endpoint::Endpoint, packet::DEFAULT_MAX_FRAME};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
-
-use super::dispatch::Dispatch;
-use super::quiet_log::QuietLog;
-use crate::endpoint::Endpoint;
-use crate::packet::DEFAULT_MAX_FRAME;
 
 /// The least time that a request may wait in the queue.
 const LEAST_QUEUE_TIMEOUT: Duration = Duration::from_secs(3);

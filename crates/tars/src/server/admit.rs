@@ -1,18 +1,21 @@
 //! One request on its way to an answer, in the order that the reference C++ server follows (section 10).
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
-
+use super::{
+    adapter::{AdapterState, add},
+    dispatch::{Call, Dispatch, Peer, Request, Response, ServantError},
+};
+use crate::{
+    codec::{DecodeError, Encoder},
+    packet::{FrameError, PING, Packet, RequestPacket, RequestView, header, packet_type, ret, version, write_frame},
+};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::sync::OwnedSemaphorePermit;
-
-use super::adapter::{AdapterState, add};
-use super::dispatch::{Call, Dispatch, Peer, Request, Response, ServantError};
-use crate::codec::{DecodeError, Encoder};
-use crate::packet::{FrameError, PING, Packet, RequestPacket, RequestView, header, packet_type, ret, version, write_frame};
 
 /// What became of a request at first sight.
 pub(super) enum Step {

@@ -1,29 +1,34 @@
 //! One TCP connection: one task that reads, begins requests and writes answers.
 
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-
+use super::{
+    adapter::{AdapterState, add},
+    admit::{self, Step},
+    dispatch::{Outgoing, Peer},
+    draining::Draining,
+};
+use crate::{
+    codec::DecodeError,
+    endpoint::Protocol,
+    packet::{FrameError, LENGTH_SIZE, Packet, RECONNECT, ResponsePacket, read_frame_length},
+};
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncReadExt;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use super::adapter::{AdapterState, add};
-use super::admit::{self, Step};
-use super::dispatch::{Outgoing, Peer};
-use super::draining::Draining;
-use crate::codec::DecodeError;
-use crate::endpoint::Protocol;
-use crate::packet::{FrameError, LENGTH_SIZE, Packet, RECONNECT, ResponsePacket, read_frame_length};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::{
+        TcpListener, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
+    sync::mpsc,
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes of the first read; reads grow to [`MAX_READ`] while they fill.
 const MIN_READ: usize = 8 * 1024;

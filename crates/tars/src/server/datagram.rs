@@ -1,18 +1,18 @@
 //! UDP: one frame per datagram, answered to where it came from.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
+use super::{
+    adapter::{AdapterState, add},
+    admit::{self, Step},
+    dispatch::Peer,
+};
+use crate::{
+    endpoint::Protocol,
+    packet::{LENGTH_SIZE, read_frame_length},
+};
 use bytes::{Bytes, BytesMut};
+use std::{net::SocketAddr, sync::Arc};
 use tokio::net::UdpSocket;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use super::adapter::{AdapterState, add};
-use super::admit::{self, Step};
-use super::dispatch::Peer;
-use crate::endpoint::Protocol;
-use crate::packet::{LENGTH_SIZE, read_frame_length};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Largest datagram.
 const MAX_DATAGRAM: usize = 65_535;

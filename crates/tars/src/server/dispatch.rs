@@ -1,17 +1,15 @@
 //! What a servant sees of a request, and what it answers.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::net::SocketAddr;
-
+use crate::{
+    args::Arguments,
+    codec::DecodeError,
+    endpoint::Protocol,
+    packet::{FrameError, Headers, Packet, RequestPacket, RequestView, ResponsePacket, ret, version},
+};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
+use std::{borrow::Cow, fmt, net::SocketAddr};
 use tokio::sync::mpsc;
-
-use crate::args::Arguments;
-use crate::codec::DecodeError;
-use crate::endpoint::Protocol;
-use crate::packet::{FrameError, Headers, Packet, RequestPacket, RequestView, ResponsePacket, ret, version};
 
 /// The future of an answer.
 pub type AnswerFuture<'a> = BoxFuture<'a, Response>;

@@ -1,7 +1,9 @@
 //! Keeps a flood of bad packets from becoming a flood of log lines.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 /// Lets a line through at most every so often and counts the others.
 #[derive(Debug)]

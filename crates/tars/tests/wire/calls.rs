@@ -1,15 +1,15 @@
 //! One call after the other, and many at once.
 
-use bytes::Bytes;
-use tars::client::{CallError, CallOptions, ClientOptions};
-use tars::codec::{Decoder, to_bytes};
-use tars::endpoint::Endpoint;
-use tars::packet::tup::UniAttribute;
-use tars::packet::{LENGTH_SIZE, PING, Packet, RequestPacket, ResponsePacket, header, packet_type, ret};
-use tars::server::AdapterLimits;
-use tokio::net::UdpSocket;
-
 use crate::support::{OBJECT, Raw, Running, client, request, soon, to_hex};
+use bytes::Bytes;
+use tars::{
+    client::{CallError, CallOptions, ClientOptions},
+    codec::{Decoder, to_bytes},
+    endpoint::Endpoint,
+    packet::{LENGTH_SIZE, PING, Packet, RequestPacket, ResponsePacket, header, packet_type, ret, tup::UniAttribute},
+    server::AdapterLimits,
+};
+use tokio::net::UdpSocket;
 
 #[tokio::test]
 async fn each_return_code_of_the_framework() {

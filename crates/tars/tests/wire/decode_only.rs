@@ -1,8 +1,7 @@
 //! Input that only has to be read, or refused.
 
-use tars::codec::{Decode, DecodeError, Decoder, Problem, from_bytes};
-
 use crate::support::hex;
+use tars::codec::{Decode, DecodeError, Decoder, Problem, from_bytes};
 
 fn read<T: Decode>(tag: u8, input: &str) -> Result<T, DecodeError> {
     from_bytes(tag, &hex(input))

@@ -1,15 +1,14 @@
 //! A server that stops loses no call.
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
-
-use bytes::Bytes;
-use tars::client::{CallOptions, ClientOptions};
-use tars::endpoint::Endpoint;
-use tars::packet::{Packet, RECONNECT, packet_type};
-use tars::server::{AdapterLimits, Draining};
-
 use crate::support::{OBJECT, Raw, Running, client, request, soon, to_hex, until};
+use bytes::Bytes;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use tars::{
+    client::{CallOptions, ClientOptions},
+    endpoint::Endpoint,
+    packet::{Packet, RECONNECT, packet_type},
+    server::{AdapterLimits, Draining},
+};
 
 #[tokio::test]
 async fn clients_are_asked_to_reconnect_and_calls_under_way_are_answered() {

@@ -1,12 +1,11 @@
 //! Golden vectors of whole frames, in both directions.
 
+use crate::support::{hex, to_hex};
 use bytes::Bytes;
 use tars::packet::{
     Headers, LENGTH_SIZE, Packet, RECONNECT, RequestPacket, RequestView, ResponsePacket, header, message_type, packet_type,
     version,
 };
-
-use crate::support::{hex, to_hex};
 
 const QUERY: &str = "tars.tarsregistry.QueryObj";
 

@@ -1,11 +1,8 @@
 //! Bad packets: each closes its own connection, is named in the log, and harms nobody else.
 
-use tars::endpoint::Endpoint;
-use tars::packet::Packet;
-use tars::server::AdapterLimits;
-use tokio::net::UdpSocket;
-
 use crate::support::{Raw, Running, captured_log, hex, request, soon, until};
+use tars::{endpoint::Endpoint, packet::Packet, server::AdapterLimits};
+use tokio::net::UdpSocket;
 
 #[tokio::test]
 async fn a_bad_packet_closes_its_connection_only() {

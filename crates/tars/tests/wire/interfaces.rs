@@ -1,13 +1,13 @@
 //! Interfaces from a declaration: the framework's, and one of our own with every kind of parameter.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use bytes::Bytes;
-use tars::client::{CallOptions, Client};
-use tars::endpoint::Endpoint;
-use tars::framework::registry::{AdapterDescriptor, Registry, RegistryClient, RegistryDispatch, ServerDescriptor, ServerState};
-use tars::server::{Adapter, Dispatch, Request, ServantError, Server};
+use std::{collections::BTreeMap, sync::Arc};
+use tars::{
+    client::{CallOptions, Client},
+    endpoint::Endpoint,
+    framework::registry::{AdapterDescriptor, Registry, RegistryClient, RegistryDispatch, ServerDescriptor, ServerState},
+    server::{Adapter, Dispatch, Request, ServantError, Server},
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

@@ -1,19 +1,23 @@
 //! Clients that find their servers through the name service.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tars::client::{CallError, Client, ClientOptions, Proxy};
-use tars::endpoint::Endpoint;
-use tars::framework::endpoint::EndpointF;
-use tars::framework::query::{QueryF, QueryFClient, QueryFDispatch};
-use tars::packet::{Packet, ret};
-use tars::server::{Adapter, Request, ServantError, Server};
-use tokio_util::sync::CancellationToken;
-
 use crate::support::{OBJECT, PATIENCE, Running};
+use bytes::Bytes;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tars::{
+    client::{CallError, Client, ClientOptions, Proxy},
+    endpoint::Endpoint,
+    framework::{
+        endpoint::EndpointF,
+        query::{QueryF, QueryFClient, QueryFDispatch},
+    },
+    packet::{Packet, ret},
+    server::{Adapter, Request, ServantError, Server},
+};
+use tokio_util::sync::CancellationToken;
 
 type Lists = (Vec<EndpointF>, Vec<EndpointF>);
 

@@ -1,14 +1,17 @@
 //! What holds for all values and all bytes.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use proptest::prelude::*;
-use tars::codec::{Decode, Decoder, Encode, TypeCode, from_bytes, to_bytes};
-use tars::framework::endpoint::{EndpointF, ObjectItem};
-use tars::framework::registry::ServerDescriptor;
-use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length};
-use tars::{TarsEnum, TarsStruct};
+use std::collections::BTreeMap;
+use tars::{
+    TarsEnum, TarsStruct,
+    codec::{Decode, Decoder, Encode, TypeCode, from_bytes, to_bytes},
+    framework::{
+        endpoint::{EndpointF, ObjectItem},
+        registry::ServerDescriptor,
+    },
+    packet::{LENGTH_SIZE, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, TarsEnum)]
 enum Colour {

@@ -1,13 +1,12 @@
 //! More requests and connections than the server takes on.
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
-
-use tars::endpoint::Endpoint;
-use tars::packet::{RequestPacket, ret};
-use tars::server::AdapterLimits;
-
 use crate::support::{Raw, Running, request, until};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use tars::{
+    endpoint::Endpoint,
+    packet::{RequestPacket, ret},
+    server::AdapterLimits,
+};
 
 async fn server(concurrency: usize, queue_capacity: usize) -> Running {
     let limits = AdapterLimits { concurrency, queue_capacity, connections: 3, ..AdapterLimits::default() };

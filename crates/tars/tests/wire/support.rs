@@ -1,21 +1,20 @@
 //! Hex, a servant that does what a test asks of it, and a client that sees raw frames.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use tars::args::Results;
-use tars::client::{Client, ClientOptions, Proxy};
-use tars::endpoint::Endpoint;
-use tars::packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket};
-use tars::server::{
-    Adapter, AdapterLimits, AnswerFuture, Call, Dispatch, Draining, Request, Response, ServantError, Server, Stats,
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tars::{
+    args::Results,
+    client::{Client, ClientOptions, Proxy},
+    endpoint::Endpoint,
+    packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket},
+    server::{Adapter, AdapterLimits, AnswerFuture, Call, Dispatch, Draining, Request, Response, ServantError, Server, Stats},
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything in these tests takes; whoever waits for something waits this long at most.

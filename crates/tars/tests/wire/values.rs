@@ -1,21 +1,26 @@
 //! Golden vectors of single values, lists, maps and structs: each is written and read.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
-
-use bytes::Bytes;
-use tars::codec::{Decode, Encode, Struct, from_bytes, to_bytes};
-use tars::framework::config::ConfigInfo;
-use tars::framework::endpoint::EndpointF;
-use tars::framework::log::LogInfo;
-use tars::framework::node::ServerInfo;
-use tars::framework::notify::{NotifyLevel, ReportInfo};
-use tars::framework::property::StatPropMsgHead;
-use tars::framework::registry::{AdapterDescriptor, ServerDescriptor};
-use tars::framework::stat::{StatMicMsgBody, StatMicMsgHead};
-use tars::{TarsStruct, packet::tup::UniAttribute};
-
 use crate::support::{hex, to_hex};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+};
+use tars::{
+    TarsStruct,
+    codec::{Decode, Encode, Struct, from_bytes, to_bytes},
+    framework::{
+        config::ConfigInfo,
+        endpoint::EndpointF,
+        log::LogInfo,
+        node::ServerInfo,
+        notify::{NotifyLevel, ReportInfo},
+        property::StatPropMsgHead,
+        registry::{AdapterDescriptor, ServerDescriptor},
+        stat::{StatMicMsgBody, StatMicMsgHead},
+    },
+    packet::tup::UniAttribute,
+};
 
 /// `value` under `tag` is written as `expected`, and read from it.
 #[track_caller]
