@@ -1,4 +1,4 @@
-# The words that people and CI use. Each target says what it does and installs what it needs; a second run is fast.
+# The commands for people and CI. Each target installs what it needs. A second run is fast.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -10,19 +10,19 @@ help: ## Show this list
 demo: ## Start a cluster, install both charts, run two Tars servers and call them
 	@integration/demo.sh
 
-test: ## Run all checks and tests, those on the real cluster included
+test: ## Run all checks and tests, including those on a real cluster
 	@integration/test.sh
 
-bench: ## Print every figure of the benchmarks (release builds)
+bench: ## Run all benchmarks and print their figures (release builds)
 	@integration/bench.sh
 
-images: ## Write target/images/<component>.tar
+images: ## Build the images as archives target/images/COMPONENT.tar
 	@integration/images/build.sh
 
-cluster-up: ## Start the local Kubernetes and say how to use kubectl (KWOK_NODES=n adds simulated nodes)
+cluster-up: ## Start the local cluster and print how to use kubectl (KWOK_NODES=n adds simulated nodes)
 	@integration/cluster/up.sh
 
-cluster-down: ## Stop the local Kubernetes and remove everything that it made
+cluster-down: ## Stop the local cluster and remove everything that it made
 	@integration/cluster/down.sh
 
 gen: ## Write the files that are generated and checked in (the chart's CRDs)
@@ -31,11 +31,11 @@ gen: ## Write the files that are generated and checked in (the chart's CRDs)
 fmt: ## Format Rust and Go
 	@cargo fmt && gofmt -w $$(git ls-files '*.go')
 
-lint: ## Formatting, clippy, shellcheck, licences: the checks that need no cluster
+lint: ## Run the checks that need no cluster: formatting, clippy, shell scripts, dependencies, documentation
 	@integration/test.sh lint
 
-unit: ## The tests that need no cluster
+unit: ## Run the tests that need no cluster
 	@integration/test.sh unit
 
-e2e: ## The tests on the real cluster only
+e2e: ## Run only the tests on a real cluster
 	@integration/test.sh e2e
