@@ -29,23 +29,30 @@
 //! whole objects per watch, while six reconcilers here share pruned ones; and it looks up "the pods of this server" by scanning. The
 //! watcher underneath is kube's.
 
-pub mod api;
-pub mod cache;
 pub mod context;
-#[cfg(test)]
-mod fake;
-pub mod fields;
-#[cfg(test)]
-mod fixtures;
-pub mod metrics;
+pub mod engine;
 pub mod node;
-pub mod queue;
 pub mod route;
 pub mod run;
 pub mod taccount;
 pub mod tconfig;
-pub mod texitedrecord;
 pub mod timage;
 pub mod tserver;
 pub mod ttree;
-pub mod view;
+pub mod views;
+
+// The names by which the files still call each other.
+pub use engine::{cache, fields, metrics, queue, writer as api};
+pub use tserver::exits as texitedrecord;
+pub mod view {
+    //! The views of every room.
+    pub use crate::{
+        tserver::{
+            derived::{Kind, Live},
+            views::{ClaimView, ContainerState, PodCondition, PodView},
+        },
+        views::{FrameworkView, NodeView, ServerView, TemplateView, TreeView},
+    };
+}
+#[cfg(test)]
+use {engine::fake, tserver::fixtures};

@@ -9,15 +9,23 @@
 //! there, too, and tried again. A run for a server that is as it should be sends nothing.
 
 pub mod apply;
-pub mod build;
 pub mod checks;
-pub mod dereference;
+pub mod derived;
 mod endpoints;
 pub mod events;
-mod nodes;
+pub mod exits;
+#[cfg(test)]
+pub mod fixtures;
 pub mod reason;
 mod status;
+pub mod surroundings;
+#[cfg(test)]
+mod tests;
 pub mod validate;
+pub mod views;
+
+use checks::nodes;
+pub use {derived as build, surroundings as dereference};
 
 use crate::{
     cache::Key,

@@ -7,9 +7,9 @@
 //!                                          └no──► server-side apply, forced, for this uid only
 //! ```
 
-mod claims;
+mod claim_templates;
+mod local_claims;
 mod record;
-mod volumes;
 
 pub use record::Entry;
 
@@ -169,7 +169,7 @@ pub async fn apply(
         async { task(Kind::DaemonSet).settle(objects.daemon_set.as_ref(), live_daemons.clone()).await },
         async { task(Kind::TEndpoint).settle(Some(&objects.endpoint), live_endpoint.clone()).await },
         async { task(Kind::TExitedRecord).record(&objects.record, record.clone(), found.framework.as_deref(), exits).await },
-        volumes::volumes(context, server, found),
+        local_claims::volumes(context, server, found),
     );
     let failures = [service, stateful_set, daemon_set, endpoint, record].into_iter().filter_map(Result::err);
     let failures = failures.chain(claims).collect();
@@ -334,6 +334,3 @@ fn comparable(object: &Value) -> Value {
     }
     object
 }
-
-#[cfg(test)]
-mod tests;

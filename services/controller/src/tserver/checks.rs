@@ -6,6 +6,7 @@
 //! Pods with the current settings are judged first. What a pod that still has the previous ones suffers from was perhaps corrected
 //! already, and must not hide what became of the correction; so it counts only where nothing else is wrong.
 
+pub(super) mod nodes;
 mod pods;
 mod spec;
 

@@ -1,23 +1,17 @@
 //! What the controller keeps of each object that it watches; one chapter per kind of thing.
 
-mod claim;
-mod live;
-mod pod;
+mod server;
 mod small;
-mod tserver;
 
-pub use claim::ClaimView;
-pub use live::{Kind, Live};
-pub use pod::{ContainerState, PodCondition, PodView};
+pub use server::ServerView;
 pub use small::{FrameworkView, NodeView, TemplateView, TreeView};
-pub use tserver::ServerView;
 
 use crate::cache::Key;
 use std::collections::BTreeMap;
 use tars_common::names::label;
 
 /// The key of the TServer that an object belongs to by its two labels, `None` without them.
-fn server_key(namespace: &str, labels: &BTreeMap<String, String>) -> Option<Key> {
+pub fn server_key(namespace: &str, labels: &BTreeMap<String, String>) -> Option<Key> {
     let (app, server) = (labels.get(label::SERVER_APP)?, labels.get(label::SERVER_NAME)?);
     Some(Key::new(namespace, tars_common::names::server_object_name(app, server)))
 }

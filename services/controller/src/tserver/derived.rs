@@ -4,15 +4,18 @@
 //! store as it is, or left out; a value that it would drop or rewrite (an empty list, a `false` that Go omits) would look like
 //! drift for ever.
 
-mod claims;
+mod claim_templates;
 mod daemon_set;
-mod endpoint;
+mod live;
 mod pod;
 mod service;
 mod stateful_set;
+mod tendpoint;
+
+use claim_templates as claims;
+pub use live::{Kind, Live};
 
 use super::validate::{Validated, Workload};
-use crate::view::Kind;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde::Serialize;
 use serde_json::Value;
@@ -60,8 +63,8 @@ pub fn build(server: &Validated) -> Result<Objects<Prepared>, serde_json::Error>
         service: service.map(|object| described(Kind::Service, &object)).transpose()?,
         stateful_set: stateful_set.map(|object| described(Kind::StatefulSet, &object)).transpose()?,
         daemon_set: daemon_set.map(|object| described(Kind::DaemonSet, &object)).transpose()?,
-        endpoint: endpoint::endpoint(server)?,
-        record: endpoint::record(server)?,
+        endpoint: tendpoint::endpoint(server)?,
+        record: tendpoint::record(server)?,
         stage: PhantomData,
     })
 }
