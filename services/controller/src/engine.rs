@@ -1,9 +1,117 @@
-//! Watches, queues and writes, for any kind.
+//! The engine knows no kind of object. It watches, keeps, queues and writes for the reconcilers that are added to it.
+//!
+//! ```text
+//! feed ──► cache ──► listeners of the reconcilers ──► queue        on every instance, from the start
+//!                                                       │
+//! Lease held ───────────────────────────────────────► workers ──► reconcile ──► writer       on the leader only
+//! ```
+//!
+//! A cache comes only from [`Engine::watch`]. So every cache has a feed, and the leader waits for the first list of each.
 
 pub mod cache;
 #[cfg(test)]
 pub mod fake;
+pub mod feed;
 pub mod fields;
 pub mod metrics;
 pub mod queue;
+pub mod reconciler;
 pub mod writer;
+
+use cache::{Cache, View};
+use feed::{Feed, Selection, Watch};
+use kube::{Client, api::DynamicObject};
+use metrics::Metrics;
+use reconciler::{Reconciler, work};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use writer::Writer;
+
+/// The watches and the reconcilers of the process.
+pub struct Engine {
+    client: Client,
+    metrics: Arc<Metrics>,
+    watches: Vec<Box<dyn Watch>>,
+    reconcilers: Vec<Arc<dyn Reconciler>>,
+}
+
+impl Engine {
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        Self { client, metrics, watches: Vec::new(), reconcilers: Vec::new() }
+    }
+
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    pub fn writer(&self) -> Writer {
+        Writer::new(self.client.clone(), self.metrics.clone())
+    }
+
+    /// Declares a watch. Returns the cache that it fills; `decode` takes from an object the fields that the cache keeps.
+    pub fn watch<V: View>(
+        &mut self,
+        selection: Selection,
+        decode: impl Fn(DynamicObject) -> Result<V, serde_json::Error> + Send + Sync + 'static,
+    ) -> Cache<V> {
+        let cache = Cache::new(decode);
+        self.watches.push(Box::new(Feed { selection, cache: cache.clone() }));
+        cache
+    }
+
+    pub fn add(&mut self, reconciler: Arc<dyn Reconciler>) {
+        self.reconcilers.push(reconciler);
+    }
+
+    /// Starts every watch. A task ends only if its watch can never deliver again.
+    pub fn start_watches(&self) -> JoinSet<()> {
+        self.watches.iter().map(|watch| watch.run(self.client.clone())).collect()
+    }
+
+    /// Waits until every cache has had its first list.
+    pub async fn synced(&self) {
+        for watch in &self.watches {
+            watch.synced().await;
+        }
+    }
+
+    /// How many objects are cached.
+    pub fn count_objects(&self) -> usize {
+        self.watches.iter().map(|watch| watch.count()).sum()
+    }
+
+    /// Tells every reconciler that this instance holds the Lease now.
+    pub fn start_leading(&self) {
+        self.reconcilers.iter().for_each(|reconciler| reconciler.start_leading());
+    }
+
+    /// Starts the workers of every reconciler. They end when `halt` is cancelled.
+    pub fn start_workers(&self, halt: &CancellationToken) -> JoinSet<()> {
+        let mut workers = JoinSet::new();
+        for reconciler in &self.reconcilers {
+            for _ in 0..reconciler.workers() {
+                workers.spawn(work(reconciler.clone(), self.metrics.clone(), halt.clone()));
+            }
+        }
+        workers
+    }
+
+    /// Reports in the metrics whether this instance leads.
+    pub fn report_leading(&self, leads: bool) {
+        self.metrics.set_leading(leads);
+    }
+
+    #[cfg(test)]
+    pub fn reconciler(&self, name: &str) -> &dyn Reconciler {
+        &**self.reconcilers.iter().find(|reconciler| reconciler.name() == name).unwrap()
+    }
+
+    /// Replaces the content of every cache, as new lists do. `list` returns the objects of a resource by its plural name.
+    #[cfg(test)]
+    pub fn replace(&self, list: impl Fn(&str) -> Vec<DynamicObject>) {
+        for watch in &self.watches {
+            watch.replace(list(watch.plural()));
+        }
+    }
+}

@@ -1,35 +1,74 @@
-//! The node label `tars.io/node` is there exactly if some `tars.io/node.NAMESPACE` is (docs/reference/controller.md#7.8). The agent selects on it.
+//! A node has the label `tars.io/node` exactly if it has some label `tars.io/node.NAMESPACE` (docs/reference/controller.md#7.8).
+//! The agent selects its nodes by it.
 
-use crate::{cache::Key, context::Context, view::NodeView};
-use k8s_openapi::api::core::v1::Node;
-use kube::api::ApiResource;
+use crate::{
+    engine::{
+        Engine,
+        cache::{Cache, Change, Key},
+        queue::Queue,
+        reconciler::{Outcome, Reconciler},
+        writer::Writer,
+    },
+    views::{self, NodeView, Views},
+};
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tars_common::names::label;
 
-/// Sets or removes the label of node `key`.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> {
-    let Some(node) = context.caches.nodes.get(key).filter(|node| !node.deleting) else { return Ok(()) };
-    let Some(value) = decide(&node) else { return Ok(()) };
-    let body = json!({"metadata": {"labels": {label::NODE: value}}});
-    let answer = context.writer.merge(&resource(), key, &body).await?;
-    tracing::info!(node = key.name, %value, "changed the label {}", label::NODE);
-    context.caches.nodes.observe(answer);
-    Ok(())
+pub struct NodeReconciler {
+    queue: Queue<Key>,
+    nodes: Cache<NodeView>,
+    writer: Writer,
 }
 
-/// What the label must become: empty text, or null for "not there". `None` if it is right.
-fn decide(node: &NodeView) -> Option<Value> {
+impl NodeReconciler {
+    pub fn open(engine: &mut Engine, views: &Views) -> Arc<Self> {
+        let reconciler = Arc::new(Self { queue: Queue::default(), nodes: views.nodes.clone(), writer: engine.writer() });
+        views.nodes.listen(&reconciler, Self::on_node_change);
+        reconciler
+    }
+
+    fn on_node_change(&self, change: &Change<NodeView>) {
+        if change.old != change.new {
+            self.queue.add(change.key.clone());
+        }
+    }
+
+    /// Sets or removes the label of the node.
+    async fn correct_label(&self, key: &Key) -> Outcome {
+        let Some(node) = self.nodes.get(key).filter(|node| !node.deleting) else { return Ok(None) };
+        let Some(value) = choose_label(&node) else { return Ok(None) };
+        let body = json!({"metadata": {"labels": {label::NODE: value}}});
+        let answer = self.writer.merge(&views::node_resource(), key, &body).await?;
+        tracing::info!(node = key.name, %value, "changed the label {}", label::NODE);
+        self.nodes.observe(answer);
+        Ok(None)
+    }
+}
+
+impl Reconciler for NodeReconciler {
+    fn name(&self) -> &'static str {
+        "node"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        self.correct_label(key).boxed()
+    }
+}
+
+/// The new value of the label: empty text to set it, null to remove it, `None` if it is right already.
+fn choose_label(node: &NodeView) -> Option<Value> {
     let wanted = node.labels.keys().any(|key| key.starts_with(label::NODE_PREFIX));
     match (wanted, node.labels.contains_key(label::NODE)) {
         (true, false) => Some(json!("")),
         (false, true) => Some(Value::Null),
         _ => None,
     }
-}
-
-/// The resource of nodes.
-pub fn resource() -> ApiResource {
-    ApiResource::erase::<Node>(&())
 }
 
 #[cfg(test)]
@@ -42,9 +81,9 @@ mod tests {
             labels: labels.iter().map(|key| ((*key).to_owned(), String::new())).collect(),
             deleting: false,
         };
-        assert_eq!(decide(&node(&["tars.io/node.bank"])), Some(json!("")));
-        assert_eq!(decide(&node(&["tars.io/node.bank", "tars.io/node"])), None);
-        assert_eq!(decide(&node(&["tars.io/node"])), Some(Value::Null));
-        assert_eq!(decide(&node(&["tars.io/ability.bank.Ledger"])), None);
+        assert_eq!(choose_label(&node(&["tars.io/node.bank"])), Some(json!("")));
+        assert_eq!(choose_label(&node(&["tars.io/node.bank", "tars.io/node"])), None);
+        assert_eq!(choose_label(&node(&["tars.io/node"])), Some(Value::Null));
+        assert_eq!(choose_label(&node(&["tars.io/ability.bank.Ledger"])), None);
     }
 }

@@ -1,30 +1,37 @@
-//! Tokens of accounts go when they expire (docs/reference/controller.md#7.11). What a token says is never kept here: it is a secret.
+//! The tokens of an account are removed when they expire (docs/reference/controller.md#7.11). A token is a secret, so its text is
+//! never kept here.
 
-use crate::{
-    cache::{Key, View},
-    context::Context,
+use crate::engine::{
+    Engine,
+    cache::{Cache, Change, Key, View},
+    feed::Selection,
+    queue::Queue,
+    reconciler::{Outcome, Reconciler},
+    writer::Writer,
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tars_common::v1beta3::TAccount;
 
-/// A second look at least this often, so that a clock that was set is noticed.
-const LONGEST: Duration = Duration::from_hours(24);
+/// The longest pause between two runs, so that a clock that was set is noticed.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
-/// What is known of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountView {
+struct AccountView {
     /// The resourceVersion that was seen.
-    pub version: String,
-    /// When each token expires, in the order of the tokens; `None` for one that never does.
-    pub expiries: Vec<Option<Timestamp>>,
-    /// Whether it is being deleted.
-    pub deleting: bool,
+    version: String,
+    /// When each token expires, in the order of the tokens; `None` for a token that never does.
+    expiries: Vec<Option<Timestamp>>,
+    deleting: bool,
 }
 
-impl View for AccountView {
+impl View for AccountView {}
+
+impl AccountView {
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
     fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let tokens = object.data.pointer("/spec/authentication/tokens").and_then(Value::as_array);
         let expiry = |token: &Value| token.get("expirationTime").and_then(Value::as_str).and_then(|text| text.parse().ok());
@@ -36,33 +43,70 @@ impl View for AccountView {
     }
 }
 
-/// The places of the tokens that have expired, last first, and how long the next one has.
+pub struct TAccountReconciler {
+    queue: Queue<Key>,
+    accounts: Cache<AccountView>,
+    writer: Writer,
+}
+
+impl TAccountReconciler {
+    pub fn open(engine: &mut Engine) -> Arc<Self> {
+        let reconciler = Arc::new(Self {
+            queue: Queue::default(),
+            accounts: engine.watch(Selection::every(resource()), AccountView::of),
+            writer: engine.writer(),
+        });
+        reconciler.accounts.listen(&reconciler, Self::on_account_change);
+        reconciler
+    }
+
+    fn on_account_change(&self, change: &Change<AccountView>) {
+        if change.new.as_ref().is_some_and(|account| account.expiries.iter().any(Option::is_some)) {
+            self.queue.add(change.key.clone());
+        }
+    }
+
+    /// Removes the expired tokens, and comes back when the next one expires.
+    async fn remove_expired_tokens(&self, key: &Key) -> Outcome {
+        let Some(account) = self.accounts.get(key).filter(|account| !account.deleting) else { return Ok(None) };
+        let (expired, pause) = plan(&account.expiries, Timestamp::now());
+        if expired.is_empty() {
+            return Ok(pause);
+        }
+        let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": account.version})];
+        let path = |index: &usize| format!("/spec/authentication/tokens/{index}");
+        operations.extend(expired.iter().map(|index| json!({"op": "remove", "path": path(index)})));
+        let answer = self.writer.patch(&resource(), key, Value::Array(operations)).await?;
+        tracing::info!(tokens = expired.len(), "removed expired tokens");
+        self.accounts.observe(answer);
+        Ok(pause)
+    }
+}
+
+impl Reconciler for TAccountReconciler {
+    fn name(&self) -> &'static str {
+        "taccount"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        self.remove_expired_tokens(key).boxed()
+    }
+}
+
+/// The indexes of the expired tokens, last first, and the pause until the next token expires.
 fn plan(expiries: &[Option<Timestamp>], now: Timestamp) -> (Vec<usize>, Option<Duration>) {
     let expired = expiries.iter().enumerate().filter(|(_, expiry)| expiry.is_some_and(|at| at <= now)).map(|(index, _)| index);
     let next = expiries.iter().flatten().filter(|at| **at > now).min();
-    // A second more: the time in the object has no fraction, and an early look would be in vain.
-    let wait = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_secs(1));
-    (expired.rev().collect(), wait.map(|wait| wait.min(LONGEST)))
+    // A second more: the time in the object has no fraction, and an early run would do nothing.
+    let pause = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_secs(1));
+    (expired.rev().collect(), pause.map(|pause| pause.min(LONGEST_PAUSE)))
 }
 
-/// Removes the expired tokens of account `key`. Gives back when to look again.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>, kube::Error> {
-    let Some(account) = context.caches.accounts.get(key).filter(|account| !account.deleting) else { return Ok(None) };
-    let (expired, wait) = plan(&account.expiries, Timestamp::now());
-    if expired.is_empty() {
-        return Ok(wait);
-    }
-    let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": account.version})];
-    let path = |index: &usize| format!("/spec/authentication/tokens/{index}");
-    operations.extend(expired.iter().map(|index| json!({"op": "remove", "path": path(index)})));
-    let answer = context.writer.patch(&resource(), key, Value::Array(operations)).await?;
-    tracing::info!(tokens = expired.len(), "removed expired tokens");
-    context.caches.accounts.observe(answer);
-    Ok(wait)
-}
-
-/// The resource of `TAccount`.
-pub fn resource() -> ApiResource {
+fn resource() -> ApiResource {
     ApiResource::erase::<TAccount>(&())
 }
 
@@ -77,6 +121,6 @@ mod tests {
         assert_eq!(expired, [4, 0]);
         assert_eq!(wait, Some(Duration::from_secs(31)));
         assert_eq!(plan(&[None], Timestamp::UNIX_EPOCH), (vec![], None));
-        assert_eq!(plan(&[at(i64::from(i32::MAX))], Timestamp::UNIX_EPOCH).1, Some(LONGEST));
+        assert_eq!(plan(&[at(i64::from(i32::MAX))], Timestamp::UNIX_EPOCH).1, Some(LONGEST_PAUSE));
     }
 }

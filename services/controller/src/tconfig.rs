@@ -1,4 +1,5 @@
-//! The versions of a configuration: hand-over, deletion on request, and the limit of their number (docs/reference/controller.md#7.10).
+//! The versions of a configuration: hand-over, deletion on request, and the limit of their number
+//! (docs/reference/controller.md#7.10).
 //!
 //! ```text
 //! admission of a new active version ─► label tars.io/Deactivate on the old one ─► here: activated = false
@@ -6,51 +7,45 @@
 //! more inactive versions than tars-framework allows                            ─► here: delete the oldest
 //! ```
 //!
-//! Only metadata is watched: a configuration may hold 1.5 MB. The key is the identity, so that all versions are looked at together.
+//! The key is the identity of the configuration, so that one run looks at all of its versions together.
 
 use crate::{
-    cache::{Key, View},
-    context::Context,
+    engine::{
+        Engine,
+        cache::{Cache, Change, Key, View},
+        feed::Selection,
+        queue::Queue,
+        reconciler::{Outcome, Reconciler},
+        writer::Writer,
+    },
+    views::Views,
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, PropagationPolicy};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use tars_common::{
-    names::{self, fallback, label},
+    names::{fallback, label},
     v1beta3::TConfig,
 };
 
-/// What is known of a version.
+/// A front end saves many configurations at once, and each needs a write or two.
+const WORKERS: u16 = 4;
+
+/// The metadata of one version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfigView {
-    /// Namespace and name.
-    pub key: Key,
-    /// Uid.
-    pub uid: String,
+struct ConfigView {
+    key: Key,
+    uid: String,
     /// The resourceVersion that was seen.
-    pub version: String,
-    /// All labels.
-    pub labels: BTreeMap<String, String>,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// Whether it is being deleted.
-    pub deleting: bool,
+    version: String,
+    labels: BTreeMap<String, String>,
+    created: Option<Timestamp>,
+    deleting: bool,
 }
 
 impl View for ConfigView {
-    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
-        let metadata = object.metadata;
-        Ok(Self {
-            key: Key::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default()),
-            uid: metadata.uid.unwrap_or_default(),
-            version: metadata.resource_version.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default(),
-            created: metadata.creation_timestamp.map(|time| time.0),
-            deleting: metadata.deletion_timestamp.is_some(),
-        })
-    }
-
     /// The identity: versions that agree in these four labels belong together.
     fn group(&self) -> Option<Key> {
         let parts = [label::SERVER_APP, label::SERVER_NAME, label::CONFIG_NAME, label::POD_SEQ];
@@ -60,11 +55,25 @@ impl View for ConfigView {
 }
 
 impl ConfigView {
-    fn is_to_go(&self) -> bool {
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+        let key = Key::of(&object);
+        let metadata = object.metadata;
+        Ok(Self {
+            key,
+            uid: metadata.uid.unwrap_or_default(),
+            version: metadata.resource_version.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default(),
+            created: metadata.creation_timestamp.map(|time| time.0),
+            deleting: metadata.deletion_timestamp.is_some(),
+        })
+    }
+
+    fn is_to_be_deleted(&self) -> bool {
         self.labels.contains_key(label::DELETING)
     }
 
-    fn hands_over(&self) -> bool {
+    fn is_handing_over(&self) -> bool {
         self.labels.contains_key(label::DEACTIVATE)
     }
 
@@ -73,62 +82,105 @@ impl ConfigView {
     }
 }
 
-/// What must happen to one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Deactivate,
     Delete,
 }
 
-/// What must happen to which of `versions`, if at most `limit` inactive ones are kept.
+/// The steps for `versions`, of which at most `limit` inactive ones are kept.
 fn plan(versions: &[Arc<ConfigView>], limit: usize) -> Vec<(Arc<ConfigView>, Step)> {
     let living = || versions.iter().filter(|version| !version.deleting);
     let mut steps = Vec::new();
-    steps.extend(living().filter(|version| version.is_to_go()).map(|version| (version.clone(), Step::Delete)));
-    let kept = || living().filter(|version| !version.is_to_go());
-    steps.extend(kept().filter(|version| version.hands_over()).map(|version| (version.clone(), Step::Deactivate)));
-    // One that hands over is still on its way to inactive, and counts next time.
-    let mut inactive: Vec<_> = kept().filter(|version| version.is_inactive() && !version.hands_over()).collect();
+    steps.extend(living().filter(|version| version.is_to_be_deleted()).map(|version| (version.clone(), Step::Delete)));
+    let kept = || living().filter(|version| !version.is_to_be_deleted());
+    steps.extend(kept().filter(|version| version.is_handing_over()).map(|version| (version.clone(), Step::Deactivate)));
+    // A version that hands over is still active. It counts in the next run.
+    let mut inactive: Vec<_> = kept().filter(|version| version.is_inactive() && !version.is_handing_over()).collect();
     inactive.sort_by_key(|version| (version.created, version.labels.get(label::VERSION).cloned(), version.key.name.clone()));
     let surplus = inactive.len().saturating_sub(limit);
     steps.extend(inactive.into_iter().take(surplus).map(|version| (version.clone(), Step::Delete)));
     steps
 }
 
-/// Looks at all versions of the identity `key`.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> {
-    let versions = context.caches.configs.group(key);
-    let framework = context.caches.frameworks.get(&Key::new(&key.namespace, names::FRAMEWORK_CONFIG));
-    let limit = framework.and_then(|framework| framework.config_history);
-    let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
-    let mut result = Ok(());
-    for (version, step) in plan(&versions, limit) {
-        let outcome = match step {
-            Step::Delete => context.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
-            Step::Deactivate => deactivate(context, &version).await,
-        };
-        tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
-        // One that fails does not stop the others.
-        result = result.and(outcome);
+pub struct TConfigReconciler {
+    queue: Queue<Key>,
+    configs: Cache<ConfigView>,
+    views: Views,
+    writer: Writer,
+}
+
+impl TConfigReconciler {
+    pub fn open(engine: &mut Engine, views: &Views) -> Arc<Self> {
+        // A configuration may hold 1.5 MB, and its labels say everything that is needed here.
+        let selection = Selection::every(resource()).metadata_only();
+        let reconciler = Arc::new(Self {
+            queue: Queue::default(),
+            configs: engine.watch(selection, ConfigView::of),
+            views: views.clone(),
+            writer: engine.writer(),
+        });
+        reconciler.configs.listen(&reconciler, Self::on_config_change);
+        reconciler
     }
-    result
+
+    fn on_config_change(&self, change: &Change<ConfigView>) {
+        if let Some(identity) = change.new.as_ref().and_then(|config| config.group()) {
+            self.queue.add_soon(identity);
+        }
+    }
+
+    /// Takes the steps that the versions of one identity need.
+    async fn correct_versions(&self, identity: &Key) -> Outcome {
+        let limit = self.views.framework(&identity.namespace).and_then(|framework| framework.config_history);
+        let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
+        let mut result = Ok(());
+        for (version, step) in plan(&self.configs.group(identity), limit) {
+            let outcome = match step {
+                Step::Delete => self.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
+                Step::Deactivate => self.deactivate(&version).await,
+            };
+            tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
+            // A version that fails does not stop the others.
+            result = result.and(outcome);
+        }
+        result?;
+        Ok(None)
+    }
+
+    async fn deactivate(&self, version: &ConfigView) -> Result<(), kube::Error> {
+        let escaped = |key: &str| format!("/metadata/labels/{}", key.replace('~', "~0").replace('/', "~1"));
+        let operations = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version.version},
+            {"op": "remove", "path": escaped(label::DEACTIVATE)},
+            {"op": "add", "path": escaped(label::ACTIVATED), "value": "false"},
+            {"op": "add", "path": "/activated", "value": false},
+        ]);
+        let answer = self.writer.patch(&resource(), &version.key, operations).await?;
+        self.configs.observe(answer);
+        Ok(())
+    }
 }
 
-async fn deactivate(context: &Context, version: &ConfigView) -> Result<(), kube::Error> {
-    let escaped = |key: &str| format!("/metadata/labels/{}", key.replace('~', "~0").replace('/', "~1"));
-    let operations = json!([
-        {"op": "test", "path": "/metadata/resourceVersion", "value": version.version},
-        {"op": "remove", "path": escaped(label::DEACTIVATE)},
-        {"op": "add", "path": escaped(label::ACTIVATED), "value": "false"},
-        {"op": "add", "path": "/activated", "value": false},
-    ]);
-    let answer = context.writer.patch(&resource(), &version.key, operations).await?;
-    context.caches.configs.observe(answer);
-    Ok(())
+impl Reconciler for TConfigReconciler {
+    fn name(&self) -> &'static str {
+        "tconfig"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
+
+    fn workers(&self) -> u16 {
+        WORKERS
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        self.correct_versions(key).boxed()
+    }
 }
 
-/// The resource of `TConfig`.
-pub fn resource() -> ApiResource {
+fn resource() -> ApiResource {
     ApiResource::erase::<TConfig>(&())
 }
 

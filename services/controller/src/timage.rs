@@ -1,37 +1,44 @@
 //! A build of an image that takes too long has failed (docs/reference/controller.md#7.12).
 
 use crate::{
-    cache::{Key, View},
-    context::Context,
+    engine::{
+        Engine,
+        cache::{Cache, Change, Key, View},
+        feed::Selection,
+        queue::Queue,
+        reconciler::{Outcome, Reconciler},
+        writer::Writer,
+    },
+    views::Views,
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tars_common::{
-    names::{self, fallback},
-    v1beta3::TImage,
-};
+use std::{sync::Arc, time::Duration};
+use tars_common::{names::fallback, v1beta3::TImage};
 
 /// A build under way.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Build {
+struct Build {
     /// `build.running`.
-    pub state: Value,
+    state: Value,
     /// When it began: its `createTime`, or when it was seen first if it has none.
-    pub began: Timestamp,
+    began: Timestamp,
 }
 
-/// What is known of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ImageView {
+struct ImageView {
     /// The resourceVersion that was seen.
-    pub version: String,
+    version: String,
     /// The build of a server image that is under way.
-    pub running: Option<Build>,
+    running: Option<Build>,
 }
 
-impl View for ImageView {
+impl View for ImageView {}
+
+impl ImageView {
+    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
     fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let is_server = object.data.get("imageType").is_some_and(|kind| kind == "server");
         let running = object.data.pointer("/build/running").filter(|state| is_server && state.is_object());
@@ -43,15 +50,74 @@ impl View for ImageView {
     }
 }
 
-/// How long `build` may still take, `None` if it is over time.
-fn left(build: &Build, limit: Duration, now: Timestamp) -> Option<Duration> {
-    // A start in the future is a clock that disagrees; the build then has its full time from now.
+pub struct TImageReconciler {
+    queue: Queue<Key>,
+    images: Cache<ImageView>,
+    views: Views,
+    writer: Writer,
+}
+
+impl TImageReconciler {
+    pub fn open(engine: &mut Engine, views: &Views) -> Arc<Self> {
+        let reconciler = Arc::new(Self {
+            queue: Queue::default(),
+            images: engine.watch(Selection::every(resource()), ImageView::of),
+            views: views.clone(),
+            writer: engine.writer(),
+        });
+        reconciler.images.listen(&reconciler, Self::on_image_change);
+        reconciler
+    }
+
+    fn on_image_change(&self, change: &Change<ImageView>) {
+        if change.new.as_ref().is_some_and(|image| image.running.is_some()) {
+            self.queue.add(change.key.clone());
+        }
+    }
+
+    /// Ends a build that is over time. Otherwise it comes back when the time is up.
+    async fn end_late_build(&self, key: &Key) -> Outcome {
+        let Some(image) = self.images.get(key) else { return Ok(None) };
+        let Some(build) = &image.running else { return Ok(None) };
+        let limit = self.views.framework(&key.namespace).and_then(|framework| framework.max_build_seconds);
+        let limit = Duration::from_secs(limit.unwrap_or(u64::from(fallback::BUILD_SECONDS.unsigned_abs())));
+        if let Some(left) = time_left(build, limit, Timestamp::now()) {
+            return Ok(Some(left));
+        }
+        let operations = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": image.version},
+            {"op": "add", "path": "/build", "value": describe_failure(build)},
+        ]);
+        let answer = self.writer.patch(&resource(), key, operations).await?;
+        tracing::info!(?limit, "a build took too long");
+        self.images.observe(answer);
+        Ok(None)
+    }
+}
+
+impl Reconciler for TImageReconciler {
+    fn name(&self) -> &'static str {
+        "timage"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        self.end_late_build(key).boxed()
+    }
+}
+
+/// How long `build` may still take; `None` if it is over time.
+fn time_left(build: &Build, limit: Duration, now: Timestamp) -> Option<Duration> {
+    // A start in the future comes from a clock that disagrees. The build then has its full time from now.
     let taken = Duration::try_from(now.duration_since(build.began)).unwrap_or_default();
     limit.checked_sub(taken).filter(|left| !left.is_zero())
 }
 
-/// `build` as the last one, which failed.
-fn failed(build: &Build) -> Value {
+/// The field `build` after `build` became the last build, which failed.
+fn describe_failure(build: &Build) -> Value {
     let mut last = build.state.clone();
     if let Some(fields) = last.as_object_mut() {
         fields.insert("phase".to_owned(), "Failed".into());
@@ -61,28 +127,7 @@ fn failed(build: &Build) -> Value {
     json!({"last": last})
 }
 
-/// Ends a build of image `key` that is over time. Gives back when to look again.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>, kube::Error> {
-    let Some(image) = context.caches.images.get(key) else { return Ok(None) };
-    let Some(build) = &image.running else { return Ok(None) };
-    let framework = context.caches.frameworks.get(&Key::new(&key.namespace, names::FRAMEWORK_CONFIG));
-    let limit = framework.and_then(|framework| framework.max_build_seconds);
-    let limit = Duration::from_secs(limit.unwrap_or(u64::from(fallback::BUILD_SECONDS.unsigned_abs())));
-    if let Some(left) = left(build, limit, Timestamp::now()) {
-        return Ok(Some(left));
-    }
-    let operations = json!([
-        {"op": "test", "path": "/metadata/resourceVersion", "value": image.version},
-        {"op": "add", "path": "/build", "value": failed(build)},
-    ]);
-    let answer = context.writer.patch(&resource(), key, operations).await?;
-    tracing::info!(?limit, "a build took too long");
-    context.caches.images.observe(answer);
-    Ok(None)
-}
-
-/// The resource of `TImage`.
-pub fn resource() -> ApiResource {
+fn resource() -> ApiResource {
     ApiResource::erase::<TImage>(&())
 }
 
@@ -110,10 +155,10 @@ mod tests {
         let build = image(&json!({"imageType": "server", "build": running})).running.unwrap();
         let limit = Duration::from_mins(5);
         let at = |text: &str| text.parse().unwrap();
-        assert_eq!(left(&build, limit, at("2030-01-01T00:01:40Z")), Some(Duration::from_secs(200)));
-        assert_eq!(left(&build, limit, at("2030-01-01T00:05:00Z")), None);
-        assert_eq!(left(&build, limit, at("2029-12-31T00:00:00Z")), Some(limit));
-        let last = &failed(&build)["last"];
+        assert_eq!(time_left(&build, limit, at("2030-01-01T00:01:40Z")), Some(Duration::from_secs(200)));
+        assert_eq!(time_left(&build, limit, at("2030-01-01T00:05:00Z")), None);
+        assert_eq!(time_left(&build, limit, at("2029-12-31T00:00:00Z")), Some(limit));
+        let last = &describe_failure(&build)["last"];
         assert_eq!(
             (&last["phase"], &last["message"], &last["handler"], &last["id"]),
             (&json!("Failed"), &json!("task overtime"), &json!(""), &json!("v7"))

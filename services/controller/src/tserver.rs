@@ -1,225 +1,243 @@
-//! The driver: from a key to everything that a TServer stands for.
+//! From the key of a TServer to every object that exists because of it.
 //!
 //! ```text
-//! dereference → validate → build → apply → status
-//!   caches       decides    describes  acts   tells
+//! look around → validate → build → apply → status
+//!   caches       decides   describes  acts   tells
 //! ```
 //!
-//! Rules: nothing is assumed about why we were called. What is wrong with a server is said in its conditions; what failed is said
-//! there, too, and tried again. A run for a server that is as it should be sends nothing.
+//! Rules: a run does not know why it was asked for. The conditions of a TServer say what is wrong with it. They also say which write
+//! failed, and the write is tried again. A run for a server that is as it should be sends nothing.
 
-pub mod apply;
-pub mod checks;
-pub mod derived;
+mod apply;
+mod checks;
+mod context;
+mod derived;
 mod endpoints;
-pub mod events;
-pub mod exits;
+mod events;
+mod exits;
 #[cfg(test)]
 pub mod fixtures;
-pub mod reason;
+mod live_objects;
+mod problem;
+mod reason;
+mod routes;
 mod status;
-pub mod surroundings;
+mod surroundings;
+mod template;
 #[cfg(test)]
 mod tests;
-pub mod validate;
-pub mod views;
-
-use checks::nodes;
-pub use {derived as build, surroundings as dereference};
+mod validate;
+mod views;
 
 use crate::{
-    cache::Key,
-    context::Context,
-    view::{Kind, ServerView},
+    engine::{
+        Engine,
+        cache::Key,
+        queue::Queue,
+        reconciler::{Failure, Outcome, Reconciler},
+        writer::api_message,
+    },
+    views::{ServerView, Views, server_resource},
 };
-use checks::Input;
-use dereference::{Found, dereference};
+use checks::{Input, judge};
+use context::Context;
+use derived::{ENDPOINT, EXITED_RECORD, build_objects};
+use endpoints::compute_endpoint_status;
+use exits::Entry;
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::ApiResource;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
+use status::compute_status;
+use std::sync::Arc;
+use surroundings::{Surroundings, look_around};
 use tars_common::v1beta3::{TEndpointStatus, TServer, TServerStatus};
 use tokio::time::Instant;
+use validate::validate;
 
 /// Why a run did not end as it should.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The object is none that we understand.
+enum Error {
     #[error("TServer {key} does not decode ({problem}); correct it, it was stored under an older schema")]
-    Undecodable {
-        /// Which.
-        key: Key,
-        /// What is wrong.
-        problem: String,
-    },
-    /// What must exist could not be described.
-    #[error("the objects of TServer {key} cannot be described")]
-    Build {
-        /// Which.
-        key: Key,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// Derived objects are not as they should be; the first failure stands for all.
-    #[error("{first}")]
-    Apply {
-        /// One of them.
-        first: Box<apply::Error>,
-        /// How many there are.
-        count: usize,
-    },
-    /// A status could not be written.
-    #[error("cannot write the status of {kind} {key}: {}", apply::reason(source))]
-    Status {
-        /// Of which kind.
-        kind: &'static str,
-        /// Of which object.
-        key: Key,
-        /// Why.
-        source: Box<kube::Error>,
-    },
+    Undecodable { key: Key, problem: String },
+    #[error("cannot build the objects of TServer {key}")]
+    Build { key: Key, source: serde_json::Error },
+    /// Some derived objects are not as they should be. The first failure stands for all of them.
+    #[error("{0}")]
+    Apply(Box<apply::Error>),
+    #[error("cannot write the status of {kind} {key}: {}", api_message(source))]
+    Status { kind: &'static str, key: Key, source: Box<kube::Error> },
 }
 
-impl Error {
-    /// The outcome in metrics.
-    pub const fn category(&self) -> &'static str {
-        match self {
-            Self::Undecodable { .. } => "undecodable",
-            Self::Build { .. } => "build",
-            Self::Apply { first, .. } => first.category(),
-            Self::Status { .. } => "status",
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (category, retry, expected) = match &error {
+            // Only a change of the TServer can help.
+            Error::Undecodable { .. } => ("undecodable", false, false),
+            Error::Build { .. } => ("build", false, false),
+            Error::Apply(first) => (first.category(), true, first.is_expected()),
+            Error::Status { .. } => ("status", true, false),
+        };
+        Self { category, retry, expected, text: error.to_string() }
+    }
+}
+
+pub struct TServerReconciler {
+    context: Arc<Context>,
+    workers: u16,
+}
+
+impl TServerReconciler {
+    pub fn open(engine: &mut Engine, views: &Views, workers: u16) -> Arc<Self> {
+        let context = Context::open(engine, views);
+        routes::listen(&context);
+        Arc::new(Self { context, workers })
+    }
+}
+
+impl Reconciler for TServerReconciler {
+    fn name(&self) -> &'static str {
+        "tserver"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.context.queue
+    }
+
+    fn workers(&self) -> u16 {
+        self.workers
+    }
+
+    fn start_leading(&self) {
+        self.context.exits.start();
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        async move {
+            reconcile(&self.context, key).await?;
+            Ok(None)
         }
-    }
-
-    /// Whether this is part of the normal course of things: something must go before something else can come.
-    pub fn is_expected(&self) -> bool {
-        matches!(self, Self::Apply { first, .. } if first.is_expected())
-    }
-
-    /// Whether trying again can help; if not, only a change of the object does.
-    pub const fn is_ours_to_retry(&self) -> bool {
-        !matches!(self, Self::Undecodable { .. } | Self::Build { .. })
+        .boxed()
     }
 }
 
-/// Makes the world as the TServer `key` says, and says in its status how far that went.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
-    let view = context.caches.servers.get(key).filter(|view| !view.deleting);
-    let Some(view) = view else {
-        // Everything derived has the TServer as its owner, and is collected with it.
+/// Brings the objects of the TServer `key` into the state that it describes, and says in its status how far that went.
+async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
+    let Some(view) = context.views.servers.get(key).filter(|view| !view.deleting) else {
+        // Every derived object has the TServer as its owner, and is deleted with it.
         context.exits.forget(key);
-        context.settled.forget(key);
-        context.patience.forget(key);
+        context.rewrites.forget(key);
+        context.warnings.forget(key);
         return Ok(());
     };
     let server = match &view.object {
         Ok(server) => server,
         Err(problem) => return Err(Error::Undecodable { key: key.clone(), problem: problem.clone() }),
     };
-    let found = dereference(&context.caches, key, server);
-    crate::ttree::ask(context, &key.namespace, &server.spec.app);
+    let around = look_around(context, key, server);
 
-    let (problems, failures) = match validate::validate(server, &found) {
-        Ok(wanted) => {
-            let objects = build::build(&wanted).map_err(|source| Error::Build { key: key.clone(), source })?;
-            let exits = exits(context, key, &found);
-            // Boxed: six writes under way at once make a large future.
-            let (_, failures) = Box::pin(apply::apply(context, &wanted, &found, objects, &exits)).await;
-            recorded(context, key, &exits);
+    let (problems, failures) = match validate(server, around.framework.as_deref()) {
+        Ok(validated) => {
+            let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
+            let exits = collect_exits(context, key, &around);
+            let failures = apply::apply(context, &validated, &around, &objects, &exits).await;
+            forget_recorded_exits(context, key);
             (Vec::new(), failures)
         }
         Err(problems) => (problems, Vec::new()),
     };
 
-    let told_endpoint = tell_endpoint(context, key, &view, server, &found).await;
-    let told_server = tell_server(context, key, &view, server, &Input::new(server, key, &problems, &found, &failures)).await;
-    let count = failures.len();
+    let endpoint = write_endpoint_status(context, key, &view, server, &around).await;
+    let input = Input::new(server, key, &problems, &around, &failures);
+    let status = write_server_status(context, key, &view, server, &input).await;
     if let Some(first) = failures.into_iter().next() {
-        return Err(Error::Apply { first: Box::new(first), count });
+        return Err(Error::Apply(Box::new(first)));
     }
-    told_endpoint.and(told_server)
+    endpoint.and(status)
 }
 
-/// Pods that ended and may not be on record yet.
-fn exits(context: &Context, key: &Key, found: &Found) -> Vec<apply::Entry> {
-    for pod in &found.pods {
+/// The pods that ended and may not be on record yet.
+fn collect_exits(context: &Context, key: &Key, around: &Surroundings) -> Vec<Entry> {
+    for pod in &around.pods {
         context.exits.note(key.clone(), pod);
     }
-    context.exits.of(key)
+    context.exits.pending(key)
 }
 
-fn recorded(context: &Context, key: &Key, exits: &[apply::Entry]) {
-    if exits.is_empty() {
-        return;
+fn forget_recorded_exits(context: &Context, key: &Key) {
+    if let Some(record) = context.derived.get(&EXITED_RECORD, key) {
+        context.exits.forget_recorded(key, || record.record());
     }
-    let Some(record) = context.caches.live(Kind::TExitedRecord).get(key) else { return };
-    let record = record.owned();
-    let pods = record.get("pods").and_then(serde_json::Value::as_array);
-    let known = |entry: &apply::Entry| {
-        pods.is_some_and(|pods| pods.iter().any(|pod| pod.get("uid").and_then(serde_json::Value::as_str) == entry.uid.as_deref()))
-    };
-    let done: Vec<_> = exits.iter().filter(|entry| known(entry)).cloned().collect();
-    context.exits.recorded(key, &done);
 }
 
-/// Writes the pods into the TEndpoint, if they are not there already.
-async fn tell_endpoint(context: &Context, key: &Key, view: &ServerView, server: &TServer, found: &Found) -> Result<(), Error> {
-    // Not `found`: the TEndpoint may have been made a moment ago.
-    let cache = context.caches.live(Kind::TEndpoint);
-    let Some(live) = cache.get(key).filter(|live| live.is_of(&view.uid) && !live.deleting) else { return Ok(()) };
-    let wanted = endpoints::status(&found.pods, &server.spec.app, &server.spec.server);
-    let current: Option<TEndpointStatus> = serde_json::from_value(live.status()).unwrap_or_default();
+/// Writes the pods into the status of the TEndpoint, if they are not there already.
+async fn write_endpoint_status(
+    context: &Context,
+    key: &Key,
+    view: &ServerView,
+    server: &TServer,
+    around: &Surroundings,
+) -> Result<(), Error> {
+    // It reads the cache again, because the TEndpoint may have been made a moment ago.
+    let live = context.derived.get(&ENDPOINT, key).filter(|live| live.is_of(&view.uid) && !live.deleting);
+    let Some(live) = live else { return Ok(()) };
+    let wanted = compute_endpoint_status(&around.pods, &server.spec.app, &server.spec.server);
+    let current: Option<TEndpointStatus> = serde_json::from_value(live.endpoint_status()).unwrap_or_default();
     if current.unwrap_or_default() == wanted {
         return Ok(());
     }
-    let resource = Kind::TEndpoint.resource();
-    let body = json!({
-        "apiVersion": resource.api_version, "kind": resource.kind, "status": wanted,
-        "metadata": {"name": key.name, "namespace": key.namespace, "uid": live.uid},
-    });
-    let answer = context.writer.apply_status(&resource, key, &body).await;
-    let failed = |source| Error::Status { kind: "TEndpoint", key: key.clone(), source: Box::new(source) };
-    cache.observe(answer.map_err(failed)?);
+    let resource = (ENDPOINT.resource)();
+    let answer = context.writer.apply_status(&resource, key, &describe_status(&resource, key, &live.uid, &wanted)).await;
+    let failed = |source| Error::Status { kind: ENDPOINT.name, key: key.clone(), source: Box::new(source) };
+    context.derived.observe(&ENDPOINT, answer.map_err(failed)?);
     Ok(())
 }
 
-/// Writes the status of the TServer, if it is not there already, and tells the news as an Event.
-async fn tell_server(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
-    let verdicts = checks::judge(input);
-    let wanted = status::status(server, &input.found.pods, &verdicts, Timestamp::now());
-    if server.status.as_ref() != Some(&wanted) && !write_status(context, key, view, &wanted).await? {
+/// Writes the status of the TServer, if it is not there already, and sends an Event if the summary is news.
+async fn write_server_status(
+    context: &Context,
+    key: &Key,
+    view: &ServerView,
+    server: &TServer,
+    input: &Input<'_>,
+) -> Result<(), Error> {
+    let verdicts = judge(input);
+    let wanted = compute_status(server, &input.around.pods, &verdicts, Timestamp::now());
+    if server.status.as_ref() != Some(&wanted) && !send_server_status(context, key, view, &wanted).await? {
         return Ok(());
     }
-    // After the status, so that a failed write does not repeat the Event.
+    // The Event comes after the status, so that a failed write does not repeat it.
     let Some((_, summary)) = verdicts.last() else { return Ok(()) };
-    let news = context.patience.news(key, events::ready(server), summary, Instant::now());
+    let news = context.warnings.decide(key, events::stored_ready(server), summary, Instant::now());
     if let Some(event) = news.event {
-        events::publish(context, server, event).await;
+        events::publish(&context.recorder, server, event).await;
     }
     if let Some(pause) = news.again {
-        context.queues.servers.add_after(key.clone(), pause);
+        context.queue.add_after(key.clone(), pause);
     }
     Ok(())
 }
 
-/// Writes the status of the TServer. False if there is none any more.
-async fn write_status(context: &Context, key: &Key, view: &ServerView, wanted: &TServerStatus) -> Result<bool, Error> {
-    let resource = resource();
-    let body = json!({
-        "apiVersion": resource.api_version, "kind": resource.kind, "status": wanted,
-        "metadata": {"name": key.name, "namespace": key.namespace, "uid": view.uid},
-    });
+/// Returns false if the TServer is gone.
+async fn send_server_status(context: &Context, key: &Key, view: &ServerView, wanted: &TServerStatus) -> Result<bool, Error> {
+    let resource = server_resource();
+    let body = describe_status(&resource, key, &view.uid, wanted);
     match context.writer.apply_status(&resource, key, &body).await {
         Ok(answer) => {
-            context.caches.servers.observe(answer);
+            context.views.servers.observe(answer);
             Ok(true)
         }
-        // Deleted, or deleted and made again, in the meantime: the watch brings us back if there is still something to tell.
+        // It was deleted meanwhile. If it was made again, the watch asks for another run.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(source) => Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),
     }
 }
 
-/// The resource of TServers.
-pub fn resource() -> ApiResource {
-    ApiResource::erase::<TServer>(&())
+/// The status of the object with this uid, as it is applied.
+fn describe_status(resource: &ApiResource, key: &Key, uid: &str, status: &impl Serialize) -> Value {
+    json!({
+        "apiVersion": resource.api_version, "kind": resource.kind, "status": status,
+        "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
+    })
 }

@@ -1,52 +1,122 @@
 //! The TTree of a namespace lists every application that has a server (docs/reference/controller.md#7.9).
 //!
-//! Applications are added all at once, and only if the tree is still the one that was looked at; so no application gets in twice.
-//! A namespace without a tree has no framework: nothing to do until one comes, which the watch tells.
+//! One write adds all missing applications, and only if the tree is still the one that was read. So no application is added twice.
+//! A namespace without a tree has no framework; there is nothing to do until the watch reports a tree.
 
-use crate::{cache::Key, context::Context};
+use crate::{
+    engine::{
+        Engine,
+        cache::{Cache, Change, Key, View},
+        feed::Selection,
+        queue::Queue,
+        reconciler::{Outcome, Reconciler},
+        writer::Writer,
+    },
+    views::{ServerView, Views},
+};
+use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
-use kube::api::ApiResource;
+use kube::api::{ApiResource, DynamicObject};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use tars_common::{names, v1beta3::TTree};
 
-/// Puts the namespace on the queue if its tree lacks `app`.
-pub fn ask(context: &Context, namespace: &str, app: &str) {
-    let tree = context.caches.trees.get(&Key::new(namespace, names::TREE));
-    if tree.is_some_and(|tree| !tree.apps.iter().any(|name| name == app)) {
-        context.queues.trees.add(Key::new(namespace, names::TREE));
+/// The applications that a TTree lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct TreeView {
+    /// The names in `apps`.
+    apps: Vec<String>,
+    /// The resourceVersion that was seen.
+    version: String,
+}
+
+impl View for TreeView {}
+
+impl TreeView {
+    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+        let version = object.metadata.resource_version.unwrap_or_default();
+        let Some(apps) = object.data.get("apps") else { return Ok(Self { version, ..Self::default() }) };
+        let name = |app: &Value| app.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { apps: Vec::<Value>::deserialize(apps)?.iter().map(name).collect(), version })
+    }
+
+    fn lists(&self, app: &str) -> bool {
+        self.apps.iter().any(|name| name == app)
     }
 }
 
-/// Adds what is missing to the tree `key`.
-pub async fn reconcile(context: &Context, key: &Key) -> Result<(), kube::Error> {
-    let Some(tree) = context.caches.trees.get(key) else { return Ok(()) };
-    let apps: BTreeSet<String> = context
-        .caches
-        .servers
-        .select(|server, view| {
-            let object = view.object.as_ref().ok().filter(|_| server.namespace == key.namespace && !view.deleting)?;
-            Some(object.spec.app.clone())
-        })
-        .into_iter()
-        .filter(|app| !tree.apps.contains(app))
-        .collect();
-    if apps.is_empty() {
-        return Ok(());
-    }
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": tree.version})];
-    operations.extend(apps.iter().map(|app| {
-        let value = json!({"name": app, "businessRef": "", "createTime": now, "mark": "AddByController"});
-        json!({"op": "add", "path": "/apps/-", "value": value})
-    }));
-    let answer = context.writer.patch(&resource(), key, Value::Array(operations)).await?;
-    tracing::info!(namespace = key.namespace, ?apps, "added applications to the tree");
-    context.caches.trees.observe(answer);
-    Ok(())
+pub struct TTreeReconciler {
+    queue: Queue<Key>,
+    trees: Cache<TreeView>,
+    servers: Cache<ServerView>,
+    writer: Writer,
 }
 
-/// The resource of `TTree`.
-pub fn resource() -> ApiResource {
+impl TTreeReconciler {
+    pub fn open(engine: &mut Engine, views: &Views) -> Arc<Self> {
+        let reconciler = Arc::new(Self {
+            queue: Queue::default(),
+            trees: engine.watch(Selection::every(resource()), TreeView::of),
+            servers: views.servers.clone(),
+            writer: engine.writer(),
+        });
+        reconciler.trees.listen(&reconciler, Self::on_tree_change);
+        reconciler.servers.listen(&reconciler, Self::on_server_change);
+        reconciler
+    }
+
+    fn on_tree_change(&self, change: &Change<TreeView>) {
+        if change.key.name == names::TREE && change.new.is_some() {
+            self.queue.add(change.key.clone());
+        }
+    }
+
+    fn on_server_change(&self, change: &Change<ServerView>) {
+        let Some(app) = change.new.as_ref().and_then(|server| server.app()) else { return };
+        let key = Key::new(&change.key.namespace, names::TREE);
+        if self.trees.get(&key).is_some_and(|tree| !tree.lists(app)) {
+            self.queue.add(key);
+        }
+    }
+
+    /// Adds the missing applications to the tree.
+    async fn add_applications(&self, key: &Key) -> Outcome {
+        let Some(tree) = self.trees.get(key) else { return Ok(None) };
+        let apps = self.servers.select(|server, view| {
+            view.app().filter(|app| server.namespace == key.namespace && !tree.lists(app)).map(str::to_owned)
+        });
+        let apps: BTreeSet<String> = apps.into_iter().collect();
+        if apps.is_empty() {
+            return Ok(None);
+        }
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": tree.version})];
+        operations.extend(apps.iter().map(|app| {
+            let value = json!({"name": app, "businessRef": "", "createTime": now, "mark": "AddByController"});
+            json!({"op": "add", "path": "/apps/-", "value": value})
+        }));
+        let answer = self.writer.patch(&resource(), key, Value::Array(operations)).await?;
+        tracing::info!(namespace = key.namespace, ?apps, "added applications to the tree");
+        self.trees.observe(answer);
+        Ok(None)
+    }
+}
+
+impl Reconciler for TTreeReconciler {
+    fn name(&self) -> &'static str {
+        "ttree"
+    }
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
+        self.add_applications(key).boxed()
+    }
+}
+
+fn resource() -> ApiResource {
     ApiResource::erase::<TTree>(&())
 }

@@ -1,17 +1,40 @@
-//! What the controller keeps of each object that it watches; one chapter per kind of thing.
+//! The objects that several reconcilers read. Objects that only one reconciler reads are watched by its own module.
 
+mod framework;
+mod node;
 mod server;
-mod small;
 
-pub use server::ServerView;
-pub use small::{FrameworkView, NodeView, TemplateView, TreeView};
+pub use framework::FrameworkView;
+pub use node::{NodeView, resource as node_resource};
+pub use server::{ServerView, resource as server_resource, server_key};
 
-use crate::cache::Key;
-use std::collections::BTreeMap;
-use tars_common::names::label;
+use crate::engine::{
+    Engine,
+    cache::{Cache, Key},
+    feed::Selection,
+};
+use std::sync::Arc;
+use tars_common::names::FRAMEWORK_CONFIG;
 
-/// The key of the TServer that an object belongs to by its two labels, `None` without them.
-pub fn server_key(namespace: &str, labels: &BTreeMap<String, String>) -> Option<Key> {
-    let (app, server) = (labels.get(label::SERVER_APP)?, labels.get(label::SERVER_NAME)?);
-    Some(Key::new(namespace, tars_common::names::server_object_name(app, server)))
+#[derive(Clone)]
+pub struct Views {
+    pub servers: Cache<ServerView>,
+    pub nodes: Cache<NodeView>,
+    pub frameworks: Cache<FrameworkView>,
+}
+
+impl Views {
+    pub fn watch(engine: &mut Engine) -> Self {
+        Self {
+            servers: engine.watch(Selection::every(server_resource()), ServerView::of),
+            // The status of a node is large, changes often, and is of no use here.
+            nodes: engine.watch(Selection::every(node_resource()).metadata_only(), NodeView::of),
+            frameworks: engine.watch(Selection::every(framework::resource()), FrameworkView::of),
+        }
+    }
+
+    /// The settings of the framework of a namespace, if it has one.
+    pub fn framework(&self, namespace: &str) -> Option<Arc<FrameworkView>> {
+        self.frameworks.get(&Key::new(namespace, FRAMEWORK_CONFIG))
+    }
 }

@@ -1,42 +1,38 @@
-//! What the watches have told, pruned to what somebody reads.
+//! The objects that a watch has reported, reduced to the fields that somebody reads.
 //!
 //! ```text
-//! API server ──watch──► feed ──View::of (prunes)──► Cache ──Change {old, new}──► route (which queue must look)
-//!                                                     ▲
-//!                              answers of own writes ─┘ (observe: newer than the watch, so that we never act on our own past)
+//! API server ──watch──► feed ──decode (drops the rest)──► Cache ──Change {old, new}──► listeners: which key must run?
+//!                                                           ▲
+//!                                  answers of own writes ───┘ (observe: newer than the watch, so that no run acts on its own past)
 //! ```
 //!
-//! Rules: one `feed` owns the writing side of a cache; readers take an `Arc` and never wait for the network. An object that does
-//! not decode is logged and skipped. A view is small and names the server that it belongs to, so that "the pods of this server"
-//! is a look-up, not a scan.
+//! Rules: only the feed of a cache applies watch events. Readers get an `Arc` and never wait for the network. An object that does
+//! not decode is logged and skipped. A view is small, and names the group that it belongs to: "the pods of this server" is a look-up
+//! and not a scan.
 
-use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, PartialObjectMeta, TypeMeta},
-    runtime::{WatchStreamExt as _, watcher},
-};
+use kube::api::DynamicObject;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
-use tars_kit::causes::with_sources;
 use tokio::sync::watch;
 
-/// Namespace and name of an object; the namespace of a cluster-scoped object is empty.
+/// Namespace and name of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// Namespace, or empty.
+    /// Empty for an object of the whole cluster.
     pub namespace: String,
-    /// Name.
     pub name: String,
 }
 
 impl Key {
-    /// The key of `namespace/name`.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    pub fn of(object: &DynamicObject) -> Self {
+        Self::new(object.metadata.namespace.clone().unwrap_or_default(), object.metadata.name.clone().unwrap_or_default())
     }
 }
 
@@ -46,26 +42,34 @@ impl fmt::Display for Key {
     }
 }
 
-/// What a cache keeps of an object.
-pub trait View: Sized + Send + Sync + 'static {
-    /// Prunes `object`. The error says what does not decode.
-    fn of(object: DynamicObject) -> Result<Self, serde_json::Error>;
-
-    /// Under which index entry the object is found by [`Cache::group`], for pods and claims the server's key.
+/// The part of an object that a cache keeps.
+pub trait View: Send + Sync + 'static {
+    /// The group under which [`Cache::group`] finds the object. For pods and claims it is the key of their server.
     fn group(&self) -> Option<Key> {
         None
     }
 }
 
-/// One object came, changed or went.
+/// Turns an object into its view. The error says which field does not decode.
+type Decode<V> = Box<dyn Fn(DynamicObject) -> Result<V, serde_json::Error> + Send + Sync>;
+
+type Listener<V> = Box<dyn Fn(&Change<V>) + Send + Sync>;
+
+/// An object was made, changed or deleted.
 #[derive(Debug)]
 pub struct Change<V> {
-    /// Which one.
     pub key: Key,
-    /// What was known of it before.
+    /// The view before the change; `None` if the object is new.
     pub old: Option<Arc<V>>,
-    /// What is known now; `None` if it is gone.
+    /// The view after the change; `None` if the object is gone.
     pub new: Option<Arc<V>>,
+}
+
+impl<V> Change<V> {
+    /// The view after the change, or the last one of an object that is gone.
+    pub fn latest(&self) -> Option<&Arc<V>> {
+        self.new.as_ref().or(self.old.as_ref())
+    }
 }
 
 #[derive(Debug)]
@@ -82,33 +86,56 @@ struct State<V> {
     seen: u64,
 }
 
-/// The objects of one kind. Clones share their content.
-#[derive(Debug)]
-pub struct Cache<V> {
-    state: Arc<RwLock<State<V>>>,
-    synced: Arc<watch::Sender<bool>>,
+struct Shared<V> {
+    decode: Decode<V>,
+    state: RwLock<State<V>>,
+    listeners: RwLock<Vec<Listener<V>>>,
+    synced: watch::Sender<bool>,
 }
+
+/// The objects of one kind. Clones share their content.
+pub struct Cache<V>(Arc<Shared<V>>);
 
 impl<V> Clone for Cache<V> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), synced: self.synced.clone() }
-    }
-}
-
-impl<V> Default for Cache<V> {
-    fn default() -> Self {
-        let state = State { objects: HashMap::new(), groups: HashMap::new(), seen: 0 };
-        Self { state: Arc::new(RwLock::new(state)), synced: Arc::new(watch::Sender::new(false)) }
+        Self(self.0.clone())
     }
 }
 
 impl<V: View> Cache<V> {
-    /// The object called `key`.
+    /// An empty cache. Outside of tests only [`super::Engine::watch`] makes one, so that each has a feed.
+    pub fn new(decode: impl Fn(DynamicObject) -> Result<V, serde_json::Error> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            decode: Box::new(decode),
+            state: RwLock::new(State { objects: HashMap::new(), groups: HashMap::new(), seen: 0 }),
+            listeners: RwLock::default(),
+            synced: watch::Sender::new(false),
+        }))
+    }
+
+    /// Calls `route` for each later change, as long as `listener` exists.
+    pub fn listen<L: Send + Sync + 'static>(&self, listener: &Arc<L>, route: fn(&L, &Change<V>)) {
+        let listener = Arc::downgrade(listener);
+        let call = move |change: &Change<V>| {
+            if let Some(listener) = listener.upgrade() {
+                route(&listener, change);
+            }
+        };
+        self.0.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(call));
+    }
+
+    /// Tells the listeners of `change`.
+    pub fn announce(&self, change: &Change<V>) {
+        for listener in self.0.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener(change);
+        }
+    }
+
     pub fn get(&self, key: &Key) -> Option<Arc<V>> {
         self.read(|state| state.objects.get(key).map(|entry| entry.view.clone()))
     }
 
-    /// The objects of `group`, by name.
+    /// The objects of `group`, sorted by name.
     pub fn group(&self, group: &Key) -> Vec<Arc<V>> {
         self.read(|state| {
             let names = state.groups.get(group).into_iter().flatten();
@@ -119,20 +146,20 @@ impl<V: View> Cache<V> {
         })
     }
 
-    /// Every object.
     pub fn all(&self) -> Vec<Arc<V>> {
         self.read(|state| state.objects.values().map(|entry| entry.view.clone()).collect())
     }
 
-    /// Every key for which `wanted` holds.
-    pub fn keys(&self, wanted: impl Fn(&Key, &V) -> bool) -> Vec<Key> {
-        self.read(|state| {
-            let entries = state.objects.iter().filter(|(key, entry)| wanted(key, &entry.view));
-            entries.map(|(key, _)| key.clone()).collect()
-        })
+    pub fn len(&self) -> usize {
+        self.read(|state| state.objects.len())
     }
 
-    /// Every object of which `wanted` holds, with what was picked from it.
+    /// The keys of the objects for which `wanted` holds.
+    pub fn keys(&self, wanted: impl Fn(&Key, &V) -> bool) -> Vec<Key> {
+        self.select(|key, view| wanted(key, view).then(|| key.clone()))
+    }
+
+    /// The values that `pick` takes from the objects.
     pub fn select<T>(&self, pick: impl Fn(&Key, &V) -> Option<T>) -> Vec<T> {
         self.read(|state| state.objects.iter().filter_map(|(key, entry)| pick(key, &entry.view)).collect())
     }
@@ -140,92 +167,86 @@ impl<V: View> Cache<V> {
     /// Waits for the first complete list.
     pub async fn synced(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
-        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
+        let _ = self.0.synced.subscribe().wait_for(|synced| *synced).await;
     }
 
-    /// Whether the first list is complete.
-    pub fn is_synced(&self) -> bool {
-        *self.synced.borrow()
+    /// Notes that a list is complete.
+    pub fn set_synced(&self) {
+        self.0.synced.send_replace(true);
     }
 
     fn read<T>(&self, look: impl FnOnce(&State<V>) -> T) -> T {
-        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the answer of an own write, unless the watch has already gone past it (then the watch knows better). Gives back what
-    /// was answered, `None` if it does not decode.
+    fn write<T>(&self, change: impl FnOnce(&mut State<V>) -> T) -> T {
+        change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the answer of an own write, unless the watch is past it already. Returns the view of the answer, or `None` if it does
+    /// not decode.
     pub fn observe(&self, object: DynamicObject) -> Option<Arc<V>> {
-        let version = version_of(&object);
-        let key = key_of(&object);
-        let view = match V::of(object) {
+        let (key, version) = (Key::of(&object), version_of(&object));
+        let view = match (self.0.decode)(object) {
             Ok(view) => Arc::new(view),
             Err(error) => {
-                tracing::warn!(%key, %error, "the answer of a write does not decode, waiting for the watch");
+                tracing::warn!(%key, %error, "cannot decode the answer of a write, waiting for the watch");
                 return None;
             }
         };
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if version > state.seen {
-            state.put(key, version, view.clone());
-        }
+        self.write(|state| {
+            if version > state.seen {
+                state.put(key, version, view.clone());
+            }
+        });
         Some(view)
     }
 
-    /// Applies one watch event; `None` if nothing changed or the object does not decode.
+    /// Applies one watch event. Returns `None` if nothing changed or the object does not decode.
     pub fn apply(&self, object: DynamicObject) -> Option<Change<V>> {
-        let version = version_of(&object);
-        let key = key_of(&object);
+        let (key, version) = (Key::of(&object), version_of(&object));
         let known = |state: &State<V>| state.objects.get(&key).is_some_and(|entry| entry.version >= version);
-        // Most events are echoes of our own writes, and need not be decoded again.
+        // Most events are echoes of own writes, which need not be decoded again.
         if self.read(known) {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            state.seen = state.seen.max(version);
+            self.write(|state| state.seen = state.seen.max(version));
             return None;
         }
-        let view = match V::of(object) {
+        let view = match (self.0.decode)(object) {
             Ok(view) => Arc::new(view),
             Err(error) => {
-                tracing::warn!(%key, %error, "an object does not decode and is skipped");
+                tracing::warn!(%key, %error, "cannot decode an object, skipping it");
                 return None;
             }
         };
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.seen = state.seen.max(version);
-        if known(&state) {
-            return None;
-        }
-        let old = state.objects.get(&key).map(|entry| entry.view.clone());
-        state.put(key.clone(), version, view.clone());
-        Some(Change { key, old, new: Some(view) })
+        self.write(|state| {
+            state.seen = state.seen.max(version);
+            if known(state) {
+                return None;
+            }
+            let old = state.objects.get(&key).map(|entry| entry.view.clone());
+            state.put(key.clone(), version, view.clone());
+            Some(Change { key: key.clone(), old, new: Some(view) })
+        })
     }
 
-    /// Forgets an object that the watch reports as deleted. The change carries its last state as `old`.
+    /// Forgets an object that the watch reports as deleted. The change has its last state as `old`.
     pub fn delete(&self, object: DynamicObject) -> Option<Change<V>> {
-        let (key, version) = (key_of(&object), version_of(&object));
-        // The event carries the final state, which may be newer than what is cached (the deletion of a pod sets its end).
-        let last = V::of(object).ok().map(Arc::new);
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.seen = state.seen.max(version);
-        let old = state.remove(&key);
+        let (key, version) = (Key::of(&object), version_of(&object));
+        // The event has the final state, which may be newer than the cached one: the deletion of a pod sets the end of the pod.
+        let last = (self.0.decode)(object).ok().map(Arc::new);
+        let old = self.write(|state| {
+            state.seen = state.seen.max(version);
+            state.remove(&key)
+        });
         Some(Change { key, old: Some(last.or(old)?), new: None })
     }
 
-    /// What a fresh list does. For tests without a watch.
-    #[cfg(test)]
-    pub fn replace(&self, objects: Vec<DynamicObject>) {
-        let live = objects.iter().map(key_of).collect();
-        for object in objects {
-            self.apply(object);
-        }
-        self.retain(&live);
-        self.synced.send_replace(true);
-    }
-
-    /// Forgets whatever is not in `live`, after a list.
-    fn retain(&self, live: &HashSet<Key>) -> Vec<Change<V>> {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<Key> = state.objects.keys().filter(|key| !live.contains(*key)).cloned().collect();
-        gone.into_iter().map(|key| Change { old: state.remove(&key), key, new: None }).collect()
+    /// Forgets every object that is not in `live`, after a list. Returns the changes.
+    pub fn retain(&self, live: &HashSet<Key>) -> Vec<Change<V>> {
+        self.write(|state| {
+            let gone: Vec<Key> = state.objects.keys().filter(|key| !live.contains(*key)).cloned().collect();
+            gone.into_iter().map(|key| Change { old: state.remove(&key), key, new: None }).collect()
+        })
     }
 }
 
@@ -254,83 +275,9 @@ impl<V: View> State<V> {
     }
 }
 
-fn key_of(object: &DynamicObject) -> Key {
-    Key::new(object.metadata.namespace.clone().unwrap_or_default(), object.metadata.name.clone().unwrap_or_default())
-}
-
 /// Resource versions are comparable integers since the API server promises so (KEP 5504), and were before in every release.
 fn version_of(object: &DynamicObject) -> u64 {
     object.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-/// Which objects a watch asks for, and how much of them.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// The kind.
-    pub resource: ApiResource,
-    /// A label selector; all objects without one.
-    pub labels: Option<String>,
-    /// Whether only metadata is wanted: nodes tell a lot that nobody here reads, configurations are large.
-    pub metadata_only: bool,
-}
-
-type Events = BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>;
-
-impl Selection {
-    fn events(&self, client: Client) -> Events {
-        let config = watcher::Config { label_selector: self.labels.clone(), ..watcher::Config::default() };
-        if self.metadata_only {
-            let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client, &self.resource);
-            return watcher(api, config).default_backoff().map_ok(as_dynamic).boxed();
-        }
-        watcher(Api::<DynamicObject>::all_with(client, &self.resource), config).default_backoff().boxed()
-    }
-}
-
-fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watcher::Event<DynamicObject> {
-    let dynamic = |object: PartialObjectMeta<DynamicObject>| DynamicObject {
-        types: None,
-        metadata: object.metadata,
-        data: serde_json::Value::Null,
-    };
-    match event {
-        watcher::Event::Apply(object) => watcher::Event::Apply(dynamic(object)),
-        watcher::Event::Delete(object) => watcher::Event::Delete(dynamic(object)),
-        watcher::Event::Init => watcher::Event::Init,
-        watcher::Event::InitApply(object) => watcher::Event::InitApply(dynamic(object)),
-        watcher::Event::InitDone => watcher::Event::InitDone,
-    }
-}
-
-/// Watches what `selection` says for ever, keeps `cache` and tells `route` about each change, in order.
-///
-/// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
-pub async fn feed<V: View>(client: Client, selection: Selection, cache: Cache<V>, route: impl Fn(Change<V>) + Send) {
-    let mut events = selection.events(client);
-    let resource = selection.resource;
-    let kind = resource.kind.clone();
-    let mut listed = HashSet::new();
-    // Elements of lists of built-in kinds come without their kind.
-    let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };
-    let with_kind = |event: watcher::Event<DynamicObject>| event.modify(|object| object.types = Some(types.clone()));
-    loop {
-        match events.try_next().await.map(|event| event.map(with_kind)) {
-            Ok(Some(watcher::Event::Init)) => listed.clear(),
-            Ok(Some(watcher::Event::InitApply(object))) => {
-                listed.insert(key_of(&object));
-                cache.apply(object).into_iter().for_each(&route);
-            }
-            Ok(Some(watcher::Event::InitDone)) => {
-                cache.retain(&std::mem::take(&mut listed)).into_iter().for_each(&route);
-                tracing::debug!(kind, "list complete");
-                cache.synced.send_replace(true);
-            }
-            Ok(Some(watcher::Event::Apply(object))) => cache.apply(object).into_iter().for_each(&route),
-            Ok(Some(watcher::Event::Delete(object))) => cache.delete(object).into_iter().for_each(&route),
-            Ok(None) => return,
-            Err(error) => tracing::warn!(kind, error = with_sources(&error), "watch interrupted, trying again"),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -344,12 +291,15 @@ mod tests {
         group: Option<Key>,
     }
 
-    impl View for Note {
+    impl Note {
         fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
-            let text = serde_json::from_value(object.data["text"].clone())?;
-            Ok(Self { text, group: object.data["group"].as_str().map(|name| Key::new("desk", name)) })
+            let DynamicObject { data, .. } = object;
+            let text = serde_json::from_value(data["text"].clone())?;
+            Ok(Self { text, group: data["group"].as_str().map(|name| Key::new("desk", name)) })
         }
+    }
 
+    impl View for Note {
         fn group(&self) -> Option<Key> {
             self.group.clone()
         }
@@ -365,7 +315,7 @@ mod tests {
 
     #[test]
     fn an_object_is_found_by_its_key_and_by_its_group_and_leaves_the_old_group() {
-        let cache = Cache::<Note>::default();
+        let cache = Cache::new(Note::of);
         assert!(cache.apply(note(1, "one", "red")).is_some());
         assert_eq!(cache.group(&Key::new("desk", "red")).len(), 1);
         cache.apply(note(2, "two", "blue"));
@@ -377,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_answer_of_an_own_write_silences_its_watch_event() {
-        let cache = Cache::<Note>::default();
+        let cache = Cache::new(Note::of);
         cache.apply(note(1, "one", "red"));
         cache.observe(note(2, "two", "red"));
         assert_eq!(cache.get(&Key::new("desk", "memo")).unwrap().text, "two");
@@ -386,7 +336,7 @@ mod tests {
 
     #[test]
     fn the_answer_of_a_write_does_not_raise_what_the_watch_saw_die() {
-        let cache = Cache::<Note>::default();
+        let cache = Cache::new(Note::of);
         cache.apply(note(1, "one", "red"));
         cache.delete(note(3, "two", "red"));
         cache.observe(note(2, "two", "red"));
@@ -395,7 +345,7 @@ mod tests {
 
     #[test]
     fn an_object_that_does_not_decode_is_skipped_and_a_new_list_forgets_what_is_gone() {
-        let cache = Cache::<Note>::default();
+        let cache = Cache::new(Note::of);
         let mut bad = note(1, "one", "red");
         bad.data["text"] = json!(7);
         assert!(cache.apply(bad).is_none());

@@ -1,16 +1,17 @@
-//! An API server in memory, for whole runs of the reconciler: it stores objects, keeps the record of who owns which field, deletes
-//! with preconditions, collects what lost its owner, and fails on purpose.
+//! An API server in memory, for whole runs of reconcilers. It stores objects, records the owners of fields, deletes with
+//! preconditions, collects objects whose owner is gone, and fails on purpose.
 //!
-//! It knows nothing of schemas, defaults or keyed lists; those are tested on a real one.
+//! It has no schemas, defaults or keyed lists. Those are tested on a real API server.
 
-use crate::{context::Context, fields::MANAGER, metrics::Metrics, run, view::Kind};
+use super::Engine;
 use http::{Method, Request, Response, StatusCode};
-use kube::{Client, api::DynamicObject, client::Body};
+use kube::{Client, client::Body};
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
+use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 
 /// What goes wrong with one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,8 @@ pub struct World {
 /// Shared between the client and the test.
 pub type Shared = Arc<Mutex<World>>;
 
-/// A context whose client talks to `world`.
-pub fn context(world: &Shared) -> Context {
+/// A client that talks to `world`.
+pub fn client(world: &Shared) -> Client {
     let world = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         let world = world.clone();
@@ -68,7 +69,7 @@ pub fn context(world: &Shared) -> Context {
             Ok::<_, std::io::Error>(response.unwrap())
         }
     });
-    run::context(Client::new(service, "default"), Arc::new(Metrics::default()))
+    Client::new(service, "default")
 }
 
 fn status(code: u16, reason: &str) -> (StatusCode, Value) {
@@ -117,24 +118,13 @@ impl World {
         objects
     }
 
-    /// Tells the caches of `context` what a watch would.
-    pub fn tell(&self, context: &Context) {
-        let caches = &context.caches;
-        let of = |plural: &str| -> Vec<DynamicObject> {
+    /// Fills the caches of `engine` as its watches would.
+    pub fn tell(&self, engine: &Engine) {
+        engine.replace(|plural: &str| {
             let part = format!("/{plural}/");
             let found = self.objects.iter().filter(|(path, _)| path.contains(&part));
             found.map(|(_, object)| serde_json::from_value(object.clone()).unwrap()).collect()
-        };
-        caches.servers.replace(of("tservers"));
-        caches.pods.replace(of("pods"));
-        caches.claims.replace(of("persistentvolumeclaims"));
-        caches.nodes.replace(of("nodes"));
-        caches.templates.replace(of("ttemplates"));
-        caches.frameworks.replace(of("tframeworkconfigs"));
-        caches.trees.replace(of("ttrees"));
-        for kind in Kind::ALL {
-            caches.live(kind).replace(of(&kind.resource().plural));
-        }
+        });
     }
 
     fn store(&mut self, path: &str, mut object: Value) -> Value {

@@ -1,37 +1,35 @@
-//! What one field manager owns of an object, and whether that is what we want.
+//! The fields of an object that the controller owns, and whether they are as wanted.
 //!
 //! ```text
 //! metadata.managedFields (ours) ─┐
 //! live object ───────────────────┴─► project ─► owned ──same?── wanted ─► nothing to write
 //! ```
 //!
-//! After a server-side apply the API server remembers exactly the fields that we sent. So a field that somebody changed, a field
-//! that somebody took over, and a field that we no longer want all show as one inequality; defaults that the server filled in and
-//! fields of others do not show at all.
+//! After a server-side apply the API server remembers exactly the fields that were sent. So one comparison finds a field that
+//! somebody changed, a field that somebody took over, and a field that is no longer wanted. Defaults that the API server filled in
+//! and fields of other managers do not take part in it.
 
 use serde_json::{Map, Value};
-
-/// The name under which this controller owns fields.
-pub const MANAGER: &str = "tars-controller";
+use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 
 /// Managers of the fields that the previous controller wrote (by full updates). Its binary is `tarscontroller`;
 /// `before-first-apply` is the API server's name for owners from before managed fields existed.
 const PREDECESSORS: &[&str] = &["tarscontroller", MANAGER, "before-first-apply"];
 
-/// The fields that `live` has and that our apply entry names; `None` if we never applied.
+/// The fields of `live` that our apply entry names; `None` if we never applied.
 ///
-/// `live` is a complete object as the API server sends it. Only the main resource counts, not subresources.
+/// `live` is a complete object as the API server sends it. Entries of subresources do not count.
 pub fn owned(live: &Value) -> Option<Value> {
     let ours = entries(live).find(|entry| is(entry, MANAGER, "Apply"))?;
     Some(project(live, ours.get("fieldsV1")?.as_object()?))
 }
 
-/// Whether an entry of the previous controller is left: then fields that we no longer want would stay for ever.
+/// Whether an entry of the previous controller is left. While it is, fields that are no longer wanted stay for ever.
 pub fn has_predecessor(live: &Value) -> bool {
     entries(live).any(is_predecessor)
 }
 
-/// The managed fields of `live` in which the predecessors' entries became our apply entry. `None` if there is nothing to take over.
+/// The managed fields of `live` after its predecessors' entries became our apply entry; `None` if no such entry is left.
 pub fn taken_over(live: &Value) -> Option<Value> {
     if !has_predecessor(live) {
         return None;
@@ -76,7 +74,7 @@ fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
     }
 }
 
-/// The part of `value` that the field set names, in the order of `value`. A leaf of the set stands for everything below it.
+/// The part of `value` that the field set names, in the order of `value`. A leaf of the set names everything below it.
 fn project(value: &Value, fields: &Map<String, Value>) -> Value {
     if fields.is_empty() {
         return value.clone();
@@ -102,9 +100,9 @@ fn project(value: &Value, fields: &Map<String, Value>) -> Value {
 
 /// How a field set names an element of a list.
 enum Element {
-    /// By some of its fields, `k:{"name":"x"}`.
+    /// By the values of some of its fields, for example `k:{"name":"x"}`.
     Key(Map<String, Value>),
-    /// By its value, `v:"x"`.
+    /// By its value, for example `v:"x"`.
     Value(Value),
 }
 
@@ -124,12 +122,12 @@ impl Element {
     }
 }
 
-/// Whether `wanted` and `owned` mean the same: equal but for nulls and for other spellings of a quantity.
+/// Whether `wanted` and `owned` mean the same. A null equals an absent field, and a quantity equals its other spellings.
 pub fn same(wanted: &Value, owned: &Value) -> bool {
     compare(wanted, owned, false, false)
 }
 
-/// Whether every field of `wanted` has the same value in `live`, which may have more.
+/// Whether every field of `wanted` has the same value in `live`. `live` may have more fields.
 pub fn contains(live: &Value, wanted: &Value) -> bool {
     compare(wanted, live, false, true)
 }
@@ -168,7 +166,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if it is no quantity or does not fit.
+/// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if the text is not a quantity or the value does not fit.
 fn nanos(text: &str) -> Option<i128> {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! What the controller counts. Labels come from closed sets; names of objects belong into logs and traces.
+//! The metrics of the controller. The values of labels come from small fixed sets; names of objects belong in logs and traces.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -7,20 +7,17 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// Which reconciler, and how a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Run {
     reconciler: &'static str,
     outcome: &'static str,
 }
 
-/// Which reconciler.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
+struct RunSeconds {
     reconciler: &'static str,
 }
 
-/// Which verb on which kind, and how the API server answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Write {
     verb: &'static str,
@@ -28,16 +25,15 @@ struct Write {
     outcome: &'static str,
 }
 
-/// The metrics of the controller.
 #[derive(Debug)]
 pub struct Metrics {
     runs: Family<Run, Counter>,
-    seconds: Family<Of, Histogram, fn() -> Histogram>,
+    seconds: Family<RunSeconds, Histogram, fn() -> Histogram>,
     writes: Family<Write, Counter>,
     leading: Gauge,
 }
 
-/// From 100 µs (nothing to do) to 10 s (an API server in trouble).
+/// Buckets from 100 µs (a run without work) to 10 s (an API server in trouble).
 fn histogram() -> Histogram {
     Histogram::new([0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
 }
@@ -54,29 +50,25 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics that are registered with `registry`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
         registry.register("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
         registry.register("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
-        registry.register("leading", "1 while this instance is the one that writes", metrics.leading.clone());
+        registry.register("leading", "1 while this instance holds the Lease and writes", metrics.leading.clone());
         metrics
     }
 
-    /// Counts one run of `reconciler`.
-    pub fn run(&self, reconciler: &'static str, outcome: &'static str, took: Duration) {
+    pub fn count_run(&self, reconciler: &'static str, outcome: &'static str, took: Duration) {
         self.runs.get_or_create(&Run { reconciler, outcome }).inc();
-        self.seconds.get_or_create(&Of { reconciler }).observe(took.as_secs_f64());
+        self.seconds.get_or_create(&RunSeconds { reconciler }).observe(took.as_secs_f64());
     }
 
-    /// Counts one write.
-    pub fn write(&self, verb: &'static str, kind: &str, outcome: &'static str) {
+    pub fn count_write(&self, verb: &'static str, kind: &str, outcome: &'static str) {
         self.writes.get_or_create(&Write { verb, kind: kind.to_owned(), outcome }).inc();
     }
 
-    /// Says whether this instance leads.
-    pub fn leading(&self, leads: bool) {
+    pub fn set_leading(&self, leads: bool) {
         self.leading.set(i64::from(leads));
     }
 }

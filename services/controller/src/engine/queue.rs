@@ -5,9 +5,9 @@
 //! add_after, retry ──► delayed ──due──► ready
 //! ```
 //!
-//! Rules: a key is worked on by one worker at a time; a key that is added while it is worked on is worked on once more; however
-//! often it is added in between, it is worked on once. `retry` waits longer each time, per key, and `forget` starts afresh.
-//! The length is bounded by the number of objects, because keys are never held twice.
+//! Rules: only one worker at a time runs a key. A key that is added while it runs is run once more, and only once however often it
+//! is added meanwhile. `retry` waits longer after each failure of a key; `forget` resets that. The queue holds a key only once, so
+//! its length is bounded by the number of objects.
 
 use std::{
     cmp::Reverse,
@@ -18,12 +18,15 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
+/// Events come in bursts: a pod alone makes half a dozen while it starts, and most events are echoes of own writes. After this pause
+/// one run answers all of them. Nobody notices the delay.
+const BURST: Duration = Duration::from_millis(20);
 /// The first pause before a failed key is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(20);
-/// The longest pause: an object that fails for ever costs two attempts a minute, and is repaired at most this late.
+/// The longest pause. An object that fails for ever costs two attempts a minute, and is repaired at most this late.
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// A de-duplicating queue with delays and per-key exponential backoff. Shared by reference; every method may be called from any task.
+/// A queue that holds each key once, with delays and an exponential backoff per key. Every method may be called from any task.
 #[derive(Debug)]
 pub struct Queue<K> {
     state: Mutex<State<K>>,
@@ -33,7 +36,7 @@ pub struct Queue<K> {
 #[derive(Debug)]
 struct State<K> {
     ready: VecDeque<K>,
-    /// Keys that are in `ready`, or that must go there when their current run is done.
+    /// The keys in `ready`, and those that go there when their current run is done.
     dirty: HashSet<K>,
     in_work: HashSet<K>,
     delayed: BinaryHeap<Reverse<(Instant, K)>>,
@@ -71,7 +74,12 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         }
     }
 
-    /// Asks for a run of `key` after `delay`; the earliest of several wishes counts.
+    /// Asks for a run of `key` after a pause that lets a burst of events pass.
+    pub fn add_soon(&self, key: K) {
+        self.add_after(key, BURST);
+    }
+
+    /// Asks for a run of `key` after `delay`. Of several requests the earliest counts.
     pub fn add_after(&self, key: K, delay: Duration) {
         if delay.is_zero() {
             return self.add(key);
@@ -87,7 +95,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         self.changed.notify_one();
     }
 
-    /// Asks for another run of a key that failed, later each time. Tells the pause.
+    /// Asks for another run of a key that failed. Returns the pause, which is longer after each failure.
     pub fn retry(&self, key: K) -> Duration {
         let failures = {
             let mut state = self.lock();
@@ -100,12 +108,12 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         pause
     }
 
-    /// The key did well: its next failure is its first.
+    /// Resets the backoff of a key that succeeded.
     pub fn forget(&self, key: &K) {
         self.lock().failures.remove(key);
     }
 
-    /// Waits for a key to work on. Call [`Queue::done`] with it afterwards, whatever the outcome.
+    /// Waits for a key. The caller must call [`Queue::done`] with it afterwards, whatever the outcome.
     pub async fn next(&self) -> K {
         loop {
             let changed = self.changed.notified();
@@ -130,7 +138,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         }
     }
 
-    /// The run of `key` ended.
+    /// Notes that the run of `key` ended.
     pub fn done(&self, key: &K) {
         let mut state = self.lock();
         state.in_work.remove(key);
@@ -141,19 +149,18 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         }
     }
 
-    /// How many keys wait for a worker.
+    /// How many keys wait for a worker, without delayed keys and keys that run.
     pub fn len(&self) -> usize {
         self.lock().dirty.len()
     }
 
-    /// Whether no key waits for a worker. Delayed keys and keys in work do not count.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl<K: Clone + Eq + Hash + Ord> State<K> {
-    /// True if a worker should look.
+    /// True if a worker should be woken.
     fn add(&mut self, key: K) -> bool {
         self.due.remove(&key);
         if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {

@@ -1,20 +1,24 @@
-//! The only way in which the controller writes. Every write is counted, and carries what makes it safe: a field manager, and the
-//! uid or resourceVersion of the object that it is meant for.
+//! The only way in which the controller writes. Every write is counted. It names a field manager, and the uid or the resourceVersion
+//! of the object that it is meant for.
 
-use crate::{cache::Key, fields::MANAGER, metrics::Metrics};
+use super::{cache::Key, metrics::Metrics};
 use kube::{
     Api, Client,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
 };
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
+use tars_common::names::CONTROLLER_FIELD_MANAGER;
 
-/// Writes to the API server.
+/// A write without an answer fails after this time: a worker must not wait for ever on a connection that died silently.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Writes to the API server. If an answer takes longer than [`ANSWER_LIMIT`], the write counts as failed, although it may have
+/// happened.
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
     metrics: Arc<Metrics>,
-    patience: Duration,
 }
 
 impl fmt::Debug for Writer {
@@ -26,14 +30,12 @@ impl fmt::Debug for Writer {
 type Result<T> = std::result::Result<T, kube::Error>;
 
 impl Writer {
-    /// Writes through `client`. An answer that takes longer than `patience` counts as a failure, after which the write may or
-    /// may not have happened.
-    pub fn new(client: Client, metrics: Arc<Metrics>, patience: Duration) -> Self {
-        Self { client, metrics, patience }
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        Self { client, metrics }
     }
 
-    async fn answer<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.patience, call).await {
+    async fn await_answer<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+        match tokio::time::timeout(ANSWER_LIMIT, call).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(kube::Error::Service(Box::new(elapsed))),
         }
@@ -46,66 +48,66 @@ impl Writer {
         Api::namespaced_with(self.client.clone(), &key.namespace, resource)
     }
 
-    fn counted<T>(&self, verb: &'static str, resource: &ApiResource, result: Result<T>) -> Result<T> {
+    fn count<T>(&self, verb: &'static str, resource: &ApiResource, result: Result<T>) -> Result<T> {
         let outcome = match &result {
             Ok(_) => "ok",
             Err(kube::Error::Api(status)) if status.code == 409 => "conflict",
             Err(kube::Error::Api(status)) if (400..500).contains(&status.code) => "refused",
             Err(_) => "failed",
         };
-        self.metrics.write(verb, &resource.kind, outcome);
+        self.metrics.count_write(verb, &resource.kind, outcome);
         result
     }
 
-    /// Reads one object, past the cache.
+    /// Reads one object from the API server and not from a cache.
     pub async fn get(&self, resource: &ApiResource, key: &Key) -> Result<Option<DynamicObject>> {
-        self.answer(self.api(resource, key).get_opt(&key.name)).await
+        Self::await_answer(self.api(resource, key).get_opt(&key.name)).await
     }
 
-    /// Server-side apply. With `force`, fields that others own become ours.
+    /// Server-side apply. With `force`, it takes over fields that other managers own.
     pub async fn apply(&self, resource: &ApiResource, key: &Key, body: &Value, force: bool) -> Result<DynamicObject> {
-        let params = PatchParams { force, ..PatchParams::apply(MANAGER) };
+        let params = PatchParams { force, ..PatchParams::apply(CONTROLLER_FIELD_MANAGER) };
         let api = self.api(resource, key);
-        let result = self.answer(api.patch(&key.name, &params, &Patch::Apply(body))).await;
-        self.counted("apply", resource, result)
+        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::Apply(body))).await;
+        self.count("apply", resource, result)
     }
 
     /// Server-side apply of the status.
     pub async fn apply_status(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
-        let params = PatchParams::apply(MANAGER).force();
+        let params = PatchParams::apply(CONTROLLER_FIELD_MANAGER).force();
         let api = self.api(resource, key);
-        let result = self.answer(api.patch_status(&key.name, &params, &Patch::Apply(body))).await;
-        self.counted("apply_status", resource, result)
+        let result = Self::await_answer(api.patch_status(&key.name, &params, &Patch::Apply(body))).await;
+        self.count("apply_status", resource, result)
     }
 
     /// Merge patch.
     pub async fn merge(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
-        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(resource, key);
-        let result = self.answer(api.patch(&key.name, &params, &Patch::Merge(body))).await;
-        self.counted("merge", resource, result)
+        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::Merge(body))).await;
+        self.count("merge", resource, result)
     }
 
-    /// JSON patch. Put a `test` of the resourceVersion first.
+    /// JSON patch. The first operation should test the resourceVersion.
     pub async fn patch(&self, resource: &ApiResource, key: &Key, operations: Value) -> Result<DynamicObject> {
-        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        // The operations are built here in the code, so decoding them does not fail; if it did, nothing would be written.
+        let params = PatchParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        // This program builds the operations, so they decode; if one does not, nothing is written.
         let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
-        let result = self.answer(api.patch(&key.name, &params, &Patch::<()>::Json(operations))).await;
-        self.counted("patch", resource, result)
+        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::<()>::Json(operations))).await;
+        self.count("patch", resource, result)
     }
 
-    /// Creates an object, which must not exist.
+    /// Creates an object. It fails if the object exists.
     pub async fn create(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
-        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let params = PostParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let object: DynamicObject = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
-        let result = self.answer(api.create(&params, &object)).await;
-        self.counted("create", resource, result)
+        let result = Self::await_answer(api.create(&params, &object)).await;
+        self.count("create", resource, result)
     }
 
-    /// Deletes the object with this uid and no other. That it is gone already is success.
+    /// Deletes the object only if it has this uid. It succeeds if the object is gone already.
     pub async fn delete(&self, resource: &ApiResource, key: &Key, uid: &str, propagation: PropagationPolicy) -> Result<()> {
         let params = DeleteParams {
             preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
@@ -113,10 +115,18 @@ impl Writer {
             ..DeleteParams::default()
         };
         let api = self.api(resource, key);
-        let result = match self.answer(api.delete(&key.name, &params)).await {
+        let result = match Self::await_answer(api.delete(&key.name, &params)).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             other => other.map(|_| ()),
         };
-        self.counted("delete", resource, result)
+        self.count("delete", resource, result)
+    }
+}
+
+/// The message of the API server, without the text that the client library puts around it.
+pub fn api_message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
     }
 }

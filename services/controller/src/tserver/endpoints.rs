@@ -1,28 +1,29 @@
-//! The pods of a server as its TEndpoint tells them (docs/reference/controller.md#7.6): a pure function of the pods.
+//! The status of a TEndpoint, computed from the pods of the server (docs/reference/controller.md#7.6).
 
-use crate::view::{PodCondition, PodView};
+use super::views::{PodCondition, PodView};
 use std::sync::Arc;
 use tars_common::{
     names::READINESS_GATE,
     v1beta3::{TEndpointPod, TEndpointStatus},
 };
 
-/// The conditions that are walked first, in this order.
+/// The conditions that are looked at first, in this order.
 const WALKED_FIRST: &[&str] = &["PodScheduled", "Initialized", "ContainersReady"];
 
-/// One element per pod of `app` and `server`, by ordinal and then by name, so that the same pods give the same text.
-pub fn status(pods: &[Arc<PodView>], app: &str, server: &str) -> TEndpointStatus {
+/// Computes one element for each pod of `app` and `server`. They are sorted by ordinal and name, so that the same pods give the same
+/// status.
+pub fn compute_endpoint_status(pods: &[Arc<PodView>], app: &str, server: &str) -> TEndpointStatus {
     let mut pods: Vec<_> = pods.iter().filter(|pod| pod.app == app && pod.server == server).collect();
     pods.sort_by_cached_key(|pod| (ordinal(&pod.name), pod.name.clone()));
-    TEndpointStatus { pods: pods.into_iter().map(|pod| element(pod)).collect() }
+    TEndpointStatus { pods: pods.into_iter().map(|pod| build_element(pod)).collect() }
 }
 
-/// The number at the end of a StatefulSet pod's name; pods without one come last.
+/// The number at the end of the name of a StatefulSet's pod. Pods without a number come last.
 fn ordinal(name: &str) -> u64 {
     name.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
 }
 
-fn element(pod: &PodView) -> TEndpointPod {
+fn build_element(pod: &PodView) -> TEndpointPod {
     let state = State::of(pod);
     TEndpointPod {
         uid: pod.uid.clone(),
@@ -48,7 +49,7 @@ struct State {
 }
 
 impl State {
-    /// The first rule that matches wins.
+    /// The first rule that matches decides.
     fn of(pod: &PodView) -> Self {
         let active = |present: &str, message: &str| Self {
             setting: "Active".to_owned(),
@@ -62,7 +63,7 @@ impl State {
         let gate = pod.condition(READINESS_GATE);
         if let Some(ready) = pod.condition("Ready").filter(|ready| ready.status == "True") {
             let Some(gate) = gate else { return active("Active", "") };
-            let (_, _, pid) = split(&gate.reason);
+            let (_, _, pid) = split_reason(&gate.reason);
             return Self { pid, ..active("Active", &ready.message) };
         }
         let mut state = active("", "");
@@ -73,13 +74,13 @@ impl State {
             state = active(&condition.kind, &condition.message);
         }
         if let Some(gate) = gate {
-            (state.setting, state.present, state.pid) = split(&gate.reason);
+            (state.setting, state.present, state.pid) = split_reason(&gate.reason);
         }
         state
     }
 }
 
-/// `PodScheduled`, `Initialized`, `ContainersReady`, then the others in the order of the pod, without Ready and the gate.
+/// The conditions without Ready and the readiness gate: first [`WALKED_FIRST`], then the others in the order of the pod.
 fn walk(pod: &PodView) -> impl Iterator<Item = &PodCondition> {
     let first = WALKED_FIRST.iter().filter_map(|kind| pod.condition(kind));
     let others = pod.conditions.iter().filter(|condition| {
@@ -89,8 +90,8 @@ fn walk(pod: &PodView) -> impl Iterator<Item = &PodCondition> {
     first.chain(others)
 }
 
-/// `SETTING/PRESENT/PID` with the last parts optional.
-fn split(reason: &str) -> (String, String, String) {
+/// Splits `SETTING/PRESENT/PID`, of which the last parts are optional.
+fn split_reason(reason: &str) -> (String, String, String) {
     let parts: Vec<&str> = reason.split('/').collect();
     let owned = str::to_owned;
     match parts[..] {
@@ -176,7 +177,7 @@ mod tests {
             .into_iter()
             .map(Arc::new)
             .collect();
-        let names: Vec<_> = status(&pods, "Ledger", "Audit").pods.into_iter().map(|pod| pod.name).collect();
+        let names: Vec<_> = compute_endpoint_status(&pods, "Ledger", "Audit").pods.into_iter().map(|pod| pod.name).collect();
         assert_eq!(names, ["audit-2", "audit-10", "audit-x7k"]);
     }
 }

@@ -1,18 +1,18 @@
-//! Events: told when the reason for the state of a server changed, or the pod that it is about, and only then. What a user must act
-//! on is a condition, too.
+//! Events: one for each change of the reason for the state of a server, or of the pod that the reason is about. Conditions say the
+//! same, so a lost Event does no harm.
 //!
 //! ```text
-//! reason ──warns──► Warning            at once; of a state that a normal start passes through, after a while
-//!        ──ready──► Normal Ready       unless it is the first look
+//! reason ──warns──► Warning            at once; after a while for a state that a normal start passes through
+//!        ──ready──► Normal Ready       except for the first verdict of a server
 //!        ──lost───► Normal, its reason so that between two Events "Ready" there is one that says why
 //! ```
 
-use super::checks::{READY, Status, Verdict};
-use crate::{cache::Key, context::Context};
+use super::checks::verdict::{READY, Status, Verdict};
+use crate::engine::cache::Key;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Resource as _,
-    runtime::events::{Event, EventType},
+    runtime::events::{Event, EventType, Recorder},
 };
 use std::{
     collections::HashMap,
@@ -22,39 +22,39 @@ use std::{
 use tars_common::v1beta3::TServer;
 use tokio::time::Instant;
 
-/// What we did when we saw what an Event tells.
+/// The action that an Event names.
 const ACTION: &str = "Reconcile";
 
-/// How long a state lasts that a normal start passes through: a volume is made, and the scheduler looks again.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
+/// How long a state that a normal start passes through may last without a Warning. Meanwhile a volume is made, and the scheduler looks
+/// again.
+const WARNING_DELAY: Duration = Duration::from_secs(10);
 
-/// The servers in a state that may pass, each with the time from which that is worth a Warning.
+/// The servers in a state that may pass, each with the time from which the state deserves a Warning.
 #[derive(Debug, Default)]
-pub struct Patience(Mutex<HashMap<Key, Instant>>);
+pub struct PendingWarnings(Mutex<HashMap<Key, Instant>>);
 
-/// What comes of a look at a server.
+/// What a verdict about a server gives rise to.
 #[derive(Default)]
-pub(super) struct News {
-    /// What to tell.
+pub struct News {
     pub event: Option<Event>,
-    /// When to look again although nothing changes.
+    /// The pause before another run, although nothing changes.
     pub again: Option<Duration>,
 }
 
-impl Patience {
-    /// What it is worth that the server `key` is as `verdict` says after it was as `before` says.
-    pub(super) fn news(&self, key: &Key, before: Option<&Condition>, verdict: &Verdict, now: Instant) -> News {
+impl PendingWarnings {
+    /// Decides whether a change from `before` to `verdict` deserves an Event.
+    pub fn decide(&self, key: &Key, before: Option<&Condition>, verdict: &Verdict, now: Instant) -> News {
         let reason = verdict.reason;
         let another_pod =
             |before: &Condition| verdict.pod.as_ref().is_some_and(|pod| reason.warns() && !mentions(&before.message, &pod.name));
         let changed = before.is_none_or(|before| before.reason != reason.as_str() || another_pod(before));
         let was_ready = before.is_some_and(|before| before.status == Status::True.as_str());
-        let tell = |type_| News { event: Some(event(type_, key, verdict)), again: None };
+        let tell = |type_| News { event: Some(build_event(type_, key, verdict)), again: None };
 
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if reason.may_pass() {
             if changed {
-                waiting.entry(key.clone()).or_insert(now + GRACE);
+                waiting.entry(key.clone()).or_insert(now + WARNING_DELAY);
             }
             return match waiting.get(key).map(|due| due.saturating_duration_since(now)) {
                 Some(Duration::ZERO) => {
@@ -74,14 +74,13 @@ impl Patience {
         }
     }
 
-    /// Forgets the server `key`.
-    pub(super) fn forget(&self, key: &Key) {
+    pub fn forget(&self, key: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
-/// Kubernetes counts Events with equal objects as one, and shows the first sentence. So the pod is one of the objects.
-fn event(type_: EventType, key: &Key, verdict: &Verdict) -> Event {
+/// Kubernetes merges Events about the same objects and keeps the first message. So the pod is one of the objects.
+fn build_event(type_: EventType, key: &Key, verdict: &Verdict) -> Event {
     let secondary = verdict.pod.as_ref().map(|pod| ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Pod".to_owned()),
@@ -100,35 +99,35 @@ fn mentions(text: &str, name: &str) -> bool {
     text.split(|c| !in_names(c)).any(|word| word.trim_end_matches('.') == name)
 }
 
-/// What the condition `Ready` of `server` says.
-pub(super) fn ready(server: &TServer) -> Option<&Condition> {
+/// The condition `Ready` in the stored status of `server`.
+pub fn stored_ready(server: &TServer) -> Option<&Condition> {
     server.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == READY)
 }
 
-/// Sends an Event. One that is lost is no loss: the condition says the same.
-pub(super) async fn publish(context: &Context, server: &TServer, event: Event) {
-    if let Err(error) = context.recorder.publish(&event, &server.object_ref(&())).await {
-        tracing::warn!(reason = event.reason, %error, "an Event was not recorded");
+/// Sends an Event. A failure is only logged, because the condition says the same.
+pub async fn publish(recorder: &Recorder, server: &TServer, event: Event) {
+    if let Err(error) = recorder.publish(&event, &server.object_ref(&())).await {
+        tracing::warn!(reason = event.reason, %error, "cannot send an Event");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tserver::{checks::Subject, reason::Reason};
+    use crate::tserver::{checks::verdict::Subject, reason::Reason};
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     /// A server over time.
     struct Life {
-        patience: Patience,
+        warnings: PendingWarnings,
         before: Option<Condition>,
         now: Instant,
     }
 
     impl Life {
         fn new() -> Self {
-            Self { patience: Patience::default(), before: None, now: Instant::now() }
+            Self { warnings: PendingWarnings::default(), before: None, now: Instant::now() }
         }
 
         /// The reconciler looks, `seconds` later, and sees this.
@@ -138,7 +137,7 @@ mod tests {
             let message = format!("about pod {}", pod.unwrap_or("none"));
             let pod = pod.map(|name| Subject { name: name.into(), uid: format!("uid of {name}") });
             let verdict = Verdict { status, reason, message: message.clone(), pod };
-            let news = self.patience.news(&Key::new("bank", "ledger-audit"), self.before.as_ref(), &verdict, self.now);
+            let news = self.warnings.decide(&Key::new("bank", "ledger-audit"), self.before.as_ref(), &verdict, self.now);
             self.before = Some(Condition {
                 type_: READY.into(),
                 status: status.as_str().into(),

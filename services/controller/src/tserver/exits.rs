@@ -1,9 +1,17 @@
-//! Pods that ended, until they are on record.
+//! Pods that ended, from their last event until they are on record (docs/reference/controller.md#7.7).
 //!
-//! A pod that is on its way out is in the cache; one that is gone is not. So what the watch says last about a pod is kept here until
-//! the TExitedRecord has it. Only the leader collects: it is the only one that writes records.
+//! ```text
+//! pod is being deleted, or gone ──note──► Exits ──pending──► record_exits (JSON patch) ──► TExitedRecord
+//!                                           ▲                                                   │
+//!                                           └──────────────── forget_recorded ◄─────────────────┘
+//! ```
+//!
+//! A pod that is being deleted is still in the cache; a pod that is gone is not. So the last state of a pod is kept here until the
+//! TExitedRecord has it. Only the leader collects, because only the leader writes records.
 
-use crate::{cache::Key, tserver::apply::Entry, view::PodView};
+use super::views::PodView;
+use crate::{engine::cache::Key, views::FrameworkView};
+use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{
@@ -11,11 +19,15 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tars_common::{names::fallback, v1beta3::TExitedPod};
 
-/// Kept per server at most: the schema holds no more, and older ones would be pushed out at once.
-const MOST: usize = 150;
+/// A pod as its record keeps it.
+pub type Entry = TExitedPod;
 
-/// Ended pods by server.
+/// The schema of a TExitedRecord lets through no more pods.
+const MOST_PODS: usize = 150;
+
+/// The pods that ended and are not on record yet, by server.
 #[derive(Debug, Default)]
 pub struct Exits {
     leads: AtomicBool,
@@ -23,8 +35,8 @@ pub struct Exits {
 }
 
 impl Exits {
-    /// Says that this instance leads.
-    pub fn lead(&self) {
+    /// Starts to collect, because this instance leads now.
+    pub fn start(&self) {
         self.leads.store(true, Ordering::Relaxed);
     }
 
@@ -32,41 +44,41 @@ impl Exits {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a pod that is being deleted, or was.
+    /// Keeps a pod that is being deleted or is gone.
     pub fn note(&self, server: Key, pod: &PodView) {
         if !self.leads.load(Ordering::Relaxed) || pod.deleted.is_none() {
             return;
         }
         let mut pending = self.lock();
         let entries = pending.entry(server).or_default();
-        if entries.len() < MOST && !entries.iter().any(|entry| entry.uid.as_deref() == Some(&pod.uid)) {
-            entries.push(entry(pod));
+        if entries.len() < MOST_PODS && !entries.iter().any(|entry| entry.uid.as_deref() == Some(&pod.uid)) {
+            entries.push(entry_of(pod));
         }
     }
 
-    /// What is to be recorded for `server`.
-    pub fn of(&self, server: &Key) -> Vec<Entry> {
+    /// The entries of `server` that are not known to be on record.
+    pub fn pending(&self, server: &Key) -> Vec<Entry> {
         self.lock().get(server).cloned().unwrap_or_default()
     }
 
-    /// Forgets entries that are on record.
-    pub fn recorded(&self, server: &Key, entries: &[Entry]) {
+    /// Forgets the entries of `server` that its record has. `record` is read only if there are entries.
+    pub fn forget_recorded(&self, server: &Key, record: impl FnOnce() -> Value) {
         let mut pending = self.lock();
         let Some(kept) = pending.get_mut(server) else { return };
-        kept.retain(|entry| !entries.iter().any(|done| done.uid == entry.uid));
+        let record = record();
+        kept.retain(|entry| !has(&record, entry));
         if kept.is_empty() {
             pending.remove(server);
         }
     }
 
-    /// Forgets everything about a server that is gone, its record with it.
+    /// Forgets a server that is gone. Its record goes with it.
     pub fn forget(&self, server: &Key) {
         self.lock().remove(server);
     }
 }
 
-/// The entry of a pod.
-pub fn entry(pod: &PodView) -> Entry {
+fn entry_of(pod: &PodView) -> Entry {
     Entry {
         uid: Some(pod.uid.clone()),
         name: Some(pod.name.clone()),
@@ -75,5 +87,74 @@ pub fn entry(pod: &PodView) -> Entry {
         pod_ip: Some(pod.ip.clone()),
         create_time: Some(pod.created.clone()),
         delete_time: pod.deleted.clone(),
+    }
+}
+
+fn pods_of(record: &Value) -> impl Iterator<Item = &Value> {
+    record.get("pods").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn has(record: &Value, entry: &Entry) -> bool {
+    pods_of(record).any(|pod| pod.get("uid").and_then(Value::as_str) == entry.uid.as_deref())
+}
+
+/// How many pods a record holds before a new one replaces the oldest.
+pub fn limit_of(framework: Option<&FrameworkView>) -> usize {
+    let stated = framework.and_then(|framework| framework.exited_pods);
+    stated.unwrap_or(fallback::EXITED_PODS.unsigned_abs() as usize).min(MOST_PODS)
+}
+
+/// A JSON patch that puts the `exits` that `record` lacks at the head of its list, the newest first; `None` if it lacks none. Once the
+/// list has `limit` pods, each new one replaces the oldest. A limit that was lowered does not shorten the list.
+pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize) -> Option<Value> {
+    let mut fresh: Vec<&Entry> = exits.iter().filter(|entry| !has(record, entry)).collect();
+    fresh.sort_by(|a, b| (&a.delete_time, &a.name).cmp(&(&b.delete_time, &b.name)));
+    fresh.dedup_by(|a, b| a.uid == b.uid);
+    if fresh.is_empty() {
+        return None;
+    }
+    let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
+    let mut count = pods_of(record).count();
+    for entry in fresh {
+        operations.push(json!({"op": "add", "path": "/pods/0", "value": entry}));
+        if count >= limit {
+            operations.push(json!({"op": "remove", "path": format!("/pods/{count}")}));
+        } else {
+            count += 1;
+        }
+    }
+    Some(Value::Array(operations))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(uid: &str, deleted: &str) -> Entry {
+        Entry { uid: Some(uid.to_owned()), delete_time: Some(deleted.to_owned()), ..Entry::default() }
+    }
+
+    fn after(record: &Value, exits: &[Entry], limit: usize) -> Option<Vec<String>> {
+        let mut whole = record.clone();
+        whole["metadata"] = json!({"resourceVersion": "7"});
+        let operations: json_patch::Patch = serde_json::from_value(record_exits(record, "7", exits, limit)?).unwrap();
+        json_patch::patch(&mut whole, &operations).unwrap();
+        Some(whole["pods"].as_array().unwrap().iter().map(|pod| pod["uid"].as_str().unwrap().to_owned()).collect())
+    }
+
+    #[test]
+    fn the_newest_is_first_and_a_known_pod_is_not_recorded_twice() {
+        let record = json!({"pods": [{"uid": "b"}]});
+        let exits = [entry("d", "2030-01-02"), entry("b", "2030-01-01"), entry("c", "2030-01-01"), entry("c", "2030-01-01")];
+        assert_eq!(after(&record, &exits, 10).unwrap(), ["d", "c", "b"]);
+        assert_eq!(after(&record, &[entry("b", "")], 10), None);
+    }
+
+    #[test]
+    fn a_full_record_forgets_its_oldest_entries_one_for_one() {
+        let record = json!({"pods": [{"uid": "c"}, {"uid": "b"}, {"uid": "a"}]});
+        assert_eq!(after(&record, &[entry("d", "1"), entry("e", "2")], 3).unwrap(), ["e", "d", "c"]);
+        assert_eq!(after(&record, &[entry("d", "1")], 2).unwrap(), ["d", "c", "b"], "a lowered limit does not shrink the list");
+        assert_eq!(after(&json!({"pods": []}), &[entry("d", "1")], 3).unwrap(), ["d"]);
     }
 }

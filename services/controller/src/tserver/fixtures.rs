@@ -1,14 +1,13 @@
-//! What tests share: servers with names that all differ (application, server, namespace, template, release), so that a swapped
-//! label is caught.
+//! Servers that tests share. Their names all differ (application, server, namespace, template, release), so that a swapped label is
+//! caught.
 
-use crate::{
-    tserver::{
-        build::{Objects, Prepared, build},
-        dereference::Found,
-        validate::{Problem, Validated, validate},
-    },
-    view::FrameworkView,
+use super::{
+    derived::{DAEMON_SET, DerivedKind, ENDPOINT, EXITED_RECORD, SERVICE, STATEFUL_SET, build_objects},
+    problem::Problem,
+    surroundings::Surroundings,
+    validate::{Validated, validate},
 };
+use crate::views::FrameworkView;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tars_common::v1beta3::TServer;
@@ -32,23 +31,41 @@ pub fn server(spec: &str) -> TServer {
 }
 
 /// A namespace with a default node image.
-pub fn found() -> Found {
+pub fn surroundings() -> Surroundings {
     let framework =
         FrameworkView { node_image: "registry/node:default".into(), node_secret: "node-pull".into(), ..FrameworkView::default() };
-    Found { framework: Some(Arc::new(framework)), ..Found::default() }
+    Surroundings { framework: Some(Arc::new(framework)), ..Surroundings::default() }
 }
 
 /// The validated server with this spec.
 pub fn validated(spec: &str) -> Validated {
-    validate(&server(spec), &found()).unwrap()
+    validate(&server(spec), surroundings().framework.as_deref()).unwrap()
 }
 
 /// What is wrong with the server with this spec.
 pub fn problems(spec: &str) -> Vec<Problem> {
-    validate(&server(spec), &found()).unwrap_err()
+    validate(&server(spec), surroundings().framework.as_deref()).unwrap_err()
 }
 
 /// What must exist for the server with this spec.
-pub fn built(spec: &str) -> Objects<Prepared> {
-    build(&validated(spec)).unwrap()
+pub fn built(spec: &str) -> Built {
+    let objects = build_objects(&validated(spec)).unwrap();
+    let get = |kind: &DerivedKind| objects.iter().find(|wanted| wanted.kind.name == kind.name).unwrap().object.clone();
+    Built {
+        service: get(&SERVICE),
+        stateful_set: get(&STATEFUL_SET),
+        daemon_set: get(&DAEMON_SET),
+        endpoint: get(&ENDPOINT).unwrap(),
+        record: get(&EXITED_RECORD).unwrap(),
+    }
+}
+
+/// The objects of a server by kind.
+#[derive(Debug)]
+pub struct Built {
+    pub service: Option<Value>,
+    pub stateful_set: Option<Value>,
+    pub daemon_set: Option<Value>,
+    pub endpoint: Value,
+    pub record: Value,
 }

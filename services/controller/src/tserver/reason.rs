@@ -1,34 +1,29 @@
-//! Why a server is as it is. These words are API: conditions and Events carry them, people and scripts match them.
+//! The reasons of conditions and Events. They are API: people and scripts match them.
 
-/// Declares the reasons, each with whether it is worth a Warning Event.
+/// Declares the reasons, each with whether it deserves a Warning Event.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $warns:literal,)*) => {
-        /// The reason of a condition.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason {
             $($(#[$doc])* $name,)*
         }
 
         impl Reason {
-            /// Every reason.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The word in conditions and Events.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
                 }
             }
 
-            /// Whether somebody must act, so that an Event says it, too. The others are passing states.
+            /// Whether a person must act, so that an Event warns. Other reasons are passing states.
             pub const fn warns(self) -> bool {
                 match self {
                     $(Self::$name => $warns,)*
                 }
             }
 
-            /// Whether a normal start passes through it, so that it is worth a Warning only when it lasts: a local volume is made
-            /// when a claim asks for it, and the scheduler looks again.
+            /// Whether a normal start passes through this state, so that it deserves a Warning only if it lasts: a local volume is
+            /// made when a claim asks for it, and the scheduler looks again.
             pub const fn may_pass(self) -> bool {
                 matches!(self, Self::ClaimUnbound | Self::Unschedulable)
             }
@@ -39,13 +34,13 @@ macro_rules! reasons {
 reasons! {
     /// The object does not follow the rules.
     InvalidSpec true,
-    /// An object of a derived name belongs to somebody else. The word is that of the existing controller.
+    /// An object of another owner has the name of a derived object. The existing controller uses the same word.
     OutControl true,
     /// The API server refuses a derived object.
     Refused true,
-    /// A derived object could not be written just now.
+    /// A write of a derived object failed.
     ApplyFailed false,
-    /// Objects of an earlier TServer of this name, or of an earlier form of this one, are on their way out.
+    /// Objects of an earlier TServer of this name, or of an earlier form of this one, are being deleted.
     Replacing false,
     /// Every derived object is as it should be.
     UpToDate false,
@@ -59,7 +54,7 @@ reasons! {
     NoTemplate false,
     /// Nothing was released.
     NotReleased false,
-    /// Nobody says which image tarsnode comes from.
+    /// No image of tarsnode is configured.
     NodeImageUnknown true,
     /// There is a release.
     ReleaseSet false,
@@ -71,7 +66,7 @@ reasons! {
     NoNodeMatches true,
     /// A claim has no volume.
     ClaimUnbound true,
-    /// Nodes have the labels, but the scheduler finds no place.
+    /// Some node has the labels, but the scheduler finds no place.
     Unschedulable true,
     /// The scheduler has not looked yet.
     Scheduling false,
@@ -79,7 +74,7 @@ reasons! {
     PodsScheduled false,
     /// An image cannot be pulled.
     ImageNotPulled true,
-    /// A container cannot be made, for example for want of a ConfigMap.
+    /// A container cannot be made, for example because a ConfigMap is missing.
     ContainerNotCreated true,
     /// A container ends again and again.
     Crashing true,
@@ -93,9 +88,9 @@ reasons! {
     NotScheduled false,
     /// The containers of a pod are not up, so nothing is known of its process.
     NotRunning false,
-    /// Nobody has reported the state of a process yet.
+    /// The registry has not reported the state of a process yet.
     NotReported false,
-    /// A process is stopped, or on its way up or down.
+    /// A process is stopped, starting or stopping.
     ProcessInactive false,
     /// The readiness probe of a container does not succeed.
     ReadinessProbeFails false,

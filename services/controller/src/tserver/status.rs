@@ -1,7 +1,6 @@
-//! What people read of a server: the status of the TServer.
+//! The status of a TServer, which people read.
 
-use super::checks::Verdict;
-use crate::view::PodView;
+use super::{checks::verdict::Verdict, validate::count_replicas, views::PodView};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use std::sync::Arc;
@@ -10,31 +9,36 @@ use tars_common::{
     v1beta3::{TServer, TServerStatus},
 };
 
-/// The API server accepts this much in a condition's message.
+/// The API server accepts no longer message in a condition.
 const MESSAGE_LIMIT: usize = 32_768;
 
-/// The status of `server` with these pods and verdicts. The times of the conditions of the current status stay where the
-/// condition does not change, so that the same facts give the same status.
-pub fn status(server: &TServer, pods: &[Arc<PodView>], verdicts: &[(&'static str, Verdict)], now: Timestamp) -> TServerStatus {
+/// Computes the status of `server` from its pods and verdicts. A condition that does not change keeps its time, so that the same facts
+/// give the same status.
+pub fn compute_status(
+    server: &TServer,
+    pods: &[Arc<PodView>],
+    verdicts: &[(&'static str, Verdict)],
+    now: Timestamp,
+) -> TServerStatus {
     let (app, name) = (&server.spec.app, &server.spec.server);
     let own = || pods.iter().filter(|pod| pod.app == *app && pod.server == *name);
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let before = server.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let now = Time(in_seconds(now));
     TServerStatus {
-        replicas: super::validate::replicas(&server.spec),
+        replicas: count_replicas(&server.spec),
         current_replicas: count(own().count()),
         ready_replicas: count(own().filter(|pod| pod.is_ready()).count()),
         selector: names::server_selector(app, name),
         conditions: verdicts
             .iter()
-            .map(|(kind, verdict)| condition(kind, verdict, server.metadata.generation, before, &now))
+            .map(|(kind, verdict)| build_condition(kind, verdict, server.metadata.generation, before, &now))
             .collect(),
         observed_generation: server.metadata.generation,
     }
 }
 
-fn condition(kind: &str, verdict: &Verdict, generation: Option<i64>, before: &[Condition], now: &Time) -> Condition {
+fn build_condition(kind: &str, verdict: &Verdict, generation: Option<i64>, before: &[Condition], now: &Time) -> Condition {
     let status = verdict.status.as_str();
     let same = before.iter().find(|condition| condition.type_ == kind && condition.status == status);
     Condition {
@@ -47,7 +51,7 @@ fn condition(kind: &str, verdict: &Verdict, generation: Option<i64>, before: &[C
     }
 }
 
-/// The API server stores whole seconds.
+/// `now` in whole seconds, as the API server stores it.
 fn in_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -1,11 +1,14 @@
 //! Whole runs against an API server in memory: what is written, what is not, and what happens when a write fails.
 
+use super::{context::Context, fixtures::server, reconcile, routes};
 use crate::{
-    cache::Key,
-    context::Context,
-    fake::{self, Fault, Shared, World},
-    fixtures::server,
-    tserver::reconcile,
+    engine::{
+        Engine,
+        cache::Key,
+        fake::{Fault, Shared, World, client},
+        metrics::Metrics,
+    },
+    views::Views,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -59,17 +62,33 @@ fn claim() -> Value {
     })
 }
 
+/// A process that talks to the API server in memory.
+struct Process {
+    engine: Engine,
+    context: Arc<Context>,
+}
+
+impl Process {
+    fn start(world: &Shared) -> Self {
+        let mut engine = Engine::new(client(world), Arc::new(Metrics::default()));
+        let views = Views::watch(&mut engine);
+        let context = Context::open(&mut engine, &views);
+        routes::listen(&context);
+        Self { engine, context }
+    }
+}
+
 /// One look of a watch, then one run. True if all went well.
-async fn step(context: &Context, world: &Shared) -> bool {
-    world.lock().unwrap().tell(context);
-    reconcile(context, &Key::new("bank", "ledger-audit")).await.is_ok()
+async fn step(process: &Process, world: &Shared) -> bool {
+    world.lock().unwrap().tell(&process.engine);
+    reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_ok()
 }
 
 /// Runs until a run goes well and writes nothing, and tells how many runs that took.
-async fn settle(context: &Context, world: &Shared) -> usize {
+async fn run_until_silent(process: &Process, world: &Shared) -> usize {
     for round in 1..20 {
         let before = count(world);
-        if step(context, world).await && count(world) == before {
+        if step(process, world).await && count(world) == before {
             return round;
         }
     }
@@ -92,8 +111,8 @@ fn count(world: &Shared) -> usize {
 #[tokio::test]
 async fn a_new_server_gets_everything_in_one_run_and_then_there_is_silence() {
     let world = world();
-    let context = fake::context(&world);
-    assert!(step(&context, &world).await);
+    let process = Process::start(&world);
+    assert!(step(&process, &world).await);
     for path in [SERVICE, SET, ENDPOINT, RECORD] {
         assert!(get(&world, path).is_some(), "{path}");
     }
@@ -103,9 +122,9 @@ async fn a_new_server_gets_everything_in_one_run_and_then_there_is_silence() {
     assert!(get(&world, DAEMONS).is_none());
 
     let before = count(&world);
-    assert!(step(&context, &world).await);
+    assert!(step(&process, &world).await);
     assert_eq!(count(&world), before, "the same process says nothing twice");
-    let fresh = fake::context(&world);
+    let fresh = Process::start(&world);
     assert!(step(&fresh, &world).await);
     assert_eq!(count(&world), before, "and neither does the next one: {:?}", world.lock().unwrap().writes);
 }
@@ -113,14 +132,14 @@ async fn a_new_server_gets_everything_in_one_run_and_then_there_is_silence() {
 #[tokio::test]
 async fn drift_is_repaired_and_what_others_added_stays() {
     let world = world();
-    let context = fake::context(&world);
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
     edit(&world, SET, |set| {
         set["spec"]["replicas"] = json!(9);
         set["spec"]["template"]["metadata"]["annotations"] = json!({"theirs": "yes"});
     });
     edit(&world, SERVICE, |service| service["spec"]["ports"] = json!([]));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let set = get(&world, SET).unwrap();
     assert_eq!(set["spec"]["replicas"], 1);
     assert_eq!(set["spec"]["template"]["metadata"]["annotations"]["theirs"], "yes");
@@ -171,13 +190,13 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
     for (kind, path) in [("replicas: 1", SET), ("daemonSet: true", DAEMONS)] {
         let world = world();
         edit(&world, SERVER, |stored| *stored = serde_json::to_value(server(&PROBED.replace("replicas: 1", kind))).unwrap());
-        settle(&fake::context(&world), &world).await;
+        run_until_silent(&Process::start(&world), &world).await;
         as_stored(&world, path);
         let container =
             |member: &str| get(&world, path).unwrap().pointer(&format!("/spec/template/spec/containers/0/{member}")).cloned();
 
         let before = count(&world);
-        assert!(step(&fake::context(&world), &world).await);
+        assert!(step(&Process::start(&world), &world).await);
         assert_eq!(count(&world), before, "{kind}: what the API server fills in is not ours");
 
         for (member, value) in [
@@ -188,12 +207,12 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
             edit(&world, path, |set| {
                 *set.pointer_mut(&format!("/spec/template/spec/containers/0/{member}")).unwrap() = value.clone();
             });
-            settle(&fake::context(&world), &world).await;
+            run_until_silent(&Process::start(&world), &world).await;
             assert_ne!(container(member), Some(value), "{kind}: {member} is what the TServer says");
         }
 
         edit(&world, SERVER, |stored| drop(stored["spec"]["k8s"].as_object_mut().unwrap().remove("livenessProbe")));
-        settle(&fake::context(&world), &world).await;
+        run_until_silent(&Process::start(&world), &world).await;
         assert_eq!(container("livenessProbe"), None, "{kind}");
     }
 }
@@ -201,26 +220,26 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
 #[tokio::test]
 async fn a_field_that_is_no_longer_wanted_goes() {
     let world = world();
-    let context = fake::context(&world);
+    let process = Process::start(&world);
     edit(&world, SERVER, |server| server["spec"]["k8s"]["serviceAccount"] = json!("auditor"));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let account = "/spec/template/spec/serviceAccountName";
     assert!(get(&world, SET).unwrap().pointer(account).is_some());
     edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove("serviceAccount")));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     assert!(get(&world, SET).unwrap().pointer(account).is_none());
 }
 
 #[tokio::test]
 async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
     let world = world();
-    let context = fake::context(&world);
+    let process = Process::start(&world);
     let foreign =
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ledger-audit", "namespace": "bank"}, "spec": {}});
     world.lock().unwrap().put(SERVICE, foreign);
     let before = get(&world, SERVICE);
-    assert!(!step(&context, &world).await);
-    assert!(!step(&context, &world).await);
+    assert!(!step(&process, &world).await);
+    assert!(!step(&process, &world).await);
     assert_eq!(get(&world, SERVICE), before);
     let status = get(&world, SERVER).unwrap()["status"].clone();
     let ready = status["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap().clone();
@@ -228,7 +247,7 @@ async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
     assert!(get(&world, SET).is_some(), "the others exist nevertheless");
 
     edit(&world, SERVER, |server| server["spec"]["k8s"]["daemonSet"] = json!(true));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     assert_eq!(get(&world, SERVICE), before, "a Service that is not wanted is not in the way");
     assert!(get(&world, SET).is_none() && get(&world, DAEMONS).is_some());
 }
@@ -236,22 +255,22 @@ async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
 #[tokio::test]
 async fn objects_of_an_earlier_server_of_this_name_are_waited_for() {
     let world = world();
-    let context = fake::context(&world);
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
     edit(&world, SERVER, |server| server["metadata"]["uid"] = json!("uid-of-successor"));
     let before = get(&world, SET);
-    assert!(!step(&context, &world).await);
+    assert!(!step(&process, &world).await);
     assert_eq!(get(&world, SET), before);
     world.lock().unwrap().collect("uid-of-server");
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     assert_eq!(get(&world, SET).unwrap()["metadata"]["ownerReferences"][0]["uid"], "uid-of-successor");
 }
 
 #[tokio::test]
 async fn objects_of_the_previous_controller_are_taken_over_in_place() {
     let world = world();
-    let context = fake::context(&world);
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
     let before = get(&world, SET).unwrap();
     edit(&world, SET, |set| {
         set["spec"]["template"]["spec"]["leftOver"] = json!(true);
@@ -260,7 +279,7 @@ async fn objects_of_the_previous_controller_are_taken_over_in_place() {
         entry["operation"] = json!("Update");
         entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:leftOver"] = json!({});
     });
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let after = get(&world, SET).unwrap();
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert_eq!(after["spec"], before["spec"], "what only the previous one wanted is gone");
@@ -270,11 +289,11 @@ async fn objects_of_the_previous_controller_are_taken_over_in_place() {
 #[tokio::test]
 async fn another_set_of_claim_templates_means_another_stateful_set() {
     let world = world();
-    let context = fake::context(&world);
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
     let before = get(&world, SET).unwrap()["metadata"]["uid"].clone();
     edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let after = get(&world, SET).unwrap();
     assert_ne!(after["metadata"]["uid"], before);
     assert!(after["spec"].get("volumeClaimTemplates").is_none());
@@ -284,18 +303,18 @@ async fn another_set_of_claim_templates_means_another_stateful_set() {
 #[tokio::test]
 async fn a_pod_that_ends_is_recorded_once() {
     let world = world();
-    let context = fake::context(&world);
-    context.exits.lead();
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    process.context.exits.start();
+    run_until_silent(&process, &world).await;
     edit(&world, POD, |pod| pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z"));
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let pods = get(&world, RECORD).unwrap()["pods"].clone();
     assert_eq!(pods.as_array().unwrap().len(), 1);
     assert_eq!((&pods[0]["name"], &pods[0]["deleteTime"]), (&json!("ledger-audit-0"), &json!("2030-01-01T00:01:00Z")));
-    let fresh = fake::context(&world);
-    fresh.exits.lead();
+    let fresh = Process::start(&world);
+    fresh.context.exits.start();
     let before = count(&world);
-    settle(&fresh, &world).await;
+    run_until_silent(&fresh, &world).await;
     assert_eq!(count(&world), before);
 }
 
@@ -303,33 +322,33 @@ async fn a_pod_that_ends_is_recorded_once() {
 async fn what_the_api_server_stores_differently_is_not_sent_for_ever() {
     let world = world();
     world.lock().unwrap().rewrite = Some(("/spec/serviceName", json!("rewritten")));
-    let context = fake::context(&world);
-    settle(&context, &world).await;
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
     assert_eq!(get(&world, SET).unwrap()["spec"]["serviceName"], "rewritten");
     let before = count(&world);
-    let fresh = fake::context(&world);
-    settle(&fresh, &world).await;
+    let fresh = Process::start(&world);
+    run_until_silent(&fresh, &world).await;
     assert_eq!(count(&world), before + 1, "a new process tries once, and then knows");
 }
 
 /// A server is made, changed and switched to a DaemonSet, with the watch telling the truth between runs.
 async fn life(world: &Shared) {
-    let context = fake::context(world);
-    context.exits.lead();
-    settle(&context, world).await;
+    let process = Process::start(world);
+    process.context.exits.start();
+    run_until_silent(&process, world).await;
     edit(world, SERVER, |server| {
         server["spec"]["release"]["image"] = json!("registry/audit:8");
         server["spec"]["k8s"]["replicas"] = json!(2);
         server["metadata"]["generation"] = json!(5);
     });
-    settle(&context, world).await;
+    run_until_silent(&process, world).await;
     edit(world, POD, |pod| pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z"));
-    settle(&context, world).await;
+    run_until_silent(&process, world).await;
     edit(world, SERVER, |server| {
         server["spec"]["k8s"]["daemonSet"] = json!(true);
         server["metadata"]["generation"] = json!(6);
     });
-    settle(&context, world).await;
+    run_until_silent(&process, world).await;
 }
 
 /// Each write of a whole life, with each fault at it, comes to the same end, deletes no more, and rests.
@@ -348,7 +367,7 @@ async fn every_fault_at_every_write_ends_in_the_same_state() {
             outcome.lock().unwrap().plan = Some((number, fault));
             life(&outcome).await;
             let before = count(&outcome);
-            settle(&fake::context(&outcome), &outcome).await;
+            run_until_silent(&Process::start(&outcome), &outcome).await;
             let outcome = outcome.lock().unwrap();
             assert_eq!(outcome.masked(), end, "{fault:?} at {write}");
             // A delete whose answer was lost, or that was refused, is tried once more.
@@ -361,7 +380,7 @@ async fn every_fault_at_every_write_ends_in_the_same_state() {
 #[tokio::test(start_paused = true)]
 async fn a_pod_without_a_place_is_a_condition_at_once_and_a_warning_when_that_lasts() {
     let world = world();
-    let context = fake::context(&world);
+    let process = Process::start(&world);
     edit(&world, POD, |pod| {
         let why = "0/1 nodes are available.";
         pod["status"] =
@@ -372,15 +391,15 @@ async fn a_pod_without_a_place_is_a_condition_at_once_and_a_warning_when_that_la
         "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework",
         json!({"metadata": {"name": "tars-framework", "namespace": "bank"}, "nodeImage": {"image": "registry/node"}}),
     );
-    settle(&context, &world).await;
+    run_until_silent(&process, &world).await;
     let conditions = get(&world, SERVER).unwrap()["status"]["conditions"].clone();
     assert_eq!(conditions.as_array().unwrap().last().unwrap()["reason"], "Unschedulable");
     assert!(world.lock().unwrap().events.is_empty());
 
     let before = tokio::time::Instant::now();
-    assert_eq!(context.queues.servers.next().await, Key::new("bank", "ledger-audit"));
+    assert_eq!(process.context.queue.next().await, Key::new("bank", "ledger-audit"));
     assert_eq!(before.elapsed().as_secs(), 10, "nothing else brings the server back");
-    step(&context, &world).await;
+    step(&process, &world).await;
     let events = world.lock().unwrap().events.clone();
     assert_eq!(events.len(), 1);
     assert_eq!((&events[0]["type"], &events[0]["reason"]), (&json!("Warning"), &json!("Unschedulable")));

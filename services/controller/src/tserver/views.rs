@@ -1,8 +1,7 @@
-//! What only this room keeps of the objects that it watches.
+//! The objects that only this reconciler reads.
 
 mod claim;
 mod pod;
 
-pub use crate::views::server_key;
-pub use claim::ClaimView;
-pub use pod::{ContainerState, PodCondition, PodView};
+pub use claim::{ClaimView, resource as claim_resource};
+pub use pod::{ContainerState, PodCondition, PodView, resource as pod_resource};

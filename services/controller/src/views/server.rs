@@ -1,27 +1,29 @@
-//! TServers, without what nobody reads.
+//! TServers, without the parts that nobody reads.
 
-use crate::cache::View;
-use kube::api::DynamicObject;
-use tars_common::v1beta3::TServer;
+use crate::engine::cache::{Key, View};
+use kube::api::{ApiResource, DynamicObject};
+use std::collections::BTreeMap;
+use tars_common::{
+    names::{label, server_object_name},
+    v1beta3::TServer,
+};
 
-/// A TServer, or why it does not decode.
 #[derive(Clone, Debug)]
 pub struct ServerView {
-    /// The object. An error stands for one that an older schema let in; it is reported, and stops nobody else.
+    /// The TServer, or why it does not decode: an older schema may have let it in. It is reported, and does not stop other servers.
     pub object: Result<TServer, String>,
-    /// Its uid.
     pub uid: String,
-    /// `metadata.generation`.
     pub generation: i64,
-    /// Whether it is being deleted.
     pub deleting: bool,
 }
 
-impl View for ServerView {
-    fn of(mut object: DynamicObject) -> Result<Self, serde_json::Error> {
+impl View for ServerView {}
+
+impl ServerView {
+    pub fn of(mut object: DynamicObject) -> Result<Self, serde_json::Error> {
         object.metadata.managed_fields = None;
         if let Some(annotations) = &mut object.metadata.annotations {
-            // A second copy of the whole object.
+            // This annotation holds a second copy of the whole object.
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
         let uid = object.metadata.uid.clone().unwrap_or_default();
@@ -30,10 +32,13 @@ impl View for ServerView {
         let object = serde_json::from_value(serde_json::to_value(object)?).map_err(|error| error.to_string());
         Ok(Self { object, uid, generation, deleting })
     }
-}
 
-impl ServerView {
-    /// Whether a reconcile of `self` could do anything that one of `other` would not: anything but the status and bookkeeping.
+    /// The application of a server that decodes and is not being deleted.
+    pub fn app(&self) -> Option<&str> {
+        self.object.as_ref().ok().filter(|_| !self.deleting).map(|server| &*server.spec.app)
+    }
+
+    /// Whether a run for `self` could do anything that a run for `other` would not.
     pub fn differs(&self, other: &Self) -> bool {
         let labels = |view: &Self| view.object.as_ref().ok().map(|server| server.metadata.labels.clone());
         let status = |view: &Self| view.object.as_ref().ok().map(|server| server.status.clone());
@@ -44,4 +49,14 @@ impl ServerView {
             || labels(self) != labels(other)
             || status(self) != status(other)
     }
+}
+
+/// The key of the TServer that an object belongs to by its two labels; `None` without them.
+pub fn server_key(namespace: &str, labels: &BTreeMap<String, String>) -> Option<Key> {
+    let (app, server) = (labels.get(label::SERVER_APP)?, labels.get(label::SERVER_NAME)?);
+    Some(Key::new(namespace, server_object_name(app, server)))
+}
+
+pub fn resource() -> ApiResource {
+    ApiResource::erase::<TServer>(&())
 }

@@ -1,29 +1,32 @@
-//! Claim templates of a StatefulSet never change; so another set of them means another StatefulSet (docs/reference/controller.md#7.3).
+//! The claim templates of a StatefulSet never change. So other templates need another StatefulSet
+//! (docs/reference/controller.md#7.3).
 
-use super::{Did, Error, Task};
-use crate::{fields, view::Live};
+use super::{error::Error, task::Task};
+use crate::{
+    engine::fields,
+    tserver::derived::{Facts, Live},
+};
 use kube::api::PropagationPolicy;
 use serde_json::Value;
 
-/// What to do about the claim templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
-    /// They are as wanted.
+enum Plan {
+    /// The templates are as wanted.
     Keep,
-    /// Another StatefulSet, which adopts the pods: each still has every volume that the new templates name.
+    /// Another StatefulSet adopts the pods: each pod has every volume that the new templates name.
     ReplaceKeepingPods,
-    /// Another StatefulSet with new pods: a running pod cannot get a volume that it lacks.
+    /// Another StatefulSet makes new pods: a running pod cannot get a volume that it lacks.
     ReplaceWithPods,
 }
 
-/// Compares templates by name. Metadata must be equal, specs as far as we state them.
-pub(super) fn plan(wanted: &Value, live: &Value) -> Plan {
+/// Compares templates by name. Their metadata must be equal, and their specs must have every value that is wanted.
+fn plan(wanted: &Value, live: &Value) -> Plan {
     let (wanted, live) = (elements(wanted), elements(live));
     let find = |list: &[&Value], name: &Value| list.iter().copied().find(|template| name_of(template) == name).cloned();
     if wanted.iter().any(|template| find(&live, name_of(template)).is_none()) {
         return Plan::ReplaceWithPods;
     }
-    let all_same = wanted.iter().all(|template| find(&live, name_of(template)).is_some_and(|other| same(template, &other)));
+    let all_same = wanted.iter().all(|template| find(&live, name_of(template)).is_some_and(|other| is_same(template, &other)));
     if all_same && wanted.len() == live.len() { Plan::Keep } else { Plan::ReplaceKeepingPods }
 }
 
@@ -35,7 +38,7 @@ fn name_of(template: &Value) -> &Value {
     template.pointer("/metadata/name").unwrap_or(&Value::Null)
 }
 
-fn same(wanted: &Value, live: &Value) -> bool {
+fn is_same(wanted: &Value, live: &Value) -> bool {
     let part = |template: &Value, pointer: &str| {
         template.pointer(pointer).cloned().filter(|value| !is_empty(value)).unwrap_or(Value::Null)
     };
@@ -48,24 +51,20 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-impl Task<'_> {
-    /// A StatefulSet that exists, with what of it never changes taken as it is.
-    pub(super) async fn ensure_stateful_set(&self, wanted: &Value, live: &Live) -> Result<(), Error> {
-        let templates = wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default();
-        let propagation = match plan(&templates, &live.claim_templates()) {
-            Plan::Keep => return self.compare_and_send(&with_fixed_fields(wanted, live), live).await,
-            Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
-            Plan::ReplaceWithPods => PropagationPolicy::Background,
-        };
-        tracing::info!(?propagation, "replacing the StatefulSet, its claim templates changed");
-        let deleted = self.context.writer.delete(&self.resource, self.key(), &live.uid, propagation);
-        deleted.await.map_err(self.failed("delete"))?;
-        self.wrote(Did::Deleted);
-        Err(Error::Replacing { key: self.key().clone() })
-    }
+/// Updates a StatefulSet that exists, or deletes it if its claim templates differ. The next run then makes another one.
+pub async fn update_or_replace(task: &Task<'_>, wanted: &Value, live: &Live) -> Result<(), Error> {
+    let templates = wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default();
+    let propagation = match plan(&templates, &live.claim_templates()) {
+        Plan::Keep => return task.update(&with_fixed_fields(wanted, live), live).await,
+        Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
+        Plan::ReplaceWithPods => PropagationPolicy::Background,
+    };
+    tracing::info!(?propagation, "replacing the StatefulSet, its claim templates changed");
+    task.delete(live, propagation).await?;
+    Err(Error::Replacing { key: task.key.clone() })
 }
 
-/// `wanted` with the claim templates and the pod management policy of `live`: the API server refuses even another spelling.
+/// `wanted` with the claim templates and the pod management policy of `live`. The API server refuses even another spelling of them.
 fn with_fixed_fields(wanted: &Value, live: &Live) -> Value {
     let mut wanted = wanted.clone();
     if let Some(spec) = wanted.get_mut("spec").and_then(Value::as_object_mut) {
@@ -73,8 +72,10 @@ fn with_fixed_fields(wanted: &Value, live: &Live) -> Value {
         if !templates.is_null() {
             spec.insert("volumeClaimTemplates".to_owned(), templates);
         }
-        if !live.policy.is_empty() {
-            spec.insert("podManagementPolicy".to_owned(), (*live.policy).into());
+        if let Facts::StatefulSet(facts) = &live.facts
+            && !facts.policy.is_empty()
+        {
+            spec.insert("podManagementPolicy".to_owned(), (*facts.policy).into());
         }
     }
     wanted

@@ -1,38 +1,42 @@
-//! Claims of local volumes: owner and mode of their directories as annotations, and the end of those that no mount wants
-//! (docs/reference/controller.md#7.3 and docs/reference/controller.md#7.4).
+//! The claims of local volumes: they get the owner and the mode of their directories as annotations, and are deleted when no mount
+//! wants them (docs/reference/controller.md#7.3 and docs/reference/controller.md#7.4).
 
-use super::{Did, Error, wrote};
-use crate::{
-    context::Context,
-    tserver::{
-        dereference::Found,
-        validate::{ClaimSource, LocalVolume, Validated, Workload},
-    },
-    view::ClaimView,
+use super::{
+    error::Error,
+    task::{Write, log_write},
 };
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{ApiResource, PropagationPolicy};
+use crate::{
+    engine::cache::Key,
+    tserver::{
+        context::Context,
+        derived::STATEFUL_SET,
+        surroundings::Surroundings,
+        validate::{ClaimSource, LocalVolume, Validated, Workload},
+        views::{ClaimView, claim_resource},
+    },
+};
+use kube::api::PropagationPolicy;
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 use tars_common::names::{STORAGE_CLASS, annotation};
 
 const KIND: &str = "PersistentVolumeClaim";
 
-/// Looks at every claim of the server; says what failed.
-pub(super) async fn volumes(context: &Context, server: &Validated, found: &Found) -> Vec<Error> {
-    if matches!(server.workload, Workload::DaemonSet { .. }) {
+/// Corrects every claim of the server. Returns the failures.
+pub async fn reconcile_claims(context: &Context, server: &Validated, around: &Surroundings) -> Vec<Error> {
+    if matches!(server.workload, Workload::DaemonSet(_)) {
         return Vec::new();
     }
     let mut failures = Vec::new();
-    for claim in found.claims.iter().filter(|claim| !claim.deleting) {
-        let (did, result) = match decide(server, found, claim) {
+    for claim in around.claims.iter().filter(|claim| !claim.deleting) {
+        let key = Key::new(&claim.namespace, &claim.name);
+        let (write, result) = match choose_step(server, around, claim) {
             Step::Nothing => continue,
-            Step::Annotate(annotations) => (Did::Changed, annotate(context, claim, &annotations).await),
-            Step::Delete => (Did::Deleted, delete(context, claim).await),
+            Step::Annotate(annotations) => (Write::Changed, annotate(context, &key, claim, &annotations).await),
+            Step::Delete => (Write::Deleted, delete(context, &key, claim).await),
         };
-        let key = crate::cache::Key::new(&claim.namespace, &claim.name);
         match result {
-            Ok(()) => wrote(did, KIND, &key, &server.key),
+            Ok(()) => log_write(write, KIND, &key, &server.key),
             Err(error) => failures.push(Error::api("patch", KIND, &key, error)),
         }
     }
@@ -46,7 +50,7 @@ enum Step {
     Delete,
 }
 
-fn decide(server: &Validated, found: &Found, claim: &ClaimView) -> Step {
+fn choose_step(server: &Validated, around: &Surroundings, claim: &ClaimView) -> Step {
     let Some(mount) = claim.local_volume() else { return Step::Nothing };
     let wanted = server.mounts.claims.iter().find(|(name, _)| name == mount).map(|(_, source)| source);
     match wanted {
@@ -59,34 +63,33 @@ fn decide(server: &Validated, found: &Found, claim: &ClaimView) -> Step {
             let has_all = annotations.iter().all(|(key, value)| claim.annotations.get(*key) == Some(value));
             if has_all { Step::Nothing } else { Step::Annotate(annotations) }
         }
-        None if may_go(server, found, claim) => Step::Delete,
+        None if may_be_deleted(server, around, claim) => Step::Delete,
         _ => Step::Nothing,
     }
 }
 
-/// Only a claim that dies with this TServer anyway, that no pod uses any more, and that no StatefulSet would make again.
-fn may_go(server: &Validated, found: &Found, claim: &ClaimView) -> bool {
-    let templates = found.live.stateful_set.as_ref().map(|live| live.claim_templates()).unwrap_or_default();
+/// A claim may be deleted if it is owned by this TServer, no pod uses it, and the StatefulSet would not make it again.
+fn may_be_deleted(server: &Validated, around: &Surroundings, claim: &ClaimView) -> bool {
+    let templates = around.live.get(&STATEFUL_SET).map(|live| live.claim_templates()).unwrap_or_default();
     let mut made = templates.as_array().into_iter().flatten().filter_map(|template| template.pointer("/metadata/name"));
     !made.any(|name| name.as_str() == claim.local_volume())
         && claim.class == STORAGE_CLASS
         && claim.owners.contains(&server.uid)
-        && !found.pods.iter().any(|pod| pod.claims.contains(&claim.name))
+        && !around.pods.iter().any(|pod| pod.claims.contains(&claim.name))
 }
 
-fn resource() -> ApiResource {
-    ApiResource::erase::<PersistentVolumeClaim>(&())
-}
-
-async fn annotate(context: &Context, claim: &Arc<ClaimView>, annotations: &BTreeMap<&str, String>) -> Result<(), kube::Error> {
-    let key = crate::cache::Key::new(&claim.namespace, &claim.name);
+async fn annotate(
+    context: &Context,
+    key: &Key,
+    claim: &ClaimView,
+    annotations: &BTreeMap<&str, String>,
+) -> Result<(), kube::Error> {
     let body = json!({"metadata": {"uid": claim.uid, "annotations": annotations}});
-    let answer = context.writer.merge(&resource(), &key, &body).await?;
-    context.caches.claims.observe(answer);
+    let answer = context.writer.merge(&claim_resource(), key, &body).await?;
+    context.claims.observe(answer);
     Ok(())
 }
 
-async fn delete(context: &Context, claim: &Arc<ClaimView>) -> Result<(), kube::Error> {
-    let key = crate::cache::Key::new(&claim.namespace, &claim.name);
-    context.writer.delete(&resource(), &key, &claim.uid, PropagationPolicy::Background).await
+async fn delete(context: &Context, key: &Key, claim: &ClaimView) -> Result<(), kube::Error> {
+    context.writer.delete(&claim_resource(), key, &claim.uid, PropagationPolicy::Background).await
 }

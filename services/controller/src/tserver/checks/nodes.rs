@@ -1,24 +1,24 @@
-//! Which nodes could run a server, judged by labels alone.
+//! Which nodes can run a server, judged by their labels alone.
 
-use crate::view::NodeView;
+use crate::views::NodeView;
 use std::sync::Arc;
 use tars_common::{
     node_labels,
     v1beta3::{NodeSelectorOperator, NodeSelectorRule, TServerSpec},
 };
 
-/// One demand on the labels of a node.
+/// A demand that a server makes on the labels of a node.
 enum Demand<'a> {
     Label(String),
     Rule(&'a NodeSelectorRule),
 }
 
-/// Why no node satisfies every demand of `spec`; `None` if one does.
-pub fn why_none_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>]) -> Option<String> {
+/// Explains why no node satisfies every demand of `spec`; `None` if some node does.
+pub fn explain_mismatch(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>]) -> Option<String> {
     if nodes.is_empty() {
         return Some("the cluster has no node; add one".to_owned());
     }
-    let demands = demands(namespace, spec);
+    let demands = list_demands(namespace, spec);
     if nodes.iter().any(|node| demands.iter().all(|demand| demand.holds(node))) {
         return None;
     }
@@ -29,15 +29,15 @@ pub fn why_none_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeVi
     Some(format!("none of {} nodes satisfies all of: {}; label one accordingly", nodes.len(), all.join(", ")))
 }
 
-/// How many nodes may hold local volumes of the server, called `mount`, and run its pods.
-pub fn with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>], mount: &str) -> usize {
-    let mut demands = demands(namespace, spec);
+/// How many nodes can run pods of the server and hold its local volume called `mount`.
+pub fn count_with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>], mount: &str) -> usize {
+    let mut demands = list_demands(namespace, spec);
     demands.extend(node_labels::find_for_volume(mount).map(|key| Demand::Label(key.to_owned())));
     nodes.iter().filter(|node| demands.iter().all(|demand| demand.holds(node))).count()
 }
 
-/// In the order in which an administrator would set a node up.
-fn demands<'a>(namespace: &str, spec: &'a TServerSpec) -> Vec<Demand<'a>> {
+/// The demands, in the order in which an administrator prepares a node.
+fn list_demands<'a>(namespace: &str, spec: &'a TServerSpec) -> Vec<Demand<'a>> {
     let mut demands: Vec<_> = node_labels::list_for_pods(namespace, spec).into_iter().map(Demand::Label).collect();
     demands.extend(spec.k8s.node_selector.iter().map(Demand::Rule));
     demands
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn the_first_demand_that_no_node_satisfies_is_named_with_the_command_that_helps() {
-        let why = why_none_matches("bank", &spec(&json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
+        let why = explain_mismatch("bank", &spec(&json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
         assert_eq!(why, "none of 1 nodes has the label tars.io/node.bank; label one: kubectl label node NODE tars.io/node.bank=");
         let pool = spec(&json!({"abilityAffinity": "ServerRequired"}));
-        let why = why_none_matches("bank", &pool, &nodes(&[&[("tars.io/node.bank", "")]])).unwrap();
+        let why = explain_mismatch("bank", &pool, &nodes(&[&[("tars.io/node.bank", "")]])).unwrap();
         assert!(why.contains("tars.io/ability.bank.Ledger-Audit"), "{why}");
     }
 
@@ -125,18 +125,18 @@ mod tests {
         let node = nodes(&[&[("tars.io/node.bank", ""), ("zone", "a"), ("cores", "16")]]);
         for (operator, values, matches) in cases {
             let spec = spec(&json!({"nodeSelector": [{"key": "zone", "operator": operator, "values": values}]}));
-            assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {values}");
+            assert_eq!(explain_mismatch("bank", &spec, &node).is_none(), matches, "{operator} {values}");
         }
         for (operator, limit, matches) in [("Gt", "15", true), ("Gt", "16", false), ("Lt", "17", true), ("Lt", "x", false)] {
             let spec = spec(&json!({"nodeSelector": [{"key": "cores", "operator": operator, "values": [limit]}]}));
-            assert_eq!(why_none_matches("bank", &spec, &node).is_none(), matches, "{operator} {limit}");
+            assert_eq!(explain_mismatch("bank", &spec, &node).is_none(), matches, "{operator} {limit}");
         }
     }
 
     #[test]
     fn demands_that_only_different_nodes_satisfy_are_all_named() {
         let spec = spec(&json!({"nodeSelector": [{"key": "zone", "operator": "In", "values": ["a"]}]}));
-        let why = why_none_matches("bank", &spec, &nodes(&[&[("tars.io/node.bank", "")], &[("zone", "a")]])).unwrap();
+        let why = explain_mismatch("bank", &spec, &nodes(&[&[("tars.io/node.bank", "")], &[("zone", "a")]])).unwrap();
         assert!(why.contains("label tars.io/node.bank, label zone In a"), "{why}");
     }
 }

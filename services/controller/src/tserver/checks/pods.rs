@@ -1,16 +1,16 @@
-//! Checks of what became of the pods.
+//! Checks of the pods: from their place on a node to the state of their processes.
 
-use super::{Input, Verdict};
-use crate::{
-    tserver::{nodes, reason::Reason},
-    view::{ClaimView, ContainerState, PodView},
+use super::{input::Input, nodes, verdict::Verdict};
+use crate::tserver::{
+    reason::Reason,
+    views::{ClaimView, ContainerState, PodView},
 };
 use tars_common::{
     names::{NODE_CONTAINER, READINESS_GATE, STORAGE_CLASS, label},
     v1beta3::PodContainerStatus,
 };
 
-/// Reasons by which the kubelet says that it cannot get an image.
+/// The reasons by which the kubelet says that it cannot get an image.
 const PULL_FAILURES: &[&str] = &[
     "ErrImagePull",
     "ImagePullBackOff",
@@ -21,7 +21,7 @@ const PULL_FAILURES: &[&str] = &[
     "RegistryUnavailable",
     "SignatureValidationFailed",
 ];
-/// Reasons by which it says that it cannot make a container.
+/// The reasons by which it says that it cannot make a container.
 const CREATE_FAILURES: &[&str] = &[
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -30,12 +30,12 @@ const CREATE_FAILURES: &[&str] = &[
     "PreStartHookError",
     "PostStartHookError",
 ];
-/// Reasons by which it says that a container's turn has not come.
+/// The reasons by which it says that a container has to wait for its turn.
 const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
 
-/// What helps against most reasons why a registry does not give an image.
+/// The advice for most reasons why a registry does not deliver an image.
 const CORRECT_OR_LOG_IN: &str = "correct the image, or its pull secret in spec.release";
-/// What helps where there is no registry.
+/// The advice for a cluster without registry.
 const ON_THE_NODE: &str = "if the image is on the node already, set spec.k8s.imagePullPolicy to IfNotPresent";
 
 /// The pods that are judged.
@@ -43,34 +43,34 @@ fn judged<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
     input.pods.iter().copied()
 }
 
-pub(super) fn ready(input: &Input<'_>) -> usize {
+pub fn count_ready(input: &Input<'_>) -> usize {
     input.living().filter(|pod| pod.is_ready()).count()
 }
 
 /// "1 of 1 pod is", "1 of 3 pods are".
-pub(super) fn count(some: usize, all: i64, one: &str, many: &str) -> String {
+pub fn count(some: usize, all: i64, one: &str, many: &str) -> String {
     if all == 1 { format!("{some} of 1 pod {one}") } else { format!("{some} of {all} pods {many}") }
 }
 
-pub(super) fn are_wanted(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_scale_to_zero(input: &Input<'_>) -> Option<Verdict> {
     if input.spec.k8s.daemon_set || input.wanted_pods() > 0 || input.spec.release.is_none() {
         return None;
     }
-    Verdict::open(Reason::ScaledToZero, "no pods are wanted; set spec.k8s.replicas above 0 to run the server".to_owned())
+    Some(Verdict::open(Reason::ScaledToZero, "no pods are wanted; set spec.k8s.replicas above 0 to run the server".to_owned()))
 }
 
-/// Asks the labels, not the scheduler: its sentence says how many nodes do not match, ours says why none does.
-pub(super) fn find_a_node(input: &Input<'_>) -> Option<Verdict> {
+/// It judges by labels. The scheduler only says how many nodes do not match; this check says why.
+pub fn find_unmatched_nodes(input: &Input<'_>) -> Option<Verdict> {
     input.spec.release.as_ref()?;
     let unplaced = judged(input).find(|pod| is_false(pod, "PodScheduled"));
-    if unplaced.is_none() && !(input.spec.k8s.daemon_set && input.found.pods.is_empty()) {
+    if unplaced.is_none() && !(input.spec.k8s.daemon_set && input.around.pods.is_empty()) {
         return None;
     }
-    let message = nodes::why_none_matches(&input.key.namespace, input.spec, &input.found.nodes)?;
-    Verdict::violated(Reason::NoNodeMatches, message)
+    let message = nodes::explain_mismatch(&input.key.namespace, input.spec, &input.around.nodes)?;
+    Some(Verdict::violated(Reason::NoNodeMatches, message))
 }
 
-pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_missing_pods(input: &Input<'_>) -> Option<Verdict> {
     input.spec.release.as_ref()?;
     let (have, wanted) = (input.living().count(), input.wanted_pods());
     if i64::try_from(have).unwrap_or(i64::MAX) >= wanted {
@@ -82,15 +82,15 @@ pub(super) fn exist(input: &Input<'_>) -> Option<Verdict> {
         count(have, wanted, "exists", "exist"),
         input.key
     );
-    Verdict::violated(Reason::PodsMissing, message)
+    Some(Verdict::violated(Reason::PodsMissing, message))
 }
 
-pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
     let (pod, claim) = judged(input).filter(|pod| is_false(pod, "PodScheduled")).find_map(|pod| {
-        let unbound = |name: &&String| input.found.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
+        let unbound = |name: &&String| input.around.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
         Some((pod, pod.claims.iter().find_map(|name| unbound(&name))?))
     })?;
-    let advice = if claim.class == STORAGE_CLASS && volumes_are_used_up(input, claim) {
+    let advice = if claim.class == STORAGE_CLASS && are_volumes_used_up(input, claim) {
         format!(
             "every admitted node already holds a volume {} of this server; admit another node or lower spec.k8s.replicas",
             claim.local_volume().unwrap_or_default()
@@ -105,21 +105,18 @@ pub(super) fn have_volumes(input: &Input<'_>) -> Option<Verdict> {
         format!("check that storage class {:?} can provide it", claim.class)
     };
     let message = format!("claim {}/{} of pod {} is not bound to a volume; {advice}", claim.namespace, claim.name, pod.name);
-    Verdict::violated(Reason::ClaimUnbound, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::ClaimUnbound, message).about(pod))
 }
 
-/// A node holds one volume of each name of a server, and each claim that is bound has one.
-fn volumes_are_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
+/// A node holds one volume of each name for a server, and each bound claim uses one.
+fn are_volumes_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
     let mount = claim.local_volume();
-    let bound = input.found.claims.iter().filter(|other| other.local_volume() == mount && other.phase == "Bound").count();
-    let nodes = nodes::with_volumes(&input.key.namespace, input.spec, &input.found.nodes, mount.unwrap_or_default());
+    let bound = input.around.claims.iter().filter(|other| other.local_volume() == mount && other.phase == "Bound").count();
+    let nodes = nodes::count_with_volumes(&input.key.namespace, input.spec, &input.around.nodes, mount.unwrap_or_default());
     nodes > 0 && bound >= nodes
 }
 
-pub(super) fn are_scheduled(input: &Input<'_>) -> Option<Verdict> {
-    if let Some(verdict) = are_there(input) {
-        return Some(verdict);
-    }
+pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
     let verdict = match pod.condition("PodScheduled") {
         Some(condition) => Verdict::violated(
@@ -128,30 +125,30 @@ pub(super) fn are_scheduled(input: &Input<'_>) -> Option<Verdict> {
         ),
         None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
     };
-    verdict.map(|verdict| verdict.of(pod))
+    Some(verdict.about(pod))
 }
 
-pub(super) fn are_there(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_absence_of_pods(input: &Input<'_>) -> Option<Verdict> {
     if input.living().next().is_some() {
         return None;
     }
-    Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned())
+    Some(Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned()))
 }
 
-/// Containers run on nodes; without one there is nothing to say about them.
-pub(super) fn are_placed(input: &Input<'_>) -> Option<Verdict> {
+/// Containers run on nodes. Without a node nothing is known about them.
+pub fn find_pod_without_node(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
-    Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).map(|verdict| verdict.of(pod))
+    Some(Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).about(pod))
 }
 
-/// Processes live in containers.
-pub(super) fn are_up(input: &Input<'_>) -> Option<Verdict> {
+/// Processes run in containers. Unless all are up, nothing is known about them.
+pub fn find_containers_down(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
-    Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name)).map(|verdict| verdict.of(pod))
+    Some(Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name)).about(pod))
 }
 
-pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
-    let (pod, container) = stuck(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
+pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = find_trouble(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
     let field = if container.container == NODE_CONTAINER { "spec.release.nodeImage" } else { "spec.release.image" };
     let (trouble, advice) = match container.reason.as_str() {
         "InvalidImageName" => ("is no name of an image", format!("correct {field}")),
@@ -173,11 +170,11 @@ pub(super) fn have_images(input: &Input<'_>) -> Option<Verdict> {
         container.reason,
         sentence(&container.message)
     );
-    Verdict::violated(Reason::ImageNotPulled, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::ImageNotPulled, message).about(pod))
 }
 
-pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
-    let (pod, container) = stuck(input, |container| CREATE_FAILURES.contains(&container.reason.as_str()))?;
+pub fn find_uncreated_container(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = find_trouble(input, |container| CREATE_FAILURES.contains(&container.reason.as_str()))?;
     let message = format!(
         "container {} of pod {} cannot be made ({}): {}; provide what it asks for, or correct spec.k8s",
         container.container,
@@ -185,13 +182,13 @@ pub(super) fn have_containers(input: &Input<'_>) -> Option<Verdict> {
         container.reason,
         sentence(&container.message)
     );
-    Verdict::violated(Reason::ContainerNotCreated, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::ContainerNotCreated, message).about(pod))
 }
 
-pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
-    let (pod, container) = stuck(input, |container| container.exit_code.is_some())?;
+pub fn find_crash(input: &Input<'_>) -> Option<Verdict> {
+    let (pod, container) = find_trouble(input, |container| container.exit_code.is_some())?;
     let words = &container.last_words;
-    // Quoted as in a program, so that colours and control characters of a terminal do no harm.
+    // Quoting makes control characters of a terminal harmless.
     let words = if words.is_empty() { String::new() } else { format!(" ({words:?})") };
     let message = format!(
         "container {} of pod {} ended with exit code {}{words} and was restarted {}; see kubectl logs -n {} {} -c {} --previous",
@@ -203,10 +200,10 @@ pub(super) fn do_not_crash(input: &Input<'_>) -> Option<Verdict> {
         pod.name,
         container.container
     );
-    Verdict::violated(Reason::Crashing, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::Crashing, message).about(pod))
 }
 
-pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
     let telling = |container: &&ContainerState| !PREPARATIONS.contains(&container.reason.as_str());
     let state = if let Some(container) = pod.stuck.iter().find(telling).or_else(|| pod.stuck.first()) {
@@ -222,11 +219,11 @@ pub(super) fn have_started(input: &Input<'_>) -> Option<Verdict> {
     } else {
         "its containers are not all ready".to_owned()
     };
-    Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name)).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name)).about(pod))
 }
 
-/// Only where the gate is asked for; nobody reports the state of other servers.
-pub(super) fn are_reported(input: &Input<'_>) -> Option<Verdict> {
+/// It applies only to servers with the readiness gate. The registry does not report the state of others.
+pub fn find_unreported_process(input: &Input<'_>) -> Option<Verdict> {
     if !input.spec.k8s.readiness_gates.iter().any(|gate| gate == READINESS_GATE) {
         return None;
     }
@@ -235,10 +232,10 @@ pub(super) fn are_reported(input: &Input<'_>) -> Option<Verdict> {
         "the registry has set no condition {READINESS_GATE} on pod {} yet; if that does not change, check the log of the pod and that {}/tars-tarsregistry runs",
         pod.name, input.key.namespace
     );
-    Verdict::violated(Reason::NotReported, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::NotReported, message).about(pod))
 }
 
-pub(super) fn are_active(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_inactive_process(input: &Input<'_>) -> Option<Verdict> {
     let (pod, condition) =
         judged(input).find_map(|pod| Some((pod, pod.condition(READINESS_GATE)?)).filter(|(_, c)| c.status != "True"))?;
     let mut states = condition.reason.split('/');
@@ -247,11 +244,11 @@ pub(super) fn are_active(input: &Input<'_>) -> Option<Verdict> {
         "the server process of pod {} is {present:?} while {setting:?} is wanted; see its log, or start it if it was stopped on purpose",
         pod.name
     );
-    Verdict::violated(Reason::ProcessInactive, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::ProcessInactive, message).about(pod))
 }
 
-/// A container that runs and has started, but is not ready, has a readiness probe that says so.
-pub(super) fn pass_readiness_probes(input: &Input<'_>) -> Option<Verdict> {
+/// A container that has started and is not ready has a readiness probe that fails.
+pub fn find_failing_readiness_probe(input: &Input<'_>) -> Option<Verdict> {
     let unready = judged(input).filter(|pod| !is_true(pod, "ContainersReady"));
     let (pod, container) =
         unready.into_iter().find_map(|pod| Some((pod, pod.statuses.iter().find(|one| runs(one) && !one.ready)?)))?;
@@ -261,20 +258,20 @@ pub(super) fn pass_readiness_probes(input: &Input<'_>) -> Option<Verdict> {
         pod.name,
         see_events(input, pod)
     );
-    Verdict::violated(Reason::ReadinessProbeFails, message).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::ReadinessProbeFails, message).about(pod))
 }
 
-pub(super) fn are_ready(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_unready_pod(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !pod.is_ready())?;
     let said = pod.condition("Ready").map(|condition| sentence(&condition.message).to_owned()).unwrap_or_default();
-    Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name)).map(|verdict| verdict.of(pod))
+    Some(Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name)).about(pod))
 }
 
-fn stuck<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
+fn find_trouble<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
     judged(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
 }
 
-/// Whether every container of the pod runs and has passed its startup probe. Whether it is ready is another question.
+/// Whether every container of the pod runs and has passed its startup probe. It need not be ready.
 fn is_up(pod: &PodView) -> bool {
     let all = || !pod.statuses.is_empty() && pod.statuses.iter().all(|container| runs(container) && has_started(container));
     is_true(pod, "ContainersReady") || all()
@@ -284,12 +281,12 @@ fn runs(container: &PodContainerStatus) -> bool {
     container.state.as_ref().is_some_and(|state| state.running.is_some())
 }
 
-/// Kubelets say nothing of a container that has not begun; of one that has, they always say it.
+/// The kubelet always states `started` for a container that has begun, and leaves it out for others.
 fn has_started(container: &PodContainerStatus) -> bool {
     container.started != Some(false)
 }
 
-/// Where the kubelet writes what a probe got for an answer.
+/// The place where the kubelet reports the answers to a probe.
 fn see_events(input: &Input<'_>, pod: &PodView) -> String {
     format!("its Events say how it fails (kubectl describe pod -n {} {})", input.key.namespace, pod.name)
 }
@@ -306,7 +303,7 @@ fn times(count: i32) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// What somebody else says, so that it fits into our sentence.
+/// A message of another program, without the full stop, so that it fits into a sentence.
 fn sentence(text: &str) -> &str {
     let text = text.trim().trim_end_matches('.');
     if text.is_empty() { "no more is known" } else { text }

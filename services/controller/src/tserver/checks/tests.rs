@@ -1,15 +1,21 @@
 //! Each check by itself, and the order of all.
 
-use super::{AREAS, Input, READY, Status, Verdict, judge};
+use super::{
+    AREAS, Input, judge,
+    verdict::{READY, Status, Verdict},
+};
 use crate::{
-    cache::Key,
-    fixtures::{found, problems, server},
+    engine::cache::Key,
     tserver::{
         apply,
-        dereference::{Found, Template},
+        derived::{Facts, Live, STATEFUL_SET, StatefulSetFacts},
+        fixtures::{problems, server, surroundings},
         reason::Reason,
+        surroundings::Surroundings,
+        template::Template,
+        views::{ClaimView, ContainerState, PodCondition, PodView},
     },
-    view::{ClaimView, ContainerState, Kind, Live, NodeView, PodCondition, PodView},
+    views::NodeView,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use tars_common::v1beta3::PodContainerStatus;
@@ -22,28 +28,28 @@ k8s: { replicas: 1, readinessGates: [ tars.io/active ] }
 
 struct Case {
     spec: &'static str,
-    found: Found,
+    around: Surroundings,
     failures: Vec<apply::Error>,
 }
 
 impl Case {
     /// A released server, its template, and a node that may run it.
     fn new() -> Self {
-        let mut found = found();
-        found.template = Template::Complete;
-        found.nodes = vec![node(&["tars.io/node.bank"])];
-        Self { spec: RELEASED, found, failures: Vec::new() }
+        let mut around = surroundings();
+        around.template = Template::Complete;
+        around.nodes = vec![node(&["tars.io/node.bank"])];
+        Self { spec: RELEASED, around, failures: Vec::new() }
     }
 
     fn with(mut self, pod: PodView) -> Self {
-        self.found.pods.push(Arc::new(pod));
+        self.around.pods.push(Arc::new(pod));
         self
     }
 
     fn verdicts(&self) -> BTreeMap<&'static str, Verdict> {
         let server = server(self.spec);
         let key = Key::new("bank", "ledger-audit");
-        judge(&Input::new(&server, &key, &[], &self.found, &self.failures)).into_iter().collect()
+        judge(&Input::new(&server, &key, &[], &self.around, &self.failures)).into_iter().collect()
     }
 
     /// What `Ready` says.
@@ -107,21 +113,21 @@ fn a_server_whose_pods_are_active_is_ready_and_every_condition_holds() {
 #[test]
 fn a_missing_template_says_which_where_and_what_to_do() {
     let mut case = Case::new();
-    case.found.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    case.around.template = Template::Missing { name: "demo.cpp".into(), child: None };
     let (status, reason, message) = case.ready();
     assert_eq!((status, reason), (Status::False, Reason::TemplateMissing));
     assert_eq!(
         message,
         "template \"demo.cpp\" not found among the TTemplates of namespace bank; create it or correct spec.tars.template"
     );
-    case.found.template = Template::Missing { name: "base".into(), child: Some("demo.cpp".into()) };
+    case.around.template = Template::Missing { name: "base".into(), child: Some("demo.cpp".into()) };
     assert!(case.ready().2.contains("the parent of \"demo.cpp\""));
 }
 
 #[test]
 fn a_cycle_of_templates_is_spelt_out() {
     let mut case = Case::new();
-    case.found.template = Template::Cycle(vec!["a".into(), "b".into(), "a".into()]);
+    case.around.template = Template::Cycle(vec!["a".into(), "b".into(), "a".into()]);
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::TemplateCycle);
     assert!(message.contains("a → b → a"), "{message}");
@@ -139,7 +145,7 @@ fn a_server_that_was_never_released_says_how_to_release() {
 #[test]
 fn without_any_node_image_the_missing_framework_is_named() {
     let mut case = Case::new();
-    case.found.framework = None;
+    case.around.framework = None;
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::NodeImageUnknown);
     assert!(message.contains("bank/tars-framework"), "{message}");
@@ -148,7 +154,7 @@ fn without_any_node_image_the_missing_framework_is_named() {
 #[test]
 fn when_no_node_has_the_label_the_command_is_given() {
     let mut case = Case::new().with(pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]));
-    case.found.nodes = vec![node(&["zone"])];
+    case.around.nodes = vec![node(&["zone"])];
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::NoNodeMatches);
     assert!(message.ends_with("kubectl label node NODE tars.io/node.bank="), "{message}");
@@ -170,7 +176,7 @@ fn when_a_node_matches_the_unbound_claim_is_named_before_the_schedulers_sentence
         phase: "Pending".into(),
         ..ClaimView::default()
     };
-    case.found.claims = vec![Arc::new(claim)];
+    case.around.claims = vec![Arc::new(claim)];
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::ClaimUnbound);
     assert!(message.contains("claim bank/data-ledger-audit-0") && message.contains("tars.io/SupportLocalVolume"), "{message}");
@@ -186,10 +192,10 @@ fn a_claim_for_which_no_node_has_a_volume_left_says_so() {
     let mut waiting = pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]);
     waiting.claims = vec!["data-ledger-audit-1".into()];
     let mut case = Case::new().with(waiting);
-    case.found.claims = vec![claim("data-ledger-audit-0", "Bound"), claim("data-ledger-audit-1", "Pending")];
+    case.around.claims = vec![claim("data-ledger-audit-0", "Bound"), claim("data-ledger-audit-1", "Pending")];
     let supporting = node(&["tars.io/node.bank", "tars.io/SupportLocalVolume"]);
     let others = [node(&["tars.io/node.bank"]), node(&["tars.io/SupportLocalVolume"])];
-    case.found.nodes = others.iter().cloned().chain([supporting.clone()]).collect();
+    case.around.nodes = others.iter().cloned().chain([supporting.clone()]).collect();
     assert!(
         case.ready().2.ends_with(
             "every admitted node already holds a volume data of this server; admit another node or lower spec.k8s.replicas"
@@ -197,9 +203,9 @@ fn a_claim_for_which_no_node_has_a_volume_left_says_so() {
         "{}",
         case.ready().2
     );
-    case.found.nodes.push(supporting);
+    case.around.nodes.push(supporting);
     assert!(case.ready().2.contains("check that tars-agent runs"), "a node is left");
-    case.found.nodes = vec![node(&["tars.io/node.bank"])];
+    case.around.nodes = vec![node(&["tars.io/node.bank"])];
     assert!(case.ready().2.contains("tars.io/SupportLocalVolume"), "no node is admitted");
 }
 
@@ -347,9 +353,10 @@ fn of_revision(pod: PodView, name: &str, revision: &str) -> PodView {
 /// The second revision of a StatefulSet is on its way out to the pods.
 fn rolling_out(spec: &'static str) -> Case {
     let mut case = Case { spec, ..Case::new() };
-    let mut set = Live::default();
-    set.update_revision = "second".into();
-    case.found.live.stateful_set = Some(Arc::new(set));
+    let facts = StatefulSetFacts { update_revision: "second".into(), ..StatefulSetFacts::default() };
+    let mut live = Live::default();
+    live.facts = Facts::StatefulSet(facts);
+    case.around.live.insert(&STATEFUL_SET, live);
     case
 }
 
@@ -417,8 +424,8 @@ fn the_newest_pod_of_a_daemon_set_tells_the_current_settings() {
 #[test]
 fn a_foreign_object_comes_before_everything_that_follows_from_it() {
     let mut case = Case::new();
-    case.found.template = Template::Missing { name: "demo.cpp".into(), child: None };
-    case.failures = vec![apply::Error::Foreign { kind: Kind::Service, key: Key::new("bank", "ledger-audit") }];
+    case.around.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    case.failures = vec![apply::Error::Foreign { kind: "Service", key: Key::new("bank", "ledger-audit") }];
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::OutControl);
     assert!(message.starts_with("service bank/ledger-audit already exists but not managed by bank/ledger-audit;"), "{message}");
@@ -430,8 +437,8 @@ fn an_invalid_spec_lists_its_problems_and_not_without_end() {
     let all = problems("{ normal: {}, k8s: { mounts: [ {}, {}, {} ] } }");
     let server = server("{ normal: {} }");
     let key = Key::new("bank", "ledger-audit");
-    let found = found();
-    let verdicts = judge(&Input::new(&server, &key, &all, &found, &[]));
+    let around = surroundings();
+    let verdicts = judge(&Input::new(&server, &key, &all, &around, &[]));
     assert_eq!(verdicts[0].1.reason, Reason::InvalidSpec);
     assert!(verdicts[0].1.message.ends_with("and 4 more"), "{}", verdicts[0].1.message);
 }

@@ -1,6 +1,6 @@
 //! Claim templates of a StatefulSet.
 
-use super::{owner, selector};
+use super::metadata::{owner, selector};
 use crate::tserver::validate::{ClaimSource, Validated};
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements},
@@ -12,8 +12,8 @@ use k8s_openapi::{
 use std::collections::BTreeMap;
 use tars_common::names::{LOCAL_VOLUME_SIZE, STORAGE_CLASS, label};
 
-/// One template per claim, in the order of the mounts, `delay-bind` last.
-pub(super) fn templates(server: &Validated) -> Vec<PersistentVolumeClaim> {
+/// One template for each claim, in the order of the mounts; `delay-bind` comes last.
+pub fn build_claim_templates(server: &Validated) -> Vec<PersistentVolumeClaim> {
     let claims = server.mounts.claims.iter();
     claims
         .map(|(name, source)| match source {
@@ -22,15 +22,15 @@ pub(super) fn templates(server: &Validated) -> Vec<PersistentVolumeClaim> {
                 spec: Some(PersistentVolumeClaimSpec::clone(spec)),
                 status: None,
             },
-            ClaimSource::Local(_) => local(server, name),
+            ClaimSource::Local(_) => build_local_claim(server, name),
         })
         .collect()
 }
 
-/// A claim for a directory of the node agent. It carries the owner, which the StatefulSet controller copies to the claims, so
-/// that they are collected with the TServer. User, group and mode reach the claims as annotations, since a change of a template
-/// would mean another StatefulSet.
-fn local(server: &Validated, name: &str) -> PersistentVolumeClaim {
+/// A claim for a directory of the node agent. The StatefulSet controller copies the owner to the claims, so that they are deleted
+/// together with the TServer. User, group and mode reach the claims as annotations and not through the template, because a change
+/// of the template needs another StatefulSet.
+fn build_local_claim(server: &Validated, name: &str) -> PersistentVolumeClaim {
     let mut labels = selector(server);
     labels.insert(label::LOCAL_VOLUME.to_owned(), name.to_owned());
     PersistentVolumeClaim {

@@ -1,19 +1,33 @@
-//! The DaemonSet.
+//! The DaemonSet: the workload of servers with `daemonSet: true`.
 
-use super::{metadata, pod, selector};
-use crate::tserver::validate::{Validated, Workload};
+use super::{
+    kind::{DerivedKind, Facts, Upkeep, Watched},
+    metadata::{metadata, selector},
+    pod::build_pod_template,
+};
+use crate::tserver::validate::{DaemonSetSettings, Validated, Workload};
 use k8s_openapi::{
     api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
+use kube::api::ApiResource;
+use serde_json::Value;
 use tars_common::names::workload::{MIN_READY_SECONDS, REVISION_HISTORY_LIMIT};
 
-pub(super) fn daemon_set(server: &Validated) -> DaemonSet {
-    let max_unavailable = match server.workload {
-        Workload::DaemonSet { max_unavailable } => max_unavailable,
-        // Not reached, see `stateful_set`.
-        Workload::StatefulSet { .. } => None,
-    };
+pub static DAEMON_SET: DerivedKind = DerivedKind {
+    name: "DaemonSet",
+    resource: || ApiResource::erase::<DaemonSet>(&()),
+    watched: Watched::WithServerLabels,
+    upkeep: Upkeep::Apply,
+    build: |server| match &server.workload {
+        Workload::DaemonSet(settings) => serde_json::to_value(build_daemon_set(server, settings)).map(Some),
+        Workload::StatefulSet(_) => Ok(None),
+    },
+    read: |object| Facts::DaemonSet { desired_pods: object.pointer("/status/desiredNumberScheduled").and_then(Value::as_i64) },
+};
+
+fn build_daemon_set(server: &Validated, settings: &DaemonSetSettings) -> DaemonSet {
+    let max_unavailable = settings.max_unavailable;
     DaemonSet {
         metadata: metadata(server),
         spec: Some(DaemonSetSpec {
@@ -25,7 +39,7 @@ pub(super) fn daemon_set(server: &Validated) -> DaemonSet {
                 rolling_update: max_unavailable
                     .map(|count| RollingUpdateDaemonSet { max_unavailable: Some(IntOrString::Int(count)), max_surge: None }),
             }),
-            template: pod::template(server),
+            template: build_pod_template(server),
         }),
         status: None,
     }

@@ -1,6 +1,6 @@
 //! The pod template (docs/reference/controller.md#5).
 
-use super::{selector, unless_empty};
+use super::metadata::{selector, unless_empty};
 use crate::tserver::validate::{Port, Validated};
 use k8s_openapi::{
     api::core::v1::{
@@ -15,10 +15,11 @@ use tars_common::names::{
     self, NODE_CONTAINER, NODE_WORK_PATH, NODE_WORK_VOLUME, PLACEHOLDER_IMAGE, TIMEZONE_PATH, TIMEZONE_VOLUME, label,
 };
 
-/// Whoever ends with an error and leaves no message has the end of its log for one: the condition `Running` quotes it.
+/// If a container fails without a termination message, the kubelet reports the end of its log instead. The condition `Running`
+/// quotes it.
 const LAST_WORDS: &str = "FallbackToLogsOnError";
 
-pub(super) fn template(server: &Validated) -> PodTemplateSpec {
+pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
     let mut labels = selector(server);
     if let Some(release) = &server.release {
         labels.insert(label::SERVER_ID.to_owned(), release.id.clone());
@@ -42,21 +43,21 @@ pub(super) fn template(server: &Validated) -> PodTemplateSpec {
             security_context: server.security.pod.clone(),
             image_pull_secrets: unless_empty(secrets),
             readiness_gates: unless_empty(gates),
-            affinity: Some(affinity(server)),
-            volumes: unless_empty(volumes(server)),
-            init_containers: server.is_tars.then(|| vec![tarsnode(server)]),
-            containers: vec![main_container(server)],
+            affinity: Some(build_affinity(server)),
+            volumes: unless_empty(build_volumes(server)),
+            init_containers: server.is_tars.then(|| vec![build_tarsnode(server)]),
+            containers: vec![build_main_container(server)],
             ..PodSpec::default()
         }),
     }
 }
 
-fn main_container(server: &Validated) -> Container {
+fn build_main_container(server: &Validated) -> Container {
     let container = &server.container;
-    let mut places = server.mounts.places.clone();
-    places.push(place(TIMEZONE_VOLUME, TIMEZONE_PATH));
+    let mut mounts = server.mounts.places.clone();
+    mounts.push(mount(TIMEZONE_VOLUME, TIMEZONE_PATH));
     if server.is_tars {
-        places.push(place(NODE_WORK_VOLUME, NODE_WORK_PATH));
+        mounts.push(mount(NODE_WORK_VOLUME, NODE_WORK_PATH));
     }
     Container {
         name: server.key.name.clone(),
@@ -71,64 +72,64 @@ fn main_container(server: &Validated) -> Container {
         readiness_probe: server.probes.readiness.clone(),
         startup_probe: server.probes.startup.clone(),
         security_context: server.security.main.clone(),
-        ports: unless_empty(ports(server)),
-        volume_mounts: Some(places),
+        ports: unless_empty(build_ports(server)),
+        volume_mounts: Some(mounts),
         termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }
 
-/// Ports, then those servants that the node publishes: the others are reached by address and need no entry.
-fn ports(server: &Validated) -> Vec<ContainerPort> {
+/// Ports come first, then the servants that the node publishes. Other servants are reached by address and need no entry.
+fn build_ports(server: &Validated) -> Vec<ContainerPort> {
     let entry = |port: &Port, name: String| ContainerPort {
         name: Some(name),
         container_port: port.number,
-        host_port: port.host_port,
+        host_port: port.published,
         protocol: Some(port.protocol.to_owned()),
         host_ip: None,
     };
     let ports = server.ports.iter().map(|port| entry(port, port.name.clone()));
-    let servants = server.servants.iter().filter_map(|servant| Some((servant, servant.host_port?)));
+    let servants = server.servants.iter().filter_map(|servant| Some((servant, servant.published?)));
     ports.chain(servants.map(|(servant, host)| entry(servant, names::host_port_name(host, servant.number)))).collect()
 }
 
-/// Lays out the files of tarsnode in the work directory, from the environment that the specification promises.
-fn tarsnode(server: &Validated) -> Container {
+/// The init container that lays out the files of tarsnode in the work directory (docs/reference/controller.md#5).
+fn build_tarsnode(server: &Validated) -> Container {
     let mut env = vec![
-        from_field("Namespace", "metadata.namespace"),
-        from_field("PodName", "metadata.name"),
-        from_field("PodIP", "status.podIP"),
-        value("ServerApp", &server.app),
-        value("ServerName", &server.server),
+        env_from_field("Namespace", "metadata.namespace"),
+        env_from_field("PodName", "metadata.name"),
+        env_from_field("PodIP", "status.podIP"),
+        env_value("ServerApp", &server.app),
+        env_value("ServerName", &server.server),
     ];
-    env.extend(server.container.launcher.map(|launcher| value("LauncherType", launcher)));
+    env.extend(server.container.launcher.map(|launcher| env_value("LauncherType", launcher)));
     Container {
         name: NODE_CONTAINER.to_owned(),
         image: Some(server.node_image.clone()),
         image_pull_policy: Some(server.container.node_pull_policy.to_owned()),
         env: Some(env),
         security_context: server.security.node.clone(),
-        volume_mounts: Some(vec![place(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
+        volume_mounts: Some(vec![mount(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
         termination_message_policy: Some(LAST_WORDS.to_owned()),
         ..Container::default()
     }
 }
 
-fn value(name: &str, value: &str) -> EnvVar {
+fn env_value(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
 }
 
-fn from_field(name: &str, path: &str) -> EnvVar {
+fn env_from_field(name: &str, path: &str) -> EnvVar {
     let field_ref = ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
     let source = EnvVarSource { field_ref: Some(field_ref), ..EnvVarSource::default() };
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 
-fn place(volume: &str, path: &str) -> VolumeMount {
+fn mount(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
 }
 
-fn volumes(server: &Validated) -> Vec<Volume> {
+fn build_volumes(server: &Validated) -> Vec<Volume> {
     let mut volumes: Vec<Volume> = server.mounts.volumes.clone();
     volumes.push(Volume {
         name: TIMEZONE_VOLUME.to_owned(),
@@ -145,7 +146,7 @@ fn volumes(server: &Validated) -> Vec<Volume> {
     volumes
 }
 
-fn affinity(server: &Validated) -> Affinity {
+fn build_affinity(server: &Validated) -> Affinity {
     let placement = &server.placement;
     let term = |requirements| NodeSelectorTerm { match_expressions: Some(requirements), match_fields: None };
     let preferred = placement.preferred.iter().map(|(weight, key)| PreferredSchedulingTerm {

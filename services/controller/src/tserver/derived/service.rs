@@ -1,14 +1,30 @@
 //! The headless Service: a DNS name for each ready pod.
 
-use super::{metadata, selector, unless_empty};
-use crate::tserver::validate::Validated;
+use super::{
+    kind::{DerivedKind, Facts, Upkeep, Watched},
+    metadata::{metadata, selector, unless_empty},
+};
+use crate::tserver::validate::{Validated, Workload};
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
     apimachinery::pkg::util::intstr::IntOrString,
 };
+use kube::api::ApiResource;
 
-/// Servants first, then ports, in the order of their declaration. Host ports do not matter here.
-pub(super) fn service(server: &Validated) -> Service {
+pub static SERVICE: DerivedKind = DerivedKind {
+    name: "Service",
+    resource: || ApiResource::erase::<Service>(&()),
+    watched: Watched::WithServerLabels,
+    upkeep: Upkeep::Apply,
+    build: |server| match server.workload {
+        Workload::StatefulSet(_) => serde_json::to_value(build_service(server)).map(Some),
+        Workload::DaemonSet(_) => Ok(None),
+    },
+    read: |_| Facts::None,
+};
+
+/// Servants come first, then ports, each in the order of their declaration. Host ports do not matter here.
+fn build_service(server: &Validated) -> Service {
     let ports = server.servants.iter().chain(&server.ports).map(|port| ServicePort {
         name: Some(port.name.clone()),
         port: port.number,

@@ -1,38 +1,57 @@
-//! The StatefulSet.
+//! The StatefulSet: the workload of ordinary servers.
 
-use super::{claims, metadata, pod, selector, unless_empty};
-use crate::tserver::validate::{Validated, Workload};
+use super::{
+    claim_templates::build_claim_templates,
+    kind::{DerivedKind, Facts, StatefulSetFacts, Upkeep, Watched},
+    metadata::{json_at, metadata, selector, text_at, unless_empty},
+    pod::build_pod_template,
+};
+use crate::tserver::validate::{StatefulSetSettings, Validated, Workload};
 use k8s_openapi::{
     api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
+use kube::api::ApiResource;
 use tars_common::names::workload::REVISION_HISTORY_LIMIT;
 
-pub(super) fn stateful_set(server: &Validated) -> StatefulSet {
-    let (replicas, policy, partition) = match server.workload {
-        Workload::StatefulSet { replicas, policy, partition } => (replicas, policy, partition),
-        // Not reached: `build` asks only for servers of the other kind. It would describe a workload without pods.
-        Workload::DaemonSet { .. } => (0, "Parallel", None),
-    };
+pub static STATEFUL_SET: DerivedKind = DerivedKind {
+    name: "StatefulSet",
+    resource: || ApiResource::erase::<StatefulSet>(&()),
+    watched: Watched::WithServerLabels,
+    upkeep: Upkeep::ApplyOrReplace,
+    build: |server| match &server.workload {
+        Workload::StatefulSet(settings) => serde_json::to_value(build_stateful_set(server, settings)).map(Some),
+        Workload::DaemonSet(_) => Ok(None),
+    },
+    read: |object| {
+        Facts::StatefulSet(StatefulSetFacts {
+            claim_templates: json_at(object, "/spec/volumeClaimTemplates"),
+            policy: text_at(object, "/spec/podManagementPolicy"),
+            update_revision: text_at(object, "/status/updateRevision"),
+        })
+    },
+};
+
+fn build_stateful_set(server: &Validated, settings: &StatefulSetSettings) -> StatefulSet {
     StatefulSet {
         metadata: metadata(server),
         spec: Some(StatefulSetSpec {
-            replicas: Some(replicas),
+            replicas: Some(settings.replicas),
             service_name: Some(server.key.name.clone()),
             selector: LabelSelector { match_labels: Some(selector(server)), match_expressions: None },
-            pod_management_policy: Some(policy.to_owned()),
-            update_strategy: Some(strategy(partition)),
+            pod_management_policy: Some(settings.policy.to_owned()),
+            update_strategy: Some(build_update_strategy(settings.partition)),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
-            volume_claim_templates: unless_empty(claims::templates(server)),
-            template: pod::template(server),
+            volume_claim_templates: unless_empty(build_claim_templates(server)),
+            template: build_pod_template(server),
             ..StatefulSetSpec::default()
         }),
         status: None,
     }
 }
 
-/// `OnDelete` must come without `rollingUpdate`, though the TServer's defaults put one there.
-fn strategy(partition: Option<i32>) -> StatefulSetUpdateStrategy {
+/// `OnDelete` must come without `rollingUpdate`, although the defaults of the TServer put one there.
+fn build_update_strategy(partition: Option<i32>) -> StatefulSetUpdateStrategy {
     StatefulSetUpdateStrategy {
         type_: Some(if partition.is_some() { "RollingUpdate" } else { "OnDelete" }.to_owned()),
         rolling_update: partition

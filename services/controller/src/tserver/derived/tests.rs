@@ -1,6 +1,6 @@
 //! Whole objects as snapshots, single rules as asserts.
 
-use crate::fixtures::{built, validated};
+use crate::tserver::fixtures::{built, validated};
 use serde_json::{Value, json};
 
 /// A Tars server that uses everything a template can hold.

@@ -1,58 +1,58 @@
-//! The main container, and what of it the init container follows.
+//! The main container with its probes and its rights, and what the init container copies from it.
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
-use tars_common::v1beta3::{LauncherType, TServerSpec};
+use super::ports::Port;
+use crate::tserver::problem::Problem;
+use k8s_openapi::{
+    api::core::v1::{Capabilities, EnvFromSource, EnvVar, PodSecurityContext, Probe, ResourceRequirements, SecurityContext},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+use tars_common::v1beta3::{self, LauncherType, TServerSpec};
 
 /// The main container.
 #[derive(Clone, Debug)]
 pub struct Container {
-    /// Command; empty for that of the image.
+    /// Empty for the command of the image.
     pub command: Vec<String>,
-    /// Arguments.
     pub args: Vec<String>,
-    /// Environment, each name once.
+    /// The environment; each name occurs once.
     pub env: Vec<EnvVar>,
-    /// Environment from ConfigMaps and Secrets.
     pub env_from: Vec<EnvFromSource>,
-    /// Resources.
     pub resources: Option<ResourceRequirements>,
-    /// Pull policy.
     pub pull_policy: &'static str,
-    /// Pull policy of the init container: `Always`, unless the server says that its images need not come from a registry.
+    /// The pull policy of the init container.
     pub node_pull_policy: &'static str,
-    /// Value of `LauncherType` for the init container, `None` for the default.
+    /// The value of `LauncherType` for the init container; `None` for the default.
     pub launcher: Option<&'static str>,
-    /// Service account.
     pub service_account: Option<String>,
 }
 
-pub(super) fn container(spec: &TServerSpec) -> Container {
+pub fn build_container(spec: &TServerSpec) -> Container {
     let k8s = &spec.k8s;
     let resources = ResourceRequirements::from(&k8s.resources);
     Container {
         command: k8s.command.clone(),
         args: k8s.args.clone(),
-        env: last_of_each(k8s.env.iter().map(Into::into).collect()),
-        env_from: k8s.env_from.iter().map(env_from).collect(),
+        env: keep_last_of_each(k8s.env.iter().map(Into::into).collect()),
+        env_from: k8s.env_from.iter().map(copy_env_from).collect(),
         resources: Some(resources).filter(|resources| resources.limits.is_some() || resources.requests.is_some()),
         pull_policy: k8s.image_pull_policy.as_str(),
-        // The specification says `Always`. But a server whose own image is on the node already (a cluster without registry) has
-        // its node image there, too; and the field's default keeps what the existing controller does.
+        // The existing controller always pulls it, which is also the default of the field. But in a cluster without a registry both
+        // images are on the node already, so the init container follows the main container.
         node_pull_policy: k8s.image_pull_policy.as_str(),
         launcher: (k8s.launcher_type != LauncherType::default()).then(|| k8s.launcher_type.as_str()),
         service_account: k8s.service_account.clone().filter(|name| !name.is_empty()),
     }
 }
 
-fn env_from(source: &tars_common::v1beta3::EnvFromSource) -> EnvFromSource {
+fn copy_env_from(source: &v1beta3::EnvFromSource) -> EnvFromSource {
     let mut source = EnvFromSource::from(source);
     source.prefix = source.prefix.filter(|prefix| !prefix.is_empty());
     source
 }
 
-/// Server-side apply identifies variables by name and refuses two of one; the kubelet lets the last one win. So do we, and also
-/// complete what the API server would complete inside of atomic fields, lest what it stores differ from what we sent.
-fn last_of_each(env: Vec<EnvVar>) -> Vec<EnvVar> {
+/// Server-side apply identifies variables by name and refuses a name that occurs twice. The kubelet takes the last one, and so does
+/// this function. It also fills in the default that the API server would fill in, so that the stored object equals the sent one.
+fn keep_last_of_each(env: Vec<EnvVar>) -> Vec<EnvVar> {
     let mut kept: Vec<EnvVar> = Vec::with_capacity(env.len());
     for mut variable in env {
         kept.retain(|earlier| earlier.name != variable.name);
@@ -63,4 +63,81 @@ fn last_of_each(env: Vec<EnvVar>) -> Vec<EnvVar> {
         kept.push(variable);
     }
     kept
+}
+
+/// The probes of the main container.
+#[derive(Clone, Debug, Default)]
+pub struct Probes {
+    pub liveness: Option<Probe>,
+    pub readiness: Option<Probe>,
+    pub startup: Option<Probe>,
+}
+
+/// A probe may refer to one of `ports` by its name.
+pub fn validate_probes(spec: &TServerSpec, ports: &[&Port], problems: &mut Vec<Problem>) -> Probes {
+    let k8s = &spec.k8s;
+    let mut number = |name: &str, probe: Probe| resolve_port_names(probe, &format!("spec.k8s.{name}"), ports, problems);
+    Probes {
+        liveness: k8s.liveness_probe.as_deref().map(|probe| number("livenessProbe", probe.into())),
+        readiness: k8s.readiness_probe.as_deref().map(|probe| number("readinessProbe", probe.into())),
+        startup: k8s.startup_probe.as_deref().map(|probe| number("startupProbe", probe.into())),
+    }
+}
+
+/// Replaces names of ports by numbers. The kubelet would look a name up among the ports of the container, which lack most servants
+/// and have only names in lower case.
+fn resolve_port_names(mut probe: Probe, field: &str, ports: &[&Port], problems: &mut Vec<Problem>) -> Probe {
+    let named = [
+        ("httpGet", probe.http_get.as_mut().map(|http| &mut http.port)),
+        ("tcpSocket", probe.tcp_socket.as_mut().map(|tcp| &mut tcp.port)),
+    ];
+    for (handler, port) in named {
+        let Some(port) = port else { continue };
+        let IntOrString::String(name) = &*port else { continue };
+        match ports.iter().find(|known| known.name.eq_ignore_ascii_case(name)) {
+            Some(known) => *port = IntOrString::Int(known.number),
+            None => problems.push(Problem::new(
+                format!("{field}.{handler}.port"),
+                format!("this server has no servant and no port called {name:?}"),
+                "name one that it has, or write a number without quotes",
+            )),
+        }
+    }
+    probe
+}
+
+/// The security contexts of a pod and its containers. An empty security context is treated as absent.
+#[derive(Clone, Debug, Default)]
+pub struct Security {
+    pub pod: Option<PodSecurityContext>,
+    pub main: Option<SecurityContext>,
+    /// The init container of tarsnode.
+    pub node: Option<SecurityContext>,
+}
+
+pub fn build_security(spec: &TServerSpec) -> Security {
+    let pod = spec.k8s.pod_security_context.as_deref().map(PodSecurityContext::from);
+    let main = spec.k8s.security_context.as_deref().map(SecurityContext::from);
+    let node = main.as_ref().map(without_grants);
+    Security { pod: pod.filter(is_stated), main: main.filter(is_stated), node: node.filter(is_stated) }
+}
+
+/// The context of the init container: that of the main container, without privilege and without added capabilities.
+///
+/// - The namespace may enforce the Pod Security Standard `restricted`. It requires `allowPrivilegeEscalation: false` and
+///   `capabilities.drop: [ALL]` of every container, and the pod as a whole cannot state either. If only the main container had a
+///   context, a Tars server would get no pods.
+/// - Both containers write to the work directory of tarsnode, so they should run as the same user.
+/// - The init container copies files into a volume, for which it needs no privilege and no capability.
+fn without_grants(context: &SecurityContext) -> SecurityContext {
+    let dropped = context.capabilities.as_ref().and_then(|capabilities| capabilities.drop.clone());
+    SecurityContext {
+        privileged: None,
+        capabilities: dropped.map(|drop| Capabilities { add: None, drop: Some(drop) }),
+        ..context.clone()
+    }
+}
+
+fn is_stated<T: Default + PartialEq>(context: &T) -> bool {
+    *context != T::default()
 }

@@ -1,6 +1,6 @@
-//! Mounts: what is mounted where, and which claims a StatefulSet must make.
+//! Mounts: which volume is mounted where, and which claims a StatefulSet makes.
 
-use super::Problem;
+use crate::tserver::problem::Problem;
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaimSpec, Volume, VolumeMount},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -14,32 +14,30 @@ use tars_common::{
 /// Everything that is mounted, in the order of `spec.k8s.mounts`.
 #[derive(Clone, Debug, Default)]
 pub struct Mounts {
-    /// Places in the main container.
+    /// The mounts of the main container.
     pub places: Vec<VolumeMount>,
-    /// Volumes of the pod.
+    /// The volumes of the pod, without claims.
     pub volumes: Vec<Volume>,
-    /// Claims that the StatefulSet makes for each pod, by name.
+    /// The claims that the StatefulSet makes for each pod, with their names.
     pub claims: Vec<(String, ClaimSource)>,
 }
 
 /// Where a claim template comes from.
 #[derive(Clone, Debug)]
 pub enum ClaimSource {
-    /// Written out in the TServer; survives the TServer.
+    /// Written out in the TServer. The claims stay when the TServer goes.
     Stated {
-        /// Labels and annotations of the claims.
+        /// The labels and annotations of the claims.
         metadata: Box<ObjectMeta>,
-        /// What is claimed.
         spec: Box<PersistentVolumeClaimSpec>,
     },
-    /// A local volume of the node agent; goes with the TServer.
+    /// A local volume of the node agent. The claims are deleted together with the TServer.
     Local(LocalVolume),
 }
 
-/// Owner and mode of a local volume's directory, as the agent reads them.
+/// The owner and the mode of the directory of a local volume, as the agent reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalVolume {
-    /// A directory that is mounted.
     Directory {
         /// User id, decimal.
         uid: String,
@@ -48,27 +46,27 @@ pub enum LocalVolume {
         /// Permissions, octal.
         mode: String,
     },
-    /// Only binds the pod to a node.
+    /// No directory; the claim only binds the pod to its node.
     DelayBind,
 }
 
-pub(super) fn mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mounts {
+pub fn validate_mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mounts {
     let k8s = &spec.k8s;
     let mut mounts = Mounts::default();
     let mut names = HashSet::new();
     for (index, mount) in k8s.mounts.iter().enumerate() {
         let field = format!("spec.k8s.mounts[{index}]");
-        let Some((name, source)) = complete(&field, mount, problems) else { continue };
+        let Some((name, source)) = validate_mount(&field, mount, problems) else { continue };
         if !names.insert(name.clone()) {
             problems.push(Problem::new(field, format!("another mount is called {name:?}, too"), "give each mount its own name"));
             continue;
         }
-        let claim = claim(source);
+        let claim = choose_claim(source);
         if claim.is_some() && k8s.daemon_set {
-            // Admission refuses claims per pod for a DaemonSet; in objects from before, they are skipped.
+            // Admission refuses a claim for each pod of a DaemonSet. Older objects may have one, which is skipped.
             continue;
         }
-        mounts.places.push(place(name.clone(), mount));
+        mounts.places.push(build_mount(name.clone(), mount));
         match (claim, source.to_volume(&name)) {
             (Some(claim), _) => mounts.claims.push((name, claim)),
             (None, Some(volume)) => mounts.volumes.push(volume),
@@ -88,8 +86,8 @@ pub(super) fn mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mounts 
     mounts
 }
 
-/// Name and source of a mount that can be built. The schema of the group lets all three be absent.
-fn complete<'a>(field: &str, mount: &'a Mount, problems: &mut Vec<Problem>) -> Option<(String, &'a MountSource)> {
+/// Returns the name and the source of a mount. The schema lets name, mountPath and source be absent.
+fn validate_mount<'a>(field: &str, mount: &'a Mount, problems: &mut Vec<Problem>) -> Option<(String, &'a MountSource)> {
     let name = mount.name.clone().unwrap_or_default();
     if name.is_empty() {
         problems.push(Problem::new(format!("{field}.name"), "it is missing", "name the volume"));
@@ -107,14 +105,14 @@ fn complete<'a>(field: &str, mount: &'a Mount, problems: &mut Vec<Problem>) -> O
     Some((name, source))
 }
 
-fn place(name: String, mount: &Mount) -> VolumeMount {
-    let mut place = VolumeMount { name, ..VolumeMount::from(mount) };
-    place.sub_path = place.sub_path.filter(|path| !path.is_empty());
-    place.sub_path_expr = place.sub_path_expr.filter(|path| !path.is_empty());
-    place
+fn build_mount(name: String, mount: &Mount) -> VolumeMount {
+    let mut built = VolumeMount { name, ..VolumeMount::from(mount) };
+    built.sub_path = built.sub_path.filter(|path| !path.is_empty());
+    built.sub_path_expr = built.sub_path_expr.filter(|path| !path.is_empty());
+    built
 }
 
-fn claim(source: &MountSource) -> Option<ClaimSource> {
+fn choose_claim(source: &MountSource) -> Option<ClaimSource> {
     if let Some(volume) = &source.t_local_volume {
         let (uid, gid, mode) = (volume.uid.clone(), volume.gid.clone(), volume.mode.clone());
         return Some(ClaimSource::Local(LocalVolume::Directory { uid, gid, mode }));

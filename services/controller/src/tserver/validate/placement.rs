@@ -1,7 +1,6 @@
-//! Where pods may run.
+//! Where the pods may run, and what they share with the node.
 
-use super::Problem;
-use crate::cache::Key;
+use crate::{engine::cache::Key, tserver::problem::Problem};
 use k8s_openapi::api::core::v1::NodeSelectorRequirement;
 use tars_common::{
     names::{
@@ -11,22 +10,19 @@ use tars_common::{
     v1beta3::{AbilityAffinity, TServerSpec},
 };
 
-/// Where the pods of a server may run, and what of the node they share.
 #[derive(Clone, Debug)]
 pub struct Placement {
-    /// What a node must satisfy, in order.
+    /// The requirements that a node must satisfy, in order.
     pub required: Vec<NodeSelectorRequirement>,
-    /// Label keys that make a node preferable, with their weights, in order.
+    /// The keys of labels that make a node preferable, with their weights, in order.
     pub preferred: Vec<(i32, String)>,
-    /// At most one pod of the server per node.
+    /// Whether at most one pod of the server runs on a node.
     pub spread: bool,
-    /// Share the network of the node.
     pub host_network: bool,
-    /// Share the IPC namespace of the node.
     pub host_ipc: bool,
 }
 
-pub(super) fn placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) -> Placement {
+pub fn validate_placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) -> Placement {
     let k8s = &spec.k8s;
     let mut required = Vec::new();
     for (index, rule) in k8s.node_selector.iter().enumerate() {
@@ -37,8 +33,8 @@ pub(super) fn placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Proble
         required.push(rule.into());
     }
     let node = names::label::node(&key.namespace);
-    check_label("metadata.namespace", &node, "use a shorter namespace", problems);
-    required.push(exists(node));
+    validate_label("metadata.namespace", &node, "use a shorter namespace", problems);
+    required.push(require_label(node));
 
     let app_pool = names::label::ability_of_app(&key.namespace, &spec.app);
     let server_pool = names::label::ability_of_server(&key.namespace, &spec.app, &spec.server);
@@ -47,18 +43,18 @@ pub(super) fn placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Proble
         _ if k8s.daemon_set => {}
         AbilityAffinity::None => {}
         AbilityAffinity::AppRequired => {
-            check_label("spec.k8s.abilityAffinity", &app_pool, "use another mode, or shorter names", problems);
-            required.push(exists(app_pool));
+            validate_label("spec.k8s.abilityAffinity", &app_pool, "use another mode, or shorter names", problems);
+            required.push(require_label(app_pool));
         }
         AbilityAffinity::ServerRequired => {
-            check_label("spec.k8s.abilityAffinity", &server_pool, "use another mode, or shorter names", problems);
-            required.push(exists(server_pool));
+            validate_label("spec.k8s.abilityAffinity", &server_pool, "use another mode, or shorter names", problems);
+            required.push(require_label(server_pool));
         }
         AbilityAffinity::AppOrServerPreferred => {
-            // No node can carry a label that is too long, so such a preference means nothing; stating it would only make the
-            // API server refuse the workload.
-            preferred.extend(is_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
-            preferred.extend(is_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
+            // No node can carry a label that is too long, so such a preference has no effect. If it were stated, the API server
+            // would refuse the workload.
+            preferred.extend(is_valid_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
+            preferred.extend(is_valid_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
         }
     }
     Placement {
@@ -70,17 +66,17 @@ pub(super) fn placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Proble
     }
 }
 
-fn exists(key: String) -> NodeSelectorRequirement {
+fn require_label(key: String) -> NodeSelectorRequirement {
     NodeSelectorRequirement { key, operator: "Exists".to_owned(), values: None }
 }
 
 /// Whether the API server accepts `key`: its name, after the slash, has at most 63 characters.
-fn is_label(key: &str) -> bool {
+fn is_valid_label(key: &str) -> bool {
     key.rsplit('/').next().is_some_and(|name| name.len() <= 63)
 }
 
-fn check_label(field: &str, key: &str, remedy: &str, problems: &mut Vec<Problem>) {
-    if !is_label(key) {
+fn validate_label(field: &str, key: &str, remedy: &str, problems: &mut Vec<Problem>) {
+    if !is_valid_label(key) {
         let problem = format!("no node can carry the label {key:?}, which has more than 63 characters after the slash");
         problems.push(Problem::new(field, problem, remedy));
     }

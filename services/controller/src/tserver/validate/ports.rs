@@ -1,28 +1,27 @@
-//! Servants and ports, and which of them the node publishes.
+//! Servants and ports, and the ports of the node that lead to them.
 
-use super::Problem;
+use crate::tserver::problem::Problem;
 use tars_common::{names, v1beta3::TServerSpec};
 
 /// A port that a server listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// Name, in lower case.
+    /// The name in lower case.
     pub name: String,
-    /// Number.
     pub number: i32,
     /// `TCP` or `UDP`.
     pub protocol: &'static str,
-    /// Port of the node that leads here; never with the host's network.
-    pub host_port: Option<i32>,
+    /// The port of the node that leads here; always `None` on the network of the host.
+    pub published: Option<i32>,
 }
 
-/// Servants, and ports of the `tars` and then of the `normal` block, each in the order of their declaration.
-pub(super) fn ports(spec: &TServerSpec, problems: &mut Vec<Problem>) -> (Vec<Port>, Vec<Port>) {
+/// Returns the servants, and the ports of the `tars` block followed by those of the `normal` block, in the order of declaration.
+pub fn validate_ports(spec: &TServerSpec, problems: &mut Vec<Problem>) -> (Vec<Port>, Vec<Port>) {
     let port = |name: &str, number: i32, is_tcp: bool| Port {
         name: names::port_name(name),
         number,
         protocol: if is_tcp { "TCP" } else { "UDP" },
-        host_port: host_port(spec, name),
+        published: find_host_port(spec, name),
     };
     let tars = spec.tars.iter();
     let servants: Vec<_> =
@@ -38,18 +37,18 @@ pub(super) fn ports(spec: &TServerSpec, problems: &mut Vec<Problem>) -> (Vec<Por
             ));
         }
     }
-    duplicates(&servants, &ports, problems);
+    find_duplicates(&servants, &ports, problems);
     (servants, ports)
 }
 
-/// `nameRef` is compared without regard to case, as admission does. A pod on the host's network listens there anyway.
-fn host_port(spec: &TServerSpec, name: &str) -> Option<i32> {
+/// Compares `nameRef` without regard to case, as admission does. A pod on the network of the host needs no host port.
+fn find_host_port(spec: &TServerSpec, name: &str) -> Option<i32> {
     let wish = spec.k8s.host_ports.iter().find(|wish| wish.name_ref.eq_ignore_ascii_case(name));
     wish.filter(|_| !spec.k8s.host_network).map(|wish| wish.port)
 }
 
 /// The API server identifies ports of a Service by number and protocol, and by name.
-fn duplicates(servants: &[Port], ports: &[Port], problems: &mut Vec<Problem>) {
+fn find_duplicates(servants: &[Port], ports: &[Port], problems: &mut Vec<Problem>) {
     let all: Vec<_> = servants.iter().chain(ports).collect();
     for (index, port) in all.iter().enumerate() {
         let Some(other) = all

@@ -1,6 +1,6 @@
 //! Bad input gets a sentence: which field, what is wrong, what to do.
 
-use crate::fixtures::{problems, validated};
+use crate::tserver::fixtures::{problems, validated};
 
 fn only(spec: &str) -> String {
     let all = problems(spec);

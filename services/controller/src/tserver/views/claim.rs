@@ -1,22 +1,21 @@
-//! Persistent volume claims of servers.
+//! The persistent volume claims of servers.
 
-use super::server_key;
-use crate::cache::{Key, View};
+use crate::{
+    engine::cache::{Key, View},
+    views::server_key,
+};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::DynamicObject;
+use kube::api::{ApiResource, DynamicObject};
 use std::collections::BTreeMap;
 use tars_common::names::label;
 
 /// A claim that carries the two labels of a server.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimView {
-    /// Namespace.
     pub namespace: String,
-    /// Name, `MOUNT-SERVER-ORDINAL` if a StatefulSet made it.
+    /// `MOUNT-SERVER-ORDINAL` if a StatefulSet made it.
     pub name: String,
-    /// Uid.
     pub uid: String,
-    /// All labels.
     pub labels: BTreeMap<String, String>,
     /// The annotations of the `tars.io/` domain.
     pub annotations: BTreeMap<String, String>,
@@ -26,19 +25,11 @@ pub struct ClaimView {
     pub class: String,
     /// `status.phase`, for example `Pending`.
     pub phase: String,
-    /// Whether it is being deleted.
     pub deleting: bool,
 }
 
 impl ClaimView {
-    /// The mount that a local-volume claim belongs to, from its label.
-    pub fn local_volume(&self) -> Option<&str> {
-        self.labels.get(label::LOCAL_VOLUME).map(String::as_str)
-    }
-}
-
-impl View for ClaimView {
-    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+    pub fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let claim: PersistentVolumeClaim = serde_json::from_value(serde_json::to_value(object)?)?;
         let mut annotations = claim.metadata.annotations.unwrap_or_default();
         annotations.retain(|key, _| key.starts_with("tars.io/"));
@@ -56,7 +47,18 @@ impl View for ClaimView {
         })
     }
 
+    /// The mount that the claim of a local volume belongs to, from its label.
+    pub fn local_volume(&self) -> Option<&str> {
+        self.labels.get(label::LOCAL_VOLUME).map(String::as_str)
+    }
+}
+
+impl View for ClaimView {
     fn group(&self) -> Option<Key> {
         server_key(&self.namespace, &self.labels)
     }
+}
+
+pub fn resource() -> ApiResource {
+    ApiResource::erase::<PersistentVolumeClaim>(&())
 }

@@ -1,53 +1,50 @@
-//! Pods, pruned to what the status of a server is made of.
+//! The pods of servers, reduced to the facts that the status of a server needs.
 
-use super::server_key;
-use crate::cache::{Key, View};
+use crate::{
+    engine::cache::{Key, View},
+    views::server_key,
+};
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
-use kube::api::DynamicObject;
+use kube::api::{ApiResource, DynamicObject};
 use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
 
-/// The label by which Kubernetes tells the generations of a workload's pods apart.
+/// The label by which Kubernetes tells the generations of the pods of a workload apart.
 const REVISION: &str = "controller-revision-hash";
 
-/// As much of what a container said before it ended fits into a sentence.
+/// The longest last line of a container that fits into a sentence, in characters.
 const LAST_WORDS: usize = 200;
 
-/// A pod of some server.
 #[derive(Clone, Debug, Default)]
 pub struct PodView {
-    /// Namespace of pod and server.
     pub namespace: String,
-    /// Name.
     pub name: String,
-    /// Uid.
     pub uid: String,
-    /// Labels `tars.io/ServerApp` and `tars.io/ServerName`, original case.
+    /// Label `tars.io/ServerApp`, in its original case.
     pub app: String,
-    /// See `app`.
+    /// Label `tars.io/ServerName`, in its original case.
     pub server: String,
     /// Label `tars.io/ServerID`, the release that the pod runs; empty without one.
     pub release: String,
-    /// Label `controller-revision-hash`: which settings of its workload the pod was made from; empty without one.
+    /// Label `controller-revision-hash`: the settings of its workload from which the pod was made; empty without one.
     pub revision: String,
     /// `status.podIP`, empty while there is none.
     pub ip: String,
     /// `status.hostIP`, empty while there is none.
     pub host_ip: String,
-    /// Creation, RFC 3339 with seconds.
+    /// When it was created, as RFC 3339 with seconds.
     pub created: String,
-    /// The planned end, the grace period included, RFC 3339; `None` while the pod is meant to live.
+    /// When it ends after its grace period, as RFC 3339; `None` if it is not being deleted.
     pub deleted: Option<String>,
     /// The conditions in the order of the pod's status.
     pub conditions: Vec<PodCondition>,
-    /// `status.containerStatuses` with the fields that a TEndpoint has room for.
+    /// `status.containerStatuses`, with the fields that a TEndpoint has.
     pub statuses: Vec<PodContainerStatus>,
-    /// Containers and init containers that wait or failed.
+    /// The containers and init containers that wait or failed.
     pub stuck: Vec<ContainerState>,
     /// The claims that the pod's volumes refer to.
     pub claims: Vec<String>,
 }
 
-/// A condition of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodCondition {
     /// For example `PodScheduled`.
@@ -63,38 +60,24 @@ pub struct PodCondition {
 /// A container that does not run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerState {
-    /// Its name.
     pub container: String,
-    /// Its image.
     pub image: String,
     /// When the kubelet asks a registry for the image: `Always`, `IfNotPresent` or `Never`.
     pub pull_policy: String,
     /// For example `ImagePullBackOff`, `CrashLoopBackOff`, `Error`.
     pub reason: String,
-    /// What the kubelet says about it; may be empty.
+    /// The explanation of the kubelet; may be empty.
     pub message: String,
-    /// The exit code of its last end.
+    /// The exit code when it ended last.
     pub exit_code: Option<i32>,
-    /// The last line of what it left behind then, in part if it is long; may be empty.
+    /// The last line of its termination message then, shortened; may be empty.
     pub last_words: String,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub restarts: i32,
 }
 
 impl PodView {
-    /// The condition called `kind`.
-    pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
-        self.conditions.iter().find(|condition| condition.kind == kind)
-    }
-
-    /// Whether its condition Ready is True.
-    pub fn is_ready(&self) -> bool {
-        self.condition("Ready").is_some_and(|condition| condition.status == "True")
-    }
-}
-
-impl View for PodView {
-    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
+    pub fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let pod: Pod = serde_json::from_value(serde_json::to_value(object)?)?;
         let labels = pod.metadata.labels.unwrap_or_default();
         let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
@@ -103,7 +86,7 @@ impl View for PodView {
         let spec = pod.spec.unwrap_or_default();
         let described: Vec<_> = spec.init_containers.into_iter().flatten().chain(spec.containers).collect();
         let all = status.init_container_statuses.iter().flatten().chain(&containers);
-        let stuck = all.filter_map(|status| stuck(status, &described)).collect();
+        let stuck = all.filter_map(|status| find_trouble(status, &described)).collect();
         let volumes = spec.volumes.unwrap_or_default();
         Ok(Self {
             namespace: pod.metadata.namespace.unwrap_or_default(),
@@ -134,13 +117,25 @@ impl View for PodView {
         })
     }
 
+    /// The condition called `kind`.
+    pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// Whether its condition Ready is True.
+    pub fn is_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+}
+
+impl View for PodView {
     fn group(&self) -> Option<Key> {
         let labels = [(label::SERVER_APP, &self.app), (label::SERVER_NAME, &self.server)];
         server_key(&self.namespace, &labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
     }
 }
 
-fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerState> {
+fn find_trouble(status: &ContainerStatus, described: &[Container]) -> Option<ContainerState> {
     let state = status.state.as_ref()?;
     let last_exit = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let (reason, message, end) = if let Some(waiting) = &state.waiting {
@@ -149,7 +144,8 @@ fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerS
         let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
         (end.reason.clone(), end.message.clone(), Some(end))
     };
-    // What the pod asks for: the status has another spelling of an image that runs, and none of one that has no valid name.
+    // The image comes from the spec of the pod: the status spells the image of a running container in another way, and has no image
+    // for an invalid name.
     let described = described.iter().find(|container| container.name == status.name);
     let image = described.and_then(|container| container.image.as_ref()).unwrap_or(&status.image);
     let pull_policy = described.and_then(|container| container.image_pull_policy.clone());
@@ -165,10 +161,14 @@ fn stuck(status: &ContainerStatus, described: &[Container]) -> Option<ContainerS
     })
 }
 
-/// The last line of `text` that says something.
+/// The last line of `text` that is not blank.
 fn last_words(text: &str) -> String {
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.chars().take(LAST_WORDS).collect()
+}
+
+pub fn resource() -> ApiResource {
+    ApiResource::erase::<Pod>(&())
 }
 
 #[cfg(test)]

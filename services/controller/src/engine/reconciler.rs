@@ -1,0 +1,88 @@
+//! What the engine needs of a reconciler, and the worker that runs one.
+
+use super::{cache::Key, metrics::Metrics, queue::Queue, writer::api_message};
+use futures::future::BoxFuture;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+/// The result of one run: when the key must run again although nothing changes, or why the run failed.
+pub type Outcome = Result<Option<Duration>, Failure>;
+
+/// Brings the objects behind a key into the state that they should have.
+///
+/// A reconciler listens to the caches that it opened and adds the keys that a change concerns to its own queue. A key says that
+/// something may have changed, and not what. Each run looks at the present state of the caches.
+pub trait Reconciler: Send + Sync + 'static {
+    /// The name in metrics and logs.
+    fn name(&self) -> &'static str;
+
+    fn queue(&self) -> &Queue<Key>;
+
+    /// How many keys may run at the same time.
+    fn workers(&self) -> u16 {
+        1
+    }
+
+    /// Notes that this instance holds the Lease now. It is called before the first run.
+    fn start_leading(&self) {}
+
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome>;
+}
+
+/// Why a run failed, and what the worker does about it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The outcome in metrics.
+    pub category: &'static str,
+    /// Whether another try can help; if not, the key waits for a change of its object.
+    pub retry: bool,
+    /// Whether this failure belongs to the normal course of things, so that nobody needs a warning.
+    pub expected: bool,
+    pub text: String,
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        Self { category: "api", retry: true, expected: false, text: api_message(&error) }
+    }
+}
+
+/// Takes keys from the queue of `reconciler` and runs them, until `halt` is cancelled.
+pub async fn work(reconciler: Arc<dyn Reconciler>, metrics: Arc<Metrics>, halt: CancellationToken) {
+    let (name, queue) = (reconciler.name(), reconciler.queue());
+    loop {
+        let key = tokio::select! {
+            biased;
+            () = halt.cancelled() => return,
+            key = queue.next() => key,
+        };
+        let span = tracing::info_span!("reconcile", reconciler = name, namespace = key.namespace, name = key.name);
+        let began = Instant::now();
+        let outcome = reconciler.reconcile(&key).instrument(span.clone()).await;
+        metrics.count_run(name, outcome.as_ref().err().map_or("ok", |failure| failure.category), began.elapsed());
+        match outcome {
+            Ok(again) => {
+                queue.forget(&key);
+                if let Some(pause) = again {
+                    queue.add_after(key.clone(), pause);
+                }
+            }
+            Err(failure) if failure.retry => {
+                let pause = queue.retry(key.clone());
+                span.in_scope(|| {
+                    if failure.expected {
+                        tracing::debug!(reason = failure.text, ?pause, "looking again");
+                    } else {
+                        tracing::warn!(error = failure.text, ?pause, "trying again");
+                    }
+                });
+            }
+            Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "waiting for a change of the object")),
+        }
+        queue.done(&key);
+    }
+}

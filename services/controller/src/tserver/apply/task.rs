@@ -1,0 +1,153 @@
+//! One derived object of one server: compares it with the wanted one and writes the difference.
+
+use super::error::Error;
+use crate::{
+    engine::{cache::Key, fields},
+    tserver::{
+        context::Context,
+        derived::{DerivedKind, Live, Watched},
+    },
+};
+use kube::api::{ApiResource, PropagationPolicy};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A write that took effect.
+#[derive(Clone, Copy, Debug)]
+pub enum Write {
+    Created,
+    Changed,
+    Deleted,
+}
+
+/// Logs a write that took effect. A run that writes nothing logs nothing.
+pub fn log_write(write: Write, kind: &'static str, object: &Key, server: &Key) {
+    let write = match write {
+        Write::Created => "created",
+        Write::Changed => "changed",
+        Write::Deleted => "deleted",
+    };
+    tracing::info!(kind, %object, %server, "{write}");
+}
+
+pub struct Task<'a> {
+    pub context: &'a Context,
+    /// The name of the server and of the object.
+    pub key: &'a Key,
+    /// The uid of the server.
+    pub uid: &'a str,
+    pub kind: &'static DerivedKind,
+    pub resource: ApiResource,
+}
+
+impl Task<'_> {
+    pub fn log(&self, write: Write) {
+        log_write(write, self.kind.name, self.key, self.key);
+    }
+
+    pub fn failed(&self, verb: &'static str) -> impl FnOnce(kube::Error) -> Error {
+        let (kind, key) = (self.kind.name, self.key.clone());
+        move |source| Error::api(verb, kind, &key, source)
+    }
+
+    /// The object if it exists. Watches that select by label miss an object of this name without labels, so the API server is asked.
+    pub async fn find(&self, cached: Option<Arc<Live>>) -> Result<Option<Arc<Live>>, Error> {
+        if cached.is_some() || self.kind.watched == Watched::Every {
+            return Ok(cached);
+        }
+        let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
+        let Some(object) = object else { return Ok(None) };
+        let live = Live::of(self.kind, object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
+        Ok(Some(Arc::new(live)))
+    }
+
+    /// Refuses an object that this TServer does not control, or that is being deleted.
+    pub fn check_owner(&self, live: &Live) -> Result<(), Error> {
+        let (kind, key) = (self.kind.name, self.key.clone());
+        if live.deleting {
+            return Err(Error::Leaving { kind, key });
+        }
+        match &live.controller {
+            Some(controller) if controller.uid == self.uid => Ok(()),
+            // It belongs to an earlier TServer of this name, and will be deleted soon.
+            Some(controller) if controller.kind == "TServer" => Err(Error::Leaving { kind, key }),
+            _ => Err(Error::Foreign { kind, key }),
+        }
+    }
+
+    pub async fn delete(&self, live: &Live, propagation: PropagationPolicy) -> Result<(), Error> {
+        let deleted = self.context.writer.delete(&self.resource, self.key, &live.uid, propagation);
+        deleted.await.map_err(self.failed("delete"))?;
+        self.log(Write::Deleted);
+        Ok(())
+    }
+
+    /// Sends `wanted` if the fields that are ours differ from it.
+    pub async fn update(&self, wanted: &Value, live: &Live) -> Result<(), Error> {
+        if live.predecessor {
+            self.take_over().await?;
+        } else {
+            let (mine, owned) = (comparable(wanted), comparable(&live.owned()));
+            if fields::same(&mine, &owned) || self.context.rewrites.contains(self.kind.name, self.key, &mine, &owned) {
+                return Ok(());
+            }
+        }
+        self.send(wanted, Some(live), true).await
+    }
+
+    /// Applies `wanted`. `live` is the object that is meant: if another object has its name by now, the API server answers 409.
+    pub async fn send(&self, wanted: &Value, live: Option<&Live>, force: bool) -> Result<(), Error> {
+        let body = live.map_or_else(|| wanted.clone(), |live| with_uid(wanted.clone(), live));
+        let answer = self.context.writer.apply(&self.resource, self.key, &body, force).await.map_err(self.failed("apply"))?;
+        self.log(if live.is_some() { Write::Changed } else { Write::Created });
+        if let Some(after) = self.context.derived.observe(self.kind, answer) {
+            let (mine, owned) = (comparable(wanted), comparable(&after.owned()));
+            if !fields::same(&mine, &owned) {
+                tracing::debug!(kind = self.kind.name, %mine, %owned, "the API server stored other values than were sent");
+                self.context.rewrites.insert(self.kind.name, self.key, &mine, &owned);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the fields of the previous controller ours, so that the next apply removes those that are not wanted. Only the managed
+    /// fields of the object change.
+    async fn take_over(&self) -> Result<(), Error> {
+        let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
+        let Some(object) = object else { return Ok(()) };
+        let version = object.metadata.resource_version.clone();
+        let whole = serde_json::to_value(&object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
+        let Some(managed) = fields::taken_over(&whole) else { return Ok(()) };
+        let operations = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "replace", "path": "/metadata/managedFields", "value": managed},
+        ]);
+        self.context.writer.patch(&self.resource, self.key, operations).await.map_err(self.failed("patch"))?;
+        tracing::info!(kind = self.kind.name, "took over the fields of the previous controller");
+        Ok(())
+    }
+}
+
+/// `body` with the uid of `live`, so that a write cannot reach another object of this name.
+pub fn with_uid(mut body: Value, live: &Live) -> Value {
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("uid".to_owned(), live.uid.clone().into());
+    }
+    body
+}
+
+/// The fields of `object` that are compared: not those that identify it, and not those that never change.
+pub fn comparable(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind" | "status"));
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|name, _| matches!(name.as_str(), "labels" | "annotations" | "ownerReferences"));
+        }
+        if let Some(spec) = fields.get_mut("spec").and_then(Value::as_object_mut) {
+            // Claim templates are compared apart: the list is atomic, and also holds the defaults of the API server.
+            spec.retain(|name, _| name != "volumeClaimTemplates");
+        }
+    }
+    object
+}

@@ -1,0 +1,90 @@
+//! What the checks of one server look at.
+
+use crate::{
+    engine::cache::Key,
+    tserver::{
+        apply,
+        derived::{DAEMON_SET, Facts, STATEFUL_SET},
+        problem::Problem,
+        surroundings::Surroundings,
+        validate::count_replicas,
+        views::PodView,
+    },
+};
+use tars_common::v1beta3::{TServer, TServerSpec};
+
+/// The facts that the checks judge. There is no clock: no verdict depends on how long something takes.
+pub struct Input<'a> {
+    pub key: &'a Key,
+    pub spec: &'a TServerSpec,
+    /// The faults of the spec.
+    pub problems: &'a [Problem],
+    pub around: &'a Surroundings,
+    /// The writes that failed.
+    pub failures: &'a [apply::Error],
+    /// The pods that are judged.
+    pub pods: Vec<&'a PodView>,
+}
+
+impl<'a> Input<'a> {
+    /// The pods that are not being deleted.
+    pub fn living(&self) -> impl Iterator<Item = &'a PodView> + use<'a> {
+        self.around.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
+    }
+
+    /// The same input with other pods to judge.
+    fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
+        let Self { key, spec, problems, around, failures, .. } = *self;
+        Self { key, spec, problems, around, failures, pods }
+    }
+
+    /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
+    pub fn split_by_settings(&self) -> (Self, Self) {
+        let rolling = self.spec.k8s.update_strategy.effective_rolling_update();
+        let (Some(rolling), Some(revision)) = (rolling, self.revision()) else {
+            // Pods are not replaced, or the current revision is not known.
+            return (self.with_pods(self.pods.clone()), self.with_pods(Vec::new()));
+        };
+        let held_back = |pod: &PodView| {
+            let ordinal = pod.name.rsplit('-').next().and_then(|text| text.parse::<i32>().ok());
+            !self.spec.k8s.daemon_set && ordinal.is_some_and(|ordinal| ordinal < rolling.partition)
+        };
+        let (current, outdated) = self.pods.iter().partition(|pod| pod.revision == revision || held_back(pod));
+        (self.with_pods(current), self.with_pods(outdated))
+    }
+
+    /// The revision of new pods. The status of a DaemonSet does not have it, but its newest pod does.
+    fn revision(&self) -> Option<&'a str> {
+        let revision = if self.spec.k8s.daemon_set {
+            self.living().max_by_key(|pod| (&pod.created, &pod.name)).map(|pod| &*pod.revision)
+        } else {
+            match self.around.live.get(&STATEFUL_SET).map(|live| &live.facts) {
+                Some(Facts::StatefulSet(facts)) => Some(&*facts.update_revision),
+                _ => None,
+            }
+        };
+        revision.filter(|revision| !revision.is_empty())
+    }
+
+    /// How many pods are wanted: the replicas, or the count of a DaemonSet by Kubernetes (zero before it has counted).
+    pub fn wanted_pods(&self) -> i64 {
+        if self.spec.k8s.daemon_set {
+            return match self.around.live.get(&DAEMON_SET).map(|live| &live.facts) {
+                Some(Facts::DaemonSet { desired_pods }) => desired_pods.unwrap_or(0),
+                _ => 0,
+            };
+        }
+        i64::from(count_replicas(self.spec))
+    }
+
+    pub fn new(
+        server: &'a TServer,
+        key: &'a Key,
+        problems: &'a [Problem],
+        around: &'a Surroundings,
+        failures: &'a [apply::Error],
+    ) -> Self {
+        let all = Self { key, spec: &server.spec, problems, around, failures, pods: Vec::new() };
+        all.with_pods(all.living().collect())
+    }
+}

@@ -1,0 +1,49 @@
+//! What the derived objects of a server have in common: labels, owner and metadata.
+
+use crate::tserver::validate::Validated;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tars_common::names::{self, GROUP, VERSION};
+
+/// The two labels that identify a server, in their original case (docs/reference/controller.md#3).
+pub fn selector(server: &Validated) -> BTreeMap<String, String> {
+    names::server_labels(&server.app, &server.server)
+}
+
+/// The reference by which an object is deleted together with its TServer.
+pub fn owner(server: &Validated) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{GROUP}/{VERSION}"),
+        kind: "TServer".to_owned(),
+        name: server.key.name.clone(),
+        uid: server.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+pub fn metadata(server: &Validated) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(server.key.name.clone()),
+        namespace: Some(server.key.namespace.clone()),
+        labels: Some(selector(server)),
+        owner_references: Some(vec![owner(server)]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// `None` for an empty list, which the API server would not store.
+pub fn unless_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// The text of the field that `pointer` names; empty if it is absent.
+pub fn text_at(object: &Value, pointer: &str) -> Box<str> {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()
+}
+
+/// The field that `pointer` names, as JSON text; empty if it is absent.
+pub fn json_at(object: &Value, pointer: &str) -> Box<str> {
+    object.pointer(pointer).map(Value::to_string).unwrap_or_default().into()
+}

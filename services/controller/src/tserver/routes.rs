@@ -1,0 +1,103 @@
+//! Which servers run when an object changes.
+//!
+//! ```text
+//! TServer ─────────────► itself                      TTemplate (parent) ──► the TServers of the namespace
+//! Service … TEndpoint ─► the TServer of that name    tars-framework ──────► the TServers of the namespace
+//! Pod, claim ──────────► the TServer of its labels   Node ────────────────► the TServers that wait for a node
+//! ```
+
+use super::{
+    context::Context,
+    derived::Live,
+    reason::Reason,
+    template::TemplateView,
+    views::{ClaimView, PodView},
+};
+use crate::{
+    engine::cache::{Change, Key, View as _},
+    views::{FrameworkView, NodeView, ServerView},
+};
+use std::sync::Arc;
+use tars_common::names::FRAMEWORK_CONFIG;
+
+/// Listens to every cache that a run reads.
+pub fn listen(context: &Arc<Context>) {
+    context.views.servers.listen(context, on_server_change);
+    context.views.nodes.listen(context, on_node_change);
+    context.views.frameworks.listen(context, on_framework_change);
+    context.pods.listen(context, on_pod_change);
+    context.claims.listen(context, on_claim_change);
+    context.templates.listen(context, on_template_change);
+    for cache in context.derived.caches() {
+        cache.listen(context, on_derived_change);
+    }
+}
+
+fn on_server_change(context: &Context, change: &Change<ServerView>) {
+    let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
+    if !unchanged {
+        context.queue.add(change.key.clone());
+    }
+}
+
+fn on_derived_change(context: &Context, change: &Change<Live>) {
+    if change.new.is_none() {
+        // A successor may be waiting for the name.
+        return context.queue.add(change.key.clone());
+    }
+    let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
+    if !unchanged {
+        context.queue.add_soon(change.key.clone());
+    }
+}
+
+fn on_pod_change(context: &Context, change: &Change<PodView>) {
+    let Some(pod) = change.latest() else { return };
+    let Some(server) = pod.group() else { return };
+    if change.new.is_none() {
+        context.exits.note(server.clone(), pod);
+    }
+    context.queue.add_soon(server);
+}
+
+fn on_claim_change(context: &Context, change: &Change<ClaimView>) {
+    if let Some(server) = change.latest().and_then(|claim| claim.group()) {
+        context.queue.add_soon(server);
+    }
+}
+
+fn on_node_change(context: &Context, change: &Change<NodeView>) {
+    if change.old == change.new {
+        return;
+    }
+    for key in context.views.servers.keys(|_, server| waits_for_a_node(server)) {
+        context.queue.add_soon(key);
+    }
+}
+
+fn waits_for_a_node(view: &ServerView) -> bool {
+    let reasons = [Reason::NoNodeMatches, Reason::ClaimUnbound, Reason::Unschedulable].map(Reason::as_str);
+    let status = view.object.as_ref().ok().and_then(|server| server.status.as_ref());
+    status.is_some_and(|status| {
+        let mut conditions = status.conditions.iter();
+        conditions.any(|condition| condition.type_ == "Scheduled" && reasons.contains(&&*condition.reason))
+    })
+}
+
+fn on_template_change(context: &Context, change: &Change<TemplateView>) {
+    if change.old.as_ref().map(|template| &template.parent) != change.new.as_ref().map(|template| &template.parent) {
+        add_servers_of_namespace(context, &change.key);
+    }
+}
+
+fn on_framework_change(context: &Context, change: &Change<FrameworkView>) {
+    if change.key.name == FRAMEWORK_CONFIG && change.old != change.new {
+        add_servers_of_namespace(context, &change.key);
+    }
+}
+
+fn add_servers_of_namespace(context: &Context, of: &Key) {
+    for key in context.views.servers.keys(|key, _| key.namespace == of.namespace) {
+        context.queue.add_soon(key);
+    }
+}
