@@ -39,13 +39,14 @@ if [[ ${1:-} != inside ]]; then
         fi
     done
     scratch=$(mktemp -d /var/lib/tars-test.XXXXXX)
-    trap 'rm -rf --one-file-system "$scratch"' EXIT
+    layers=$(mktemp -d /tmp/tars-test-layers.XXXXXX)
+    trap 'rm -rf --one-file-system "$scratch" "$layers"' EXIT
     status=0
     (
         for hierarchy in $(list_hierarchies); do
             echo "$BASHPID" >"$hierarchy/$group/cgroup.procs"
         done
-        exec unshare --net --mount --cgroup --uts "$0" inside "$scratch"
+        exec unshare --net --mount --cgroup --uts "$0" inside "$scratch" "$layers"
     ) || status=$?
     for hierarchy in $(list_hierarchies); do
         find "$hierarchy/$group" -depth -type d -exec rmdir {} + 2>/dev/null ||
@@ -69,23 +70,24 @@ awk -v prefix="$TARS_CLUSTER_DIR/" 'index($5, prefix) == 1 { print $5 }' /proc/s
     sort --reverse | xargs --no-run-if-empty umount --lazy
 ip link set lo up
 
-scratch=$2
+scratch=$2 layers=$3
 export TARS_CLUSTER_DIR=$scratch/cluster
 # The data of this cluster must not lie in the folder that a cluster in use has for its data.
 export TARS_NODE_DATA=$scratch/data/app/tars
-mkdir "$scratch"/{cluster,data,lower,upper,work}
+mkdir "$scratch"/{cluster,data}
 unset KUBECONFIG
 # Some programs keep folders at fixed places, below these four. The test gets a layer of its own over them, so that other programs
 # neither disturb it nor are disturbed by it.
+mount -t tmpfs tmpfs "$layers"
 for folder in /run /usr/libexec /var/lib /var/log; do
-    mkdir -p "$scratch"/{lower,upper,work}"$folder"
-    mount --bind "$folder" "$scratch/lower$folder"
+    mkdir -p "$layers"/{lower,upper,work}"$folder"
+    mount --bind "$folder" "$layers/lower$folder"
     mount -t overlay overlay \
-        -o "lowerdir=$scratch/lower$folder,upperdir=$scratch/upper$folder,workdir=$scratch/work$folder" "$folder"
+        -o "lowerdir=$layers/lower$folder,upperdir=$layers/upper$folder,workdir=$layers/work$folder" "$folder"
 done
 # Containers need an ordinary file system below them.
-mount --bind "$scratch/lower$scratch" "$scratch"
-# For what the cluster makes, and how to recognize it.
+mount --bind "$layers/lower$scratch" "$scratch"
+# These files define the names and paths of the cluster, and the pattern of its rules.
 # shellcheck source=integration/cluster/lib/common.sh
 . "$here/lib/common.sh"
 # shellcheck source=integration/cluster/lib/remove.sh
@@ -138,11 +140,11 @@ retry() {
     done
 }
 
-# Prints what exists of all that the cluster makes on a machine: interfaces, mounts, chains and rules of the packet filter, folders.
-# What other programs make at the same time is not among it.
+# Prints the interfaces, mounts, packet filter rules and folders that the cluster has made and that still exist. It ignores everything
+# that other programs make.
 list_traces() {
     local family folder path
-    # The second kind of names is what the CNI plug-in "bridge" gives to the interfaces of pods.
+    # The CNI plug-in "bridge" gives such names, veth and eight digits, to the interfaces of pods.
     ip -oneline link | grep -oE "^[0-9]+: ($bridge|veth[0-9a-f]{8})\b" | sed 's/^[0-9]*:/interface/' || true
     list_mounts_below "$cluster_dir" | sed 's/^/mount /'
     for family in iptables ip6tables; do
@@ -150,15 +152,15 @@ list_traces() {
     done
     for folder in "${fixed_folders[@]}"; do
         # A character device marks a file of the machine that was removed here.
-        find "$scratch/upper$folder" ! -type c 2>/dev/null | while read -r path; do
-            path=${path#"$scratch/upper"}
-            # Another program has the same folder.
-            [[ -e $scratch/lower$path ]] || echo "file or folder $path"
+        { find "$layers/upper$folder" ! -type c 2>/dev/null || true; } | while read -r path; do
+            path=${path#"$layers/upper"}
+            # If the machine has the same folder, it belongs to another program.
+            [[ -e $layers/lower$path ]] || echo "file or folder $path"
         done
     done
 }
 
-# Prints the processes that have the cluster's folder among their arguments. This script's own children have not.
+# Prints the processes that have the folder of the cluster among their arguments. The children of this script do not have it.
 list_processes() { pgrep --full --list-full -- "$TARS_CLUSTER_DIR/" || true; }
 
 up() { "$here/up.sh"; }

@@ -7,7 +7,7 @@
 cluster_dir=$TARS_CLUSTER_DIR
 
 pki=$cluster_dir/pki           # keys and certificates
-config=$cluster_dir/config     # what the programs read
+config=$cluster_dir/config     # configuration of the programs
 logs=$cluster_dir/logs         # one file per program
 run=$cluster_dir/run           # one pid file per program
 bin=$cluster_dir/bin           # links to the programs, for PATH

@@ -66,7 +66,7 @@ fn describe_server(space: &Space) -> (String, String) {
     let arguments = ["describe", "tserver", NAME, "--namespace", &space.name];
     let output = Command::new("kubectl").args(arguments).output().expect("kubectl, see integration/cluster/env.sh");
     let text = String::from_utf8(output.stdout).expect("text");
-    let (object, events) = text.split_once("\nEvents:").unwrap_or_else(|| panic!("no Events in what kubectl printed: {text}"));
+    let (object, events) = text.split_once("\nEvents:").unwrap_or_else(|| panic!("the output of kubectl has no Events: {text}"));
     (object.to_owned(), events.to_owned())
 }
 
