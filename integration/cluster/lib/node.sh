@@ -44,7 +44,7 @@ restrict_oom_score_adj = $(may_lower_oom_score && echo false || echo true)
 netns_mounts_under_state_dir = true
 stream_server_address = "127.0.0.1"
 [plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "$(cni_programs)"
+bin_dir = "$(find_cni_programs)"
 conf_dir = "$config/cni"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
