@@ -1,10 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
-
+use crate::objects::{LOCATOR, REGISTRY};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::context::{LOCATOR, REGISTRY};
+use std::path::PathBuf;
 
 /// The process beside each Tars server in its pod.
 ///

@@ -1,32 +1,24 @@
 //! What a running tarsnode knows: its own configuration, the pod's setup, and the way to the registry.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::{
+    host,
+    identity::Setup,
+    objects::{LOCATOR, REGISTRY},
+    paths::Paths,
+    process::Additions,
+    registry::Registry,
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tars::{
+    client::{Client, ClientOptions, ProxyError},
+    config::{Config, ParseError},
+    endpoint::{Endpoint, EndpointError},
+};
 
-use tars::client::{Client, ClientOptions, ProxyError};
-use tars::config::{Config, ParseError};
-use tars::endpoint::{Endpoint, EndpointError};
-
-use crate::host;
-use crate::identity::Setup;
-use crate::paths::Paths;
-use crate::process::Additions;
-use crate::registry::Registry;
-
-/// Object that takes heartbeats.
-pub const SERVER_OBJ: &str = "tars.tarsnode.ServerObj";
-/// Object that takes commands.
-pub const NODE_OBJ: &str = "tars.tarsnode.NodeObj";
-/// Object that operators are told through.
-pub const NOTIFY_OBJ: &str = "tars.tarsnotify.NotifyObj";
-/// Object that configuration files come from.
-pub const CONFIG_OBJ: &str = "tars.tarsconfig.ConfigObj";
-/// The name service, as servers are told.
-pub const LOCATOR: &str = "tars.tarsregistry.QueryObj@tcp -h tars-tarsregistry -p 17890";
-/// The registry's private object.
-pub const REGISTRY: &str = "tars.tarsregistry.RegistryObj@tcp -h tars-tarsregistry -p 17891";
 /// Where heartbeats are taken.
 const SERVER_ENDPOINT: &str = "tcp -h 127.0.0.1 -p 19386 -t 60000";
 /// Limit of one call to the registry or to tarsnotify.

@@ -1,26 +1,30 @@
 //! Foreground mode: the server is the container's first process and tarsnode looks on from beside it (section 3.8).
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
+use crate::{
+    context::Context,
+    prepare::{PrepareError, prepare},
+    process,
+    registry::{Alarms, Reporter},
+    render::{Rendered, watch_of_file},
+    servants::{self, QUEUE, Told},
+    state::{REPORT_EVERY, Report, Setting},
+    supervisor::SupervisorError,
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 use tars::framework::registry::ServerState;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
-
-use crate::context::Context;
-use crate::prepare::{PrepareError, prepare};
-use crate::process;
-use crate::registry::{Alarms, Reporter};
-use crate::render::{Rendered, watch_of_file};
-use crate::servants::{self, QUEUE, Told};
-use crate::state::{REPORT_EVERY, Report, Setting};
-use crate::supervisor::SupervisorError;
 
 /// How long a start waits for the registry before it leaves the repetition to the kubelet.
 const PATIENCE: Duration = Duration::from_mins(5);

@@ -2,12 +2,12 @@
 //!
 //! Pods run without root where images allow it, so everything that needs root is done when possible and done without otherwise.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 /// Makes the pod's names resolve inside the container. Repeating it adds nothing.
 ///

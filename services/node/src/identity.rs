@@ -1,11 +1,8 @@
 //! Who the pod is and where its server lives: what the init container learns and hands to the business container in
 //! `util/environment`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::PathBuf;
-
 use crate::paths::Paths;
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 /// A variable that must be set and is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

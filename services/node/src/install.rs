@@ -1,12 +1,14 @@
 //! The init container: lays out tarsnode's files in the volume that it shares with the business container (section 3.2).
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
-use crate::identity::{Identity, LauncherType, MissingError, environment_file};
-use crate::paths::Paths;
+use crate::{
+    identity::{Identity, LauncherType, MissingError, environment_file},
+    paths::Paths,
+};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 /// What base images run. All work is done by tarsnode itself, so that images without a shell can run it directly.
 const START_SCRIPT: &str = "#!/bin/sh\nexec \"${0%/util/*}/bin/tarsnode\" start \"$@\"\n";

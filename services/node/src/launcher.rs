@@ -1,9 +1,11 @@
 //! Which program runs a server, by the language that its image names in `ServerType`.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 /// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod host;
 mod identity;
 mod install;
 mod launcher;
+mod objects;
 mod paths;
 mod prepare;
 mod process;
@@ -29,19 +30,18 @@ mod start;
 mod state;
 mod supervisor;
 
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-use clap::Parser as _;
-use clap::error::ErrorKind;
-
+use clap::{Parser as _, error::ErrorKind};
 use cli::{Cli, Command, Run, Target};
 use context::Context;
 use identity::{Identity, LauncherType, Setup};
 use install::Registry;
 use paths::Paths;
 use process::Additions;
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// How tarsnode ends when it can't do its work; scripts of existing images expect it.
 const FAILED: u8 = 255;

@@ -1,17 +1,21 @@
 //! From a name to a configuration file on the disk: ask the registry, render, write.
 
-use std::fs;
-use std::io;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-
-use tars::codec::{from_bytes, to_bytes};
-use tars::framework::registry::ServerDescriptor;
-
-use crate::context::{Context, SERVER_OBJ};
-use crate::identity::LauncherType;
-use crate::registry::DescriptorError;
-use crate::render::{Place, RenderError, Rendered, render};
+use crate::{
+    context::Context,
+    identity::LauncherType,
+    objects::SERVER_OBJ,
+    registry::DescriptorError,
+    render::{Place, RenderError, Rendered, render},
+};
+use std::{
+    fs, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+use tars::{
+    codec::{from_bytes, to_bytes},
+    framework::registry::ServerDescriptor,
+};
 
 /// Ports for the server's admin object on the loopback, best first. The first is where operators expect it and needs privileges in
 /// many containers; 0 is any.

@@ -1,14 +1,13 @@
 //! The server's process, and everything else that the first process of a container must look after.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
-
+use crate::{identity::Setup, state::Exit};
 use rustix::process::{Pid, Signal, WaitOptions};
-
-use crate::identity::Setup;
-use crate::state::Exit;
+use std::{
+    collections::BTreeMap,
+    io,
+    os::unix::process::CommandExt as _,
+    process::{Command, Stdio},
+};
 
 /// Variables that a process gets on top of those of this one.
 pub type Additions = BTreeMap<String, String>;

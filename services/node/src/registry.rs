@@ -1,14 +1,15 @@
 //! The way to the registry and to the operators: descriptors in, states and alarms out. Nothing here holds up the supervisor.
 
+use crate::{objects::NOTIFY_OBJ, state::Report};
 use std::time::Duration;
-
-use tars::client::{CallError, CallOptions, Client, Proxy};
-use tars::framework::notify::NotifyClient;
-use tars::framework::registry::{RegistryClient, ServerDescriptor};
+use tars::{
+    client::{CallError, CallOptions, Client, Proxy},
+    framework::{
+        notify::NotifyClient,
+        registry::{RegistryClient, ServerDescriptor},
+    },
+};
 use tokio::sync::{mpsc, watch};
-
-use crate::context::NOTIFY_OBJ;
-use crate::state::Report;
 
 /// Alarms that wait while tarsnotify is slow; more of them are only logged.
 const ALARMS: usize = 64;

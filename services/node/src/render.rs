@@ -1,12 +1,11 @@
 //! The configuration file of the server, from what the registry knows of it and what the pod knows of itself (section 3.5).
 
+use crate::{identity::Setup, state::Watch};
 use std::time::Duration;
-
-use tars::config::{Config, ParseError, PathError, PrintError};
-use tars::framework::registry::ServerDescriptor;
-
-use crate::identity::Setup;
-use crate::state::Watch;
+use tars::{
+    config::{Config, ParseError, PathError, PrintError},
+    framework::registry::ServerDescriptor,
+};
 
 /// The adapter of the admin object, which beats like the others.
 const ADMIN_ADAPTER: &str = "AdminAdapter";

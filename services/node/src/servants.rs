@@ -1,20 +1,27 @@
 //! The two servants of tarsnode. They only pass on what they are told; the supervisor decides.
 
-use std::io;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use tars::client::{Client, ProxyError};
-use tars::endpoint::Endpoint;
-use tars::framework::admin::AdminFClient;
-use tars::framework::config::ConfigClient;
-use tars::framework::node::{Node, NodeDispatch, ServerF, ServerFDispatch, ServerInfo};
-use tars::server::{Adapter, AdapterLimits, BindError, Request, ServantError, Server};
+use crate::{
+    context::Context,
+    identity::Setup,
+    objects::{CONFIG_OBJ, NODE_OBJ, SERVER_OBJ},
+};
+use std::{
+    io,
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tars::{
+    client::{Client, ProxyError},
+    endpoint::Endpoint,
+    framework::{
+        admin::AdminFClient,
+        config::ConfigClient,
+        node::{Node, NodeDispatch, ServerF, ServerFDispatch, ServerInfo},
+    },
+    server::{Adapter, AdapterLimits, BindError, Request, ServantError, Server},
+};
 use tokio::sync::{mpsc, watch};
-
-use crate::context::{CONFIG_OBJ, Context, NODE_OBJ, SERVER_OBJ};
-use crate::identity::Setup;
 
 /// What the supervisor is told.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,13 @@
 //! `tarsnode start`, the main program of the business container: does natively what a start script is specified to do (section 3.2).
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
-
-use crate::host;
-use crate::identity::{MissingError, Setup, read_environment_file};
-use crate::launcher::{self, Circumstances, LauncherError};
-use crate::paths::Paths;
-use crate::process::Additions;
+use crate::{
+    host,
+    identity::{MissingError, Setup, read_environment_file},
+    launcher::{self, Circumstances, LauncherError},
+    paths::Paths,
+    process::Additions,
+};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 /// Keys of `util/environment` that the start needs.
 const KEYS: [&str; 15] = [

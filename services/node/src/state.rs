@@ -12,9 +12,10 @@
 //! reported at once, a start during a stop is honoured when the old process is gone, heartbeats of a stopping server do not postpone
 //! its end, and SIGTERM first takes the pod out of service.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use tars::framework::registry::ServerState;
 
 #[cfg(test)]

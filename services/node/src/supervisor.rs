@@ -1,23 +1,27 @@
 //! Background mode: carries out what [`crate::state`] decides. The first process of the container, so it also reaps and forwards signals.
 
-use std::collections::VecDeque;
-use std::io;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
+use crate::{
+    context::Context,
+    prepare::{PrepareError, prepare},
+    process,
+    registry::{Alarms, Reporter},
+    render::Rendered,
+    servants::{self, QUEUE, Told},
+    state::{Action, Beat, Event, Exit, Liveness, Machine},
+};
 use rustix::process::Signal;
-use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use std::{
+    collections::VecDeque,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    signal::unix::{Signal as Signals, SignalKind, signal},
+    sync::{mpsc, watch},
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
-
-use crate::context::Context;
-use crate::prepare::{PrepareError, prepare};
-use crate::process;
-use crate::registry::{Alarms, Reporter};
-use crate::render::Rendered;
-use crate::servants::{self, QUEUE, Told};
-use crate::state::{Action, Beat, Event, Exit, Liveness, Machine};
 
 /// The patrol.
 const ROUND: Duration = Duration::from_secs(1);

@@ -2,9 +2,8 @@
 
 mod support;
 
-use std::time::Duration;
-
 use rustix::process::Signal;
+use std::time::Duration;
 use support::{Pod, Registry};
 
 /// Ends on SIGTERM, and leaves an orphan behind that ends at once.

@@ -2,23 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs::{self, File};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use rustix::process::{Pid, Signal};
-use tars::client::Client;
-use tars::config::Config;
-use tars::endpoint::Endpoint;
-use tars::framework::node::{NodeClient, ServerFClient, ServerInfo};
-use tars::framework::registry::{AdapterDescriptor, Registry as RegistryObj, RegistryDispatch, ServerDescriptor};
-use tars::server::{Adapter, Request, ServantError, Server};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tars::{
+    client::Client,
+    config::Config,
+    endpoint::Endpoint,
+    framework::{
+        node::{NodeClient, ServerFClient, ServerInfo},
+        registry::{AdapterDescriptor, Registry as RegistryObj, RegistryDispatch, ServerDescriptor},
+    },
+    server::{Adapter, Request, ServantError, Server},
+};
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tarsnode");
