@@ -4,71 +4,66 @@ use crate::objects::{LOCATOR, REGISTRY};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// The process beside each Tars server in its pod.
+/// Configures, starts and watches the Tars server of a pod.
 ///
-/// The subcommand install runs in the init container, start in the business container. Without either, tarsnode expects the
-/// environment that start makes and a configuration file, as start scripts of older images call it.
+/// The init container runs `install`, and the business container runs `start`. Start scripts of older images call tarsnode
+/// without a subcommand: it then needs the environment variables that `start` sets, and a configuration file.
 #[derive(Debug, Parser)]
 #[command(name = "tarsnode", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The run without a subcommand.
     #[command(flatten)]
     pub run: Run,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Lay out tarsnode's files in the volume tarsnode-work-dir.
+    /// Write tarsnode's files into the volume tarsnode-work-dir.
     Install(Install),
-    /// Prepare the container and run its server.
+    /// Set up the container and run its server.
     Start(Start),
 }
 
-/// Options of `install`.
 #[derive(Debug, Args)]
 pub struct Install {
-    /// Directory that all paths are below, for tests.
+    /// Directory that stands for `/`, for tests.
     #[arg(long, env = "TARSNODE_ROOT", default_value = "/", hide = true)]
     pub root: PathBuf,
-    /// Proxy string of the name service that servers are told.
+    /// Proxy string of the name service, for the configuration of the server.
     #[arg(long, env = "TARSNODE_LOCATOR", default_value = LOCATOR)]
     pub locator: String,
-    /// Proxy string of the registry's private object.
+    /// Proxy string of the registry's object for tarsnode.
     #[arg(long, env = "TARSNODE_REGISTRY", default_value = REGISTRY)]
     pub registry: String,
 }
 
-/// Options of `start`.
 #[derive(Debug, Args)]
 pub struct Start {
-    /// Directory that all paths are below, for tests.
+    /// Directory that stands for `/`, for tests.
     #[arg(long, env = "TARSNODE_ROOT", default_value = "/", hide = true)]
     pub root: PathBuf,
 }
 
-/// Options of the run without a subcommand.
+/// The options without a subcommand.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Configuration file of tarsnode.
+    /// tarsnode's own configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// In foreground mode: write the server's configuration and end, or watch its heartbeats.
+    /// Which half of foreground mode to run.
     #[arg(long)]
-    pub target: Option<Target>,
-    /// Where --target=config writes the arguments of the server.
+    pub target: Option<ForegroundPart>,
+    /// File into which --target=config writes the arguments of the server.
     #[arg(long, value_name = "FILE")]
     pub outfile: Option<PathBuf>,
 }
 
-/// Half of foreground mode.
+/// What `--target` selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// Write the server's configuration and its arguments.
+pub enum ForegroundPart {
+    /// Write the server's configuration and its arguments, then end.
     Config,
-    /// Watch its heartbeats.
+    /// Watch the heartbeats of the server.
     Daemon,
 }

@@ -1,4 +1,4 @@
-//! What a running tarsnode knows: its own configuration, the pod's setup, and the way to the registry.
+//! What all parts of a running tarsnode share: its own configuration, the facts about the pod, and the clients of other services.
 
 use crate::{
     host,
@@ -19,66 +19,47 @@ use tars::{
     endpoint::{Endpoint, EndpointError},
 };
 
-/// Where heartbeats are taken.
+/// Where tarsnode takes heartbeats if its configuration does not say.
 const SERVER_ENDPOINT: &str = "tcp -h 127.0.0.1 -p 19386 -t 60000";
-/// Limit of one call to the registry or to tarsnotify.
+/// Time limit of each call: to the registry, tarsnotify, tarsconfig and the server's admin object (docs/reference/tarsnode.md#3.4.3).
 const CALL_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Why tarsnode's own configuration can't be used.
+/// Why tarsnode cannot use its own configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// It is not there.
-    #[error("configuration {path} could not be read; the init container writes it: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It does not follow the grammar.
+    #[error("cannot read configuration {path}, which the init container writes: {source}")]
+    Read { path: PathBuf, source: io::Error },
     #[error("configuration {path}: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: ParseError,
-    },
+    Parse { path: PathBuf, source: ParseError },
     /// An adapter has a malformed endpoint.
     #[error("configuration {path}: {source}")]
-    Endpoint {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: EndpointError,
-    },
-    /// The locator or the registry's address is malformed.
-    #[error("the address of the registry can't be used: {0}")]
+    Endpoint { path: PathBuf, source: EndpointError },
+    /// The locator or the address of the registry is malformed.
+    #[error("cannot use the address of the registry: {0}")]
     Registry(#[from] ProxyError),
 }
 
-/// What all parts of tarsnode share.
+/// See the module.
 #[derive(Debug)]
 pub struct Context {
-    /// The pod and its server.
     pub setup: Setup,
-    /// Variables that the server gets on top of tarsnode's own.
+    /// Variables that the server gets in addition to those of tarsnode.
     pub additions: Additions,
-    /// Host that adapters of this pod bind.
+    /// Host that the adapters of this pod bind; see [`host::choose_bind_host`].
     pub bind_host: String,
     /// Proxy string of the name service.
     pub locator: String,
-    /// Where heartbeats are taken.
+    /// Where tarsnode takes heartbeats.
     pub server_endpoint: Endpoint,
-    /// Where commands are taken, in background mode.
+    /// Where tarsnode takes commands. Absent in foreground mode.
     pub node_endpoint: Option<Endpoint>,
-    /// The registry.
     pub registry: Registry,
-    /// Calls everything else.
+    /// Makes the proxies of all other objects.
     pub client: Client,
 }
 
 impl Context {
-    /// Reads the configuration at `file` for the pod that `setup` describes.
+    /// Reads the configuration at `file`, for the pod that `setup` describes. Needs a tokio runtime.
     pub fn load(file: &Path, setup: Setup, additions: Additions, paths: &Paths) -> Result<Self, ContextError> {
         let at = || file.to_owned();
         let text = fs::read_to_string(file).map_err(|source| ContextError::Read { path: at(), source })?;
@@ -87,7 +68,7 @@ impl Context {
         let adapter = |name: &str| value(&format!("/tars/application/server/{name}<endpoint>"));
         let endpoint = |text: &str| text.parse::<Endpoint>().map_err(|source| ContextError::Endpoint { path: at(), source });
 
-        let bind_host = host::bind_host(&paths.hosts(), &setup.listen_address, &setup.pod_ip);
+        let bind_host = host::choose_bind_host(&paths.hosts(), &setup.listen_address, &setup.pod_ip);
         let server_endpoint = endpoint(adapter("ServerAdapter").unwrap_or(SERVER_ENDPOINT))?;
         let mut node_endpoint = adapter("NodeAdapter").map(endpoint).transpose()?;
         if let Some(endpoint) = node_endpoint.as_mut().filter(|endpoint| endpoint.host == setup.listen_address) {

@@ -1,20 +1,20 @@
-//! Foreground mode: the server is the container's first process and tarsnode looks on from beside it (section 3.8).
+//! Foreground mode: the server is the first process of the container, and a daemon watches its heartbeats from beside it
+//! (docs/reference/tarsnode.md#3.8).
 
 use crate::{
     context::Context,
-    prepare::{PrepareError, prepare},
+    prepare::{PrepareError, prepare_configuration},
     process,
     registry::{Alarms, Reporter},
-    render::{Rendered, watch_of_file},
-    servants::{self, QUEUE, Told},
+    render::{Rendered, read_watch},
+    servants::{self, Message, QUEUE},
     state::{REPORT_EVERY, Report, Setting},
-    supervisor::SupervisorError,
 };
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -26,21 +26,30 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a start waits for the registry before it leaves the repetition to the kubelet.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// Pauses between attempts to prepare: they double from the first to the last.
+/// How long a start waits for the registry. Then it fails, and the kubelet starts the container again.
+const PREPARE_LIMIT: Duration = Duration::from_mins(5);
+/// The shortest and the longest pause between attempts to prepare. The pause doubles after each attempt.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
-/// The patrol, and the pause between attempts to listen for heartbeats.
+/// Time between two patrols, and between two attempts to listen for heartbeats.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Renders the configuration, patiently: the registry may start later than this pod.
+/// Why foreground mode cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ForegroundError {
+    #[error("cannot install signal handlers: {0}")]
+    Signals(#[from] io::Error),
+    #[error("cannot start {program}: {source}")]
+    Start { program: PathBuf, source: io::Error },
+}
+
+/// Prepares the configuration and repeats it while it fails, because the registry may start later than this pod.
 pub async fn prepare_patiently(context: &Context) -> Result<Rendered, PrepareError> {
     let heartbeats = context.server_endpoint.to_string();
     let began = Instant::now();
     let mut pause = RETRY[0];
     loop {
-        match prepare(context, &heartbeats).await {
-            Err(problem) if began.elapsed() < PATIENCE => tracing::warn!("{problem}; trying again in {} s", pause.as_secs()),
+        match prepare_configuration(context, &heartbeats).await {
+            Err(problem) if began.elapsed() < PREPARE_LIMIT => tracing::warn!("{problem}; trying again in {} s", pause.as_secs()),
             outcome => return outcome,
         }
         tokio::time::sleep(pause).await;
@@ -48,37 +57,37 @@ pub async fn prepare_patiently(context: &Context) -> Result<Rendered, PrepareErr
     }
 }
 
-/// What `--target=config` leaves for the start script: the argument words without the first, each followed by a blank.
-pub fn out_file(argv: &str) -> String {
+/// Writes the arguments for the start script: the words without the first one, each followed by a blank.
+pub fn format_out_file(argv: &str) -> String {
     argv.split(' ').filter(|word| !word.is_empty()).skip(1).fold(String::new(), |text, word| text + word + " ")
 }
 
-/// Starts the daemon and becomes the server. Comes back only with a problem.
-pub fn become_server(context: &Context, rendered: &Rendered, program: &Path, configuration: &Path) -> String {
+/// Starts the daemon and replaces this process with the server. Returns only if that fails.
+pub fn become_server(context: &Context, rendered: &Rendered, program: &Path, configuration: &Path) -> ForegroundError {
     let mut daemon = Command::new(program);
     daemon.arg(format!("--config={}", configuration.display())).arg("--target=daemon").stdin(Stdio::null());
     daemon.envs(&context.additions).env("ServerLauncherArgv", &rendered.argv);
-    // A server without its watcher would never be ready.
-    if let Err(problem) = process::spawn(daemon) {
-        return format!("{} could not be started: {problem}", program.display());
+    // Without the daemon nobody would report the server as active, and the pod would never be ready.
+    if let Err(source) = process::spawn(daemon) {
+        return ForegroundError::Start { program: program.to_owned(), source };
     }
-    let problem = process::command(&context.setup, &rendered.argv, &context.additions).exec();
-    format!("{} could not be started: {problem}", context.setup.launcher_file.display())
+    let source = process::build_command(&context.setup, &rendered.argv, &context.additions).exec();
+    ForegroundError::Start { program: context.setup.launcher_file.clone(), source }
 }
 
-/// What heartbeats say about a process that is not ours.
+/// State of a server that tarsnode watches but did not start, as its heartbeats tell it.
 #[derive(Debug)]
 struct Observer {
     present: ServerState,
     pid: i32,
     timeout: Duration,
     beats: BTreeMap<String, Instant>,
-    /// Alarms are sent when silence begins, not in every round of it.
+    /// Whether the alarm for the present silence was sent: there is one for each silence, not one for each patrol.
     overdue: bool,
     next_report: Instant,
 }
 
-/// What the observer wants done.
+/// What the daemon must do for the observer.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Report,
@@ -90,13 +99,13 @@ impl Observer {
         Self { present: ServerState::Inactive, pid: -1, timeout, beats: BTreeMap::new(), overdue: false, next_report: now }
     }
 
-    /// A heartbeat. Every change of state is reported at once, also the first.
-    fn hear(&mut self, now: Instant, told: Told) -> Option<Wanted> {
-        let (pid, adapter, state) = match told {
-            Told::KeepAlive { pid, adapter } => (pid, adapter, ServerState::Active),
-            Told::KeepActiving { pid, adapter } => (pid, adapter, ServerState::Activating),
-            // There is no object for commands in this mode.
-            Told::Start | Told::Stop | Told::Restart => return None,
+    /// Takes a heartbeat. Every change of the state is reported at once, also the first one.
+    fn on_message(&mut self, now: Instant, message: Message) -> Option<Wanted> {
+        let (pid, adapter, state) = match message {
+            Message::KeepAlive { pid, adapter } => (pid, adapter, ServerState::Active),
+            Message::KeepActiving { pid, adapter } => (pid, adapter, ServerState::Activating),
+            // Foreground mode has no object that takes commands.
+            Message::Start | Message::Stop | Message::Restart => return None,
         };
         self.pid = pid;
         if adapter.is_empty() {
@@ -121,23 +130,23 @@ impl Observer {
         wanted
     }
 
-    fn report(&self) -> Report {
+    fn build_report(&self) -> Report {
         Report { setting: Setting::Active, present: self.present, pid: self.pid }
     }
 }
 
-/// Watches heartbeats until the container ends.
-pub async fn daemon(context: Context) -> Result<u8, SupervisorError> {
+/// Watches heartbeats until SIGTERM.
+pub async fn run_daemon(context: Context) -> Result<u8, ForegroundError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = CancellationToken::new();
     let _stopped = stop.clone().drop_guard();
-    let (told, mut hears) = mpsc::channel(QUEUE);
+    let (messages, mut incoming) = mpsc::channel(QUEUE);
     tokio::select! {
         _ = terminate.recv() => return Ok(0),
-        server = listen(&context, &told) => tokio::spawn(server.serve(stop.clone())),
+        server = bind_heartbeats(&context, &messages) => tokio::spawn(server.serve(stop.clone())),
     };
     let text = fs::read_to_string(&context.setup.conf_file).unwrap_or_default();
-    let timeout = watch_of_file(&text).map_or(Duration::from_mins(1), |watch| watch.timeout);
+    let timeout = read_watch(&text).map_or(Duration::from_mins(1), |watch| watch.timeout);
     let alarms = Alarms::start(&context.client, context.setup.module());
     let reporter = Reporter::start(context.registry.clone(), context.setup.pod_name.clone(), alarms.clone());
     let mut observer = Observer::new(timeout, Instant::now());
@@ -148,24 +157,24 @@ pub async fn daemon(context: Context) -> Result<u8, SupervisorError> {
         tokio::select! {
             biased;
             _ = terminate.recv() => return Ok(0),
-            Some(told) = hears.recv() => wanted.extend(observer.hear(Instant::now(), told)),
+            Some(message) = incoming.recv() => wanted.extend(observer.on_message(Instant::now(), message)),
             _ = rounds.tick() => wanted = observer.patrol(Instant::now()),
         }
         for wanted in wanted {
             match wanted {
-                Wanted::Report => reporter.send(observer.report()),
+                Wanted::Report => reporter.send(observer.build_report()),
                 Wanted::Alarm(text) => alarms.send(text.to_owned()),
             }
         }
     }
 }
 
-/// The server was told this port before the daemon started, so there is no other to turn to.
-async fn listen(context: &Context, told: &mpsc::Sender<Told>) -> tars::server::Server {
+/// Listens for heartbeats, and repeats that until the port is free: the configuration of the server names this port.
+async fn bind_heartbeats(context: &Context, messages: &mpsc::Sender<Message>) -> tars::server::Server {
     loop {
-        match servants::heartbeats(context, context.server_endpoint.clone(), told.clone()).await {
+        match servants::bind_heartbeats(context, context.server_endpoint.clone(), messages.clone()).await {
             Ok(server) => return server,
-            Err(problem) => tracing::warn!(%problem, "heartbeats can't be taken yet"),
+            Err(problem) => tracing::warn!(%problem, "cannot listen for heartbeats, trying again"),
         }
         tokio::time::sleep(ROUND).await;
     }
@@ -175,15 +184,15 @@ async fn listen(context: &Context, told: &mpsc::Sender<Told>) -> tars::server::S
 mod tests {
     use super::*;
 
-    fn alive(adapter: &str) -> Told {
-        Told::KeepAlive { pid: 1, adapter: adapter.to_owned() }
+    fn alive(adapter: &str) -> Message {
+        Message::KeepAlive { pid: 1, adapter: adapter.to_owned() }
     }
 
     #[test]
     fn the_out_file_has_all_words_but_the_first() {
-        assert_eq!(out_file("Hello --config=/c.conf"), "--config=/c.conf ");
-        assert_eq!(out_file("java  -Dx=y -jar a.jar"), "-Dx=y -jar a.jar ");
-        assert_eq!(out_file("Hello"), "");
+        assert_eq!(format_out_file("Hello --config=/c.conf"), "--config=/c.conf ");
+        assert_eq!(format_out_file("java  -Dx=y -jar a.jar"), "-Dx=y -jar a.jar ");
+        assert_eq!(format_out_file("Hello"), "");
     }
 
     #[test]
@@ -191,11 +200,11 @@ mod tests {
         let now = Instant::now();
         let mut observer = Observer::new(Duration::from_mins(1), now);
         assert_eq!(observer.patrol(now), [Wanted::Report]);
-        assert_eq!(observer.hear(now, alive("")), Some(Wanted::Report));
-        assert_eq!(observer.report(), Report { setting: Setting::Active, present: ServerState::Active, pid: 1 });
-        assert_eq!(observer.hear(now, alive("")), None);
-        assert_eq!(observer.hear(now, Told::KeepActiving { pid: 1, adapter: String::new() }), Some(Wanted::Report));
-        assert_eq!(observer.hear(now, Told::Stop), None);
+        assert_eq!(observer.on_message(now, alive("")), Some(Wanted::Report));
+        assert_eq!(observer.build_report(), Report { setting: Setting::Active, present: ServerState::Active, pid: 1 });
+        assert_eq!(observer.on_message(now, alive("")), None);
+        assert_eq!(observer.on_message(now, Message::KeepActiving { pid: 1, adapter: String::new() }), Some(Wanted::Report));
+        assert_eq!(observer.on_message(now, Message::Stop), None);
     }
 
     #[test]
@@ -203,12 +212,12 @@ mod tests {
         let start = Instant::now();
         let mut observer = Observer::new(Duration::from_mins(1), start);
         observer.patrol(start);
-        observer.hear(start, alive("AdminAdapter"));
+        observer.on_message(start, alive("AdminAdapter"));
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(observer.patrol(at(60)), []);
         assert_eq!(observer.patrol(at(61)), [Wanted::Alarm("[alarm] heartbeat overtime| ")]);
         assert_eq!(observer.patrol(at(62)), []);
-        observer.hear(at(63), alive(""));
+        observer.on_message(at(63), alive(""));
         assert_eq!(observer.patrol(at(63)), []);
         assert_eq!(observer.patrol(at(124)), [Wanted::Alarm("[alarm] heartbeat overtime| ")]);
         assert_eq!(observer.patrol(at(420)), [Wanted::Report]);

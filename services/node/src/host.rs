@@ -1,6 +1,7 @@
-//! What a container must look like before its server starts: names in `/etc/hosts`, the time zone, directories.
+//! Sets up the files that a server expects in its container: names in `/etc/hosts`, the time zone, directories.
 //!
-//! Pods run without root where images allow it, so everything that needs root is done when possible and done without otherwise.
+//! Many images run without root. A step that needs root is therefore skipped where it fails, and the server runs without it
+//! (docs/reference/tarsnode.md#3.2.8).
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
@@ -9,31 +10,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Makes the pod's names resolve inside the container. Repeating it adds nothing.
+/// Adds the names of the pod to `/etc/hosts`, so that they resolve inside the container. Names that are there already are not added
+/// again.
 ///
-/// Without root `/etc/hosts` can't be written; [`bind_host`] then avoids the names.
-pub fn add_hosts(hosts: &Path, pod_ip: &str, names: [&str; 2]) -> io::Result<()> {
+/// Fails without root; [`choose_bind_host`] then avoids the names.
+pub fn add_host_names(hosts: &Path, pod_ip: &str, names: [&str; 2]) -> io::Result<()> {
     let present = fs::read_to_string(hosts)?;
-    let missing = names.iter().filter(|name| !names_of(&present).any(|known| known == **name));
+    let missing = names.iter().filter(|name| !list_names(&present).any(|known| known == **name));
     let missing = missing.fold(String::new(), |lines, name| lines + pod_ip + " " + name + "\n");
     if missing.is_empty() { Ok(()) } else { OpenOptions::new().append(true).open(hosts)?.write_all(missing.as_bytes()) }
 }
 
-/// Where a server of this pod can bind: its listen address if that resolves inside the container, else the pod's address.
+/// Chooses the host that the server binds: its listen address if `/etc/hosts` contains it, else the address of the pod.
 ///
-/// DNS knows the listen address only once the pod is ready, which it is not before the server has bound; so only `/etc/hosts` counts.
-pub fn bind_host(hosts: &Path, listen_address: &str, pod_ip: &str) -> String {
+/// DNS does not count: it knows the listen address only when the pod is ready, and the pod is ready only after the server has bound.
+pub fn choose_bind_host(hosts: &Path, listen_address: &str, pod_ip: &str) -> String {
     let present = fs::read_to_string(hosts).unwrap_or_default();
-    let known = names_of(&present).any(|name| name.eq_ignore_ascii_case(listen_address));
+    let known = list_names(&present).any(|name| name.eq_ignore_ascii_case(listen_address));
     if known || pod_ip.is_empty() { listen_address.to_owned() } else { pod_ip.to_owned() }
 }
 
-fn names_of(hosts: &str) -> impl Iterator<Item = &str> {
+fn list_names(hosts: &str) -> impl Iterator<Item = &str> {
     hosts.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1))
 }
 
-/// Makes the directories of the server and the link to its program, which may all be there from an earlier start.
-pub fn prepare_directories(base: &Path, image: &Path) -> io::Result<()> {
+/// Makes the directories of the server and the link to the folder of its program. Keeps what an earlier start has made.
+pub fn make_directories(base: &Path, image: &Path) -> io::Result<()> {
     for directory in ["conf", "data"] {
         fs::create_dir_all(base.join(directory))?;
     }
@@ -46,17 +48,17 @@ pub fn prepare_directories(base: &Path, image: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(image, &link)
 }
 
-/// The name of the zone that `/etc/localtime` holds, if the image has a time-zone database that knows it.
-pub fn zone_name(localtime: &Path, zoneinfo: &Path) -> Option<String> {
+/// Finds the name of the zone in `/etc/localtime`. `None` if the image has no time-zone database, or one without this zone.
+pub fn find_zone_name(localtime: &Path, zoneinfo: &Path) -> Option<String> {
     let wanted = Zone::read(localtime)?;
     let mut found = Vec::new();
-    collect(zoneinfo, Path::new(""), &wanted, &mut found);
+    collect_zones(zoneinfo, Path::new(""), &wanted, &mut found);
     found.sort();
-    // Of several names for one zone, the shortest that says a place: `Asia/Shanghai` rather than `PRC`.
+    // One zone can have several names. Prefer one with a place, such as `Asia/Shanghai`, to one like `PRC`.
     found.iter().find(|name| name.contains('/') && !name.starts_with("Etc/")).or(found.first()).cloned()
 }
 
-/// What two files must have in common to be the same zone for our purposes.
+/// The parts of a zone file that two files of the same zone have in common (docs/reference/tarsnode.md#3.2.7).
 #[derive(PartialEq)]
 struct Zone {
     footer: Vec<u8>,
@@ -75,26 +77,27 @@ impl Zone {
                 .take_while(|change| change.timestamp() < to)
                 .map(|change| (change.timestamp(), change.offset().seconds())),
         );
-        Some(Self { footer: footer(&data), transitions })
+        Some(Self { footer: read_footer(&data), transitions })
     }
 }
 
-fn footer(data: &[u8]) -> Vec<u8> {
+/// The last 6 bytes: the end of the POSIX rule for the times after the last transition.
+fn read_footer(data: &[u8]) -> Vec<u8> {
     data[data.len().saturating_sub(6)..].to_vec()
 }
 
-fn collect(root: &Path, below: &Path, wanted: &Zone, found: &mut Vec<String>) {
+fn collect_zones(root: &Path, below: &Path, wanted: &Zone, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(root.join(below)) else { return };
     for entry in entries.flatten() {
         let name: PathBuf = below.join(entry.file_name());
-        // `right` counts leap seconds and `posix` repeats everything.
-        let repeats = below == Path::new("") && (entry.file_name() == "right" || entry.file_name() == "posix");
+        // `right` counts leap seconds, and `posix` repeats all zones.
+        let excluded = below == Path::new("") && (entry.file_name() == "right" || entry.file_name() == "posix");
         let file = root.join(&name);
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if !repeats {
-                collect(root, &name, wanted, found);
+            if !excluded {
+                collect_zones(root, &name, wanted, found);
             }
-        } else if fs::read(&file).is_ok_and(|data| data.starts_with(b"TZif") && footer(&data) == wanted.footer)
+        } else if fs::read(&file).is_ok_and(|data| data.starts_with(b"TZif") && read_footer(&data) == wanted.footer)
             && Zone::read(&file).is_some_and(|zone| zone == *wanted)
         {
             found.extend(name.to_str().map(str::to_owned));
@@ -112,19 +115,19 @@ mod tests {
         let hosts = directory.path().join("hosts");
         fs::write(&hosts, "127.0.0.1 localhost # here\n10.244.0.9 a-b-0.a-b.ns.svc.cluster.local a-b-0\n").unwrap();
         for _ in 0..2 {
-            add_hosts(&hosts, "10.244.0.9", ["a-b-0", "a-b-0.a-b"]).unwrap();
+            add_host_names(&hosts, "10.244.0.9", ["a-b-0", "a-b-0.a-b"]).unwrap();
         }
         let text = fs::read_to_string(&hosts).unwrap();
         assert!(text.ends_with("a-b-0\n10.244.0.9 a-b-0.a-b\n"), "{text}");
         assert_eq!(text.lines().count(), 3);
-        assert_eq!(bind_host(&hosts, "a-b-0.a-b", "10.244.0.9"), "a-b-0.a-b");
+        assert_eq!(choose_bind_host(&hosts, "a-b-0.a-b", "10.244.0.9"), "a-b-0.a-b");
     }
 
     #[test]
     fn a_name_that_does_not_resolve_is_not_bound() {
         let nowhere = Path::new("/nonexistent/hosts");
-        assert!(add_hosts(nowhere, "10.0.0.1", ["a", "b"]).is_err());
-        assert_eq!(bind_host(nowhere, "a-b-0.a-b", "10.0.0.1"), "10.0.0.1");
+        assert!(add_host_names(nowhere, "10.0.0.1", ["a", "b"]).is_err());
+        assert_eq!(choose_bind_host(nowhere, "a-b-0.a-b", "10.0.0.1"), "10.0.0.1");
     }
 
     #[test]
@@ -132,8 +135,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (base, image) = (root.path().join("data/A.B"), root.path().join("server"));
         for target in [&image, &root.path().join("other"), &image] {
-            prepare_directories(&base, target).unwrap();
-            prepare_directories(&base, target).unwrap();
+            make_directories(&base, target).unwrap();
+            make_directories(&base, target).unwrap();
             assert_eq!(fs::read_link(base.join("bin")).unwrap(), *target);
         }
         assert!(base.join("conf").is_dir() && base.join("data").is_dir());
@@ -172,10 +175,10 @@ mod tests {
         }
         let localtime = root.path().join("localtime");
         fs::write(&localtime, tzif("CST-8", 28_800)).unwrap();
-        assert_eq!(zone_name(&localtime, &zones).as_deref(), Some("Asia/Shanghai"));
+        assert_eq!(find_zone_name(&localtime, &zones).as_deref(), Some("Asia/Shanghai"));
         fs::write(&localtime, tzif("EST5", -18_000)).unwrap();
-        assert_eq!(zone_name(&localtime, &zones), None);
+        assert_eq!(find_zone_name(&localtime, &zones), None);
         fs::write(&localtime, "no zone").unwrap();
-        assert_eq!(zone_name(&localtime, &zones), None);
+        assert_eq!(find_zone_name(&localtime, &zones), None);
     }
 }

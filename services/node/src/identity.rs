@@ -1,41 +1,33 @@
-//! Who the pod is and where its server lives: what the init container learns and hands to the business container in
-//! `util/environment`.
+//! Facts about the pod and its server, and the environment variables that carry them: the init container writes them into
+//! `util/environment` for the business container.
 
 use crate::paths::Paths;
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
-/// A variable that must be set and is not.
+/// Why an environment variable cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MissingError {
-    /// It is not there, or empty.
+pub enum VariableError {
+    /// Absent or empty, in the init container or in `util/environment`.
     #[error("environment variable {0} is empty; the pod template of a Tars server sets it")]
     Empty(&'static str),
-    /// It is not there at all.
+    /// Absent where an empty value is allowed. Scripts know the beginning of the message.
     #[error("get {0} error: the environment does not have it; start tarsnode through util/start.sh or `tarsnode start`")]
     Absent(&'static str),
-    /// It has a value that makes no sense.
     #[error("environment variable {name} is `{value}`; it must be {allowed}")]
-    Invalid {
-        /// The variable.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// What it may be.
-        allowed: &'static str,
-    },
+    Invalid { name: &'static str, value: String, allowed: &'static str },
 }
 
-/// Who runs the server's process.
+/// Which process is the first of the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LauncherType {
-    /// tarsnode starts, watches and restarts it.
+    /// tarsnode, which starts, watches and restarts the server.
     Background,
-    /// It is the container's first process and tarsnode only looks on.
+    /// The server. tarsnode only watches its heartbeats.
     Foreground,
 }
 
 impl LauncherType {
-    /// As it is written in the environment.
+    /// The value of `ServerLauncherType`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Background => "background",
@@ -44,32 +36,30 @@ impl LauncherType {
     }
 }
 
-/// Who the pod is.
+/// The facts that the init container gets from the pod template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Name of the pod.
     pub pod_name: String,
-    /// Its address.
     pub pod_ip: String,
     /// Application, as the TServer spells it.
     pub app: String,
     /// Server, as the TServer spells it.
     pub server: String,
-    /// Who runs the process.
     pub launcher: LauncherType,
 }
 
 impl Identity {
-    /// Reads what the init container gets (section 3.2). `HOSTNAME` must be there as well; the container runtime sets it.
-    pub fn from_init_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, MissingError> {
-        let require = |name: &'static str| get(name).filter(|value| !value.is_empty()).ok_or(MissingError::Empty(name));
+    /// Reads the environment of the init container (docs/reference/tarsnode.md#3.2.2). It must have `HOSTNAME`, too, which the
+    /// container runtime sets.
+    pub fn from_init_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
+        let require = |name: &'static str| get(name).filter(|value| !value.is_empty()).ok_or(VariableError::Empty(name));
         require("HOSTNAME")?;
         Ok(Self {
             pod_name: require("PodName")?,
             pod_ip: require("PodIP")?,
             app: require("ServerApp")?,
             server: require("ServerName")?,
-            // Anything but `foreground` means background.
+            // docs/reference/tarsnode.md#3.2.3
             launcher: match get("LauncherType").as_deref() {
                 Some("foreground") => LauncherType::Foreground,
                 _ => LauncherType::Background,
@@ -77,7 +67,7 @@ impl Identity {
         })
     }
 
-    /// The stable name under which other pods reach this one, `pod.app-server` in lower case.
+    /// Name under which other pods reach this one (docs/reference/tarsnode.md#1.6).
     pub fn listen_address(&self) -> String {
         format!("{}.{}-{}", self.pod_name, self.app, self.server).to_lowercase()
     }
@@ -87,8 +77,8 @@ impl Identity {
         format!("{}.{}", self.app, self.server)
     }
 
-    /// The variables of `util/environment`, in its order.
-    pub fn variables(&self, paths: &Paths) -> Vec<(&'static str, String)> {
+    /// Lists the variables of `util/environment`, in the order of the file (docs/reference/tarsnode.md#3.2.5).
+    pub fn list_variables(&self, paths: &Paths) -> Vec<(&'static str, String)> {
         let text = |path: PathBuf| path.display().to_string();
         let base = paths.server(&self.app, &self.server);
         let conf = base.join("conf");
@@ -112,58 +102,53 @@ impl Identity {
     }
 }
 
-/// The text of `util/environment`.
-pub fn environment_file(variables: &[(&'static str, String)]) -> String {
+/// Writes `variables` in the form of `util/environment`.
+pub fn format_environment_file(variables: &[(&'static str, String)]) -> String {
     variables.iter().fold(String::new(), |mut text, (name, value)| {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = writeln!(text, "export {name}={value}");
         text
     })
 }
 
-/// Reads `util/environment` back. Lines that are no export are skipped.
-pub fn read_environment_file(text: &str) -> BTreeMap<String, String> {
+/// Reads the text of `util/environment`. Skips lines that do not begin with `export`.
+pub fn parse_environment_file(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| line.trim().strip_prefix("export ")?.split_once('='))
         .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
         .collect()
 }
 
-/// Everything that the supervisor reads from its environment (section 3.3).
+/// The facts that the business container works with (docs/reference/tarsnode.md#3.3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// Name of the pod.
     pub pod_name: String,
-    /// Its address.
     pub pod_ip: String,
-    /// `pod.app-server` in lower case.
+    /// Name under which other pods reach this one (docs/reference/tarsnode.md#1.6).
     pub listen_address: String,
-    /// Application.
+    /// Application, as the TServer spells it.
     pub app: String,
-    /// Server.
+    /// Server, as the TServer spells it.
     pub server: String,
-    /// Language of the server, see [`crate::launcher`].
+    /// Language of the server, which selects its program (docs/reference/tarsnode.md#3.2.11).
     pub server_type: String,
-    /// Working directory of the process.
+    /// Directory of the program, and the working directory of the server's process.
     pub bin_dir: PathBuf,
-    /// Its data directory.
     pub data_dir: PathBuf,
-    /// Its log directory.
     pub log_dir: PathBuf,
-    /// Where its configuration is written.
+    /// File that tarsnode renders the server's configuration into.
     pub conf_file: PathBuf,
-    /// The program.
+    /// The program to run.
     pub launcher_file: PathBuf,
-    /// Its arguments, the first of which is its name, separated by blanks.
+    /// Arguments of the program, separated by blanks. The first one is the name of the process.
     pub launcher_argv: String,
-    /// Who runs it.
     pub launcher: LauncherType,
 }
 
 impl Setup {
-    /// Reads the environment. All variables must exist and may be empty, except the launcher type.
-    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, MissingError> {
-        let require = |name: &'static str| get(name).ok_or(MissingError::Absent(name));
+    /// Reads the environment. All variables must exist, and all but `ServerLauncherType` may be empty.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
+        let require = |name: &'static str| get(name).ok_or(VariableError::Absent(name));
         let launcher = require("ServerLauncherType")?;
         Ok(Self {
             pod_name: require("PodName")?,
@@ -182,7 +167,7 @@ impl Setup {
                 "background" => LauncherType::Background,
                 "foreground" => LauncherType::Foreground,
                 _ => {
-                    return Err(MissingError::Invalid {
+                    return Err(VariableError::Invalid {
                         name: "ServerLauncherType",
                         value: launcher,
                         allowed: "`background` or `foreground`",
@@ -216,7 +201,7 @@ mod tests {
     #[test]
     fn the_environment_file_has_the_specified_keys() {
         let identity = Identity::from_init_environment(init).unwrap();
-        let text = environment_file(&identity.variables(&Paths::below("/")));
+        let text = format_environment_file(&identity.list_variables(&Paths::below("/")));
         assert_eq!(
             text,
             "export PodName=test-helloserver-0
@@ -236,7 +221,7 @@ export TafnodeConfFile=/usr/local/app/tars/tarsnode/conf/tarsnode.conf
 export TimezoneLauncherFile=/usr/local/app/tars/tarsnode/util/timezone.sh
 "
         );
-        let read = read_environment_file(&text);
+        let read = parse_environment_file(&text);
         assert_eq!(read.len(), 15);
         assert_eq!(read["ListenAddress"], "test-helloserver-0.test-helloserver");
     }
@@ -245,7 +230,7 @@ export TimezoneLauncherFile=/usr/local/app/tars/tarsnode/util/timezone.sh
     fn each_empty_variable_of_the_init_container_is_named() {
         for missing in ["HOSTNAME", "PodName", "PodIP", "ServerApp", "ServerName"] {
             let without = |name: &str| if name == missing { Some(String::new()) } else { init(name) };
-            assert_eq!(Identity::from_init_environment(without), Err(MissingError::Empty(missing)));
+            assert_eq!(Identity::from_init_environment(without), Err(VariableError::Empty(missing)));
         }
     }
 
@@ -267,8 +252,8 @@ export TimezoneLauncherFile=/usr/local/app/tars/tarsnode/util/timezone.sh
         let full = |name: &str| Some(if name == "ServerLauncherType" { "background".to_owned() } else { String::new() });
         assert!(Setup::from_environment(full).is_ok());
         let without = |name: &str| if name == "ServerType" { None } else { full(name) };
-        assert_eq!(Setup::from_environment(without), Err(MissingError::Absent("ServerType")));
+        assert_eq!(Setup::from_environment(without), Err(VariableError::Absent("ServerType")));
         let odd = |_: &str| Some("sideways".to_owned());
-        assert!(matches!(Setup::from_environment(odd), Err(MissingError::Invalid { name: "ServerLauncherType", .. })));
+        assert!(matches!(Setup::from_environment(odd), Err(VariableError::Invalid { name: "ServerLauncherType", .. })));
     }
 }

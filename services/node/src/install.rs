@@ -1,7 +1,8 @@
-//! The init container: lays out tarsnode's files in the volume that it shares with the business container (section 3.2).
+//! Writes tarsnode's files into the volume that the init container shares with the business container
+//! (docs/reference/tarsnode.md#3.2).
 
 use crate::{
-    identity::{Identity, LauncherType, MissingError, environment_file},
+    identity::{Identity, LauncherType, format_environment_file},
     paths::Paths,
 };
 use std::{
@@ -10,43 +11,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What base images run. All work is done by tarsnode itself, so that images without a shell can run it directly.
+/// Script that base images run. tarsnode does all of the work, so that images without a shell can run it directly.
 const START_SCRIPT: &str = "#!/bin/sh\nexec \"${0%/util/*}/bin/tarsnode\" start \"$@\"\n";
-/// Sourced by scripts of older images; `tarsnode start` finds the zone itself.
+/// Script that scripts of older images source. It does nothing, because `tarsnode start` finds the zone.
 const TIMEZONE_SCRIPT: &str = "# The time zone is found by `tarsnode start`.\n:\n";
 
-/// Why the files could not be laid out.
+/// Why the files cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// The pod template lacks a variable.
-    #[error(transparent)]
-    Missing(#[from] MissingError),
-    /// A file could not be written.
-    #[error("{path} could not be written; it must be on the volume tarsnode-work-dir: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot write {path}, which must be on the volume tarsnode-work-dir: {source}")]
+    Write { path: PathBuf, source: io::Error },
 }
 
-/// Where the registry is; outside tests the constants of the framework.
+/// Addresses of the registry. They differ from the constants in [`crate::objects`] in tests only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registry {
+pub struct Addresses {
     /// Proxy string of `QueryObj`.
     pub locator: String,
     /// Proxy string of `RegistryObj`.
     pub registry: String,
 }
 
-/// Copies this program and writes configuration, environment and scripts. Safe to repeat.
-pub fn install(paths: &Paths, identity: &Identity, registry: &Registry) -> Result<(), InstallError> {
+/// Copies this program and writes the configuration, the environment and the scripts. Can be repeated.
+pub fn install(paths: &Paths, identity: &Identity, addresses: &Addresses) -> Result<(), InstallError> {
     for directory in ["bin", "conf", "util"].map(|name| paths.work().join(name)) {
         fs::create_dir_all(&directory).map_err(|source| InstallError::Write { path: directory.clone(), source })?;
     }
     let program = paths.program();
-    // Through another name: the file may be running when the init container is repeated.
+    // A program that runs cannot be overwritten, but its name can be given to another file.
     std::env::current_exe()
         .and_then(|from| {
             let staged = program.with_extension("new");
@@ -55,20 +47,20 @@ pub fn install(paths: &Paths, identity: &Identity, registry: &Registry) -> Resul
             fs::rename(staged, &program)
         })
         .map_err(|source| InstallError::Write { path: program.clone(), source })?;
-    write(&paths.configuration(), &configuration(identity, paths, registry), 0o644)?;
-    write(&paths.environment(), &environment_file(&identity.variables(paths)), 0o644)?;
-    write(&paths.start_script(), START_SCRIPT, 0o755)?;
-    write(&paths.timezone_script(), TIMEZONE_SCRIPT, 0o755)
+    write_file(&paths.configuration(), &format_configuration(identity, paths, addresses), 0o644)?;
+    write_file(&paths.environment(), &format_environment_file(&identity.list_variables(paths)), 0o644)?;
+    write_file(&paths.start_script(), START_SCRIPT, 0o755)?;
+    write_file(&paths.timezone_script(), TIMEZONE_SCRIPT, 0o755)
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), InstallError> {
+fn write_file(path: &Path, text: &str, mode: u32) -> Result<(), InstallError> {
     fs::write(path, text)
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
         .map_err(|source| InstallError::Write { path: path.to_owned(), source })
 }
 
-/// tarsnode's own configuration (section 3.4); the node adapter exists in background mode only.
-fn configuration(identity: &Identity, paths: &Paths, registry: &Registry) -> String {
+/// Writes tarsnode's own configuration (docs/reference/tarsnode.md#3.4.1).
+fn format_configuration(identity: &Identity, paths: &Paths, addresses: &Addresses) -> String {
     let listen = identity.listen_address();
     let work = paths.work();
     let (work, logs) = (work.display(), paths.logs());
@@ -125,8 +117,8 @@ fn configuration(identity: &Identity, paths: &Paths, registry: &Registry) -> Str
 ",
         logs = logs.display(),
         server = adapter("ServerAdapter", "127.0.0.1", 19386, "ServerObj"),
-        locator = registry.locator,
-        registry = registry.registry,
+        locator = addresses.locator,
+        registry = addresses.registry,
     )
 }
 
@@ -146,8 +138,8 @@ mod tests {
         }
     }
 
-    fn registry() -> Registry {
-        Registry {
+    fn addresses() -> Addresses {
+        Addresses {
             locator: "tars.tarsregistry.QueryObj@tcp -h q -p 1".into(),
             registry: "tars.tarsregistry.RegistryObj@tcp -h r -p 2".into(),
         }
@@ -158,7 +150,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::below(root.path());
         for _ in 0..2 {
-            install(&paths, &identity(LauncherType::Background), &registry()).unwrap();
+            install(&paths, &identity(LauncherType::Background), &addresses()).unwrap();
             let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(paths.program()), 0o755);
             assert_eq!(mode(paths.start_script()), 0o755);
@@ -170,7 +162,7 @@ mod tests {
     #[test]
     fn the_configuration_names_both_servants_in_background_mode_and_one_in_foreground_mode() {
         let paths = Paths::below("/");
-        let config = |launcher| Config::parse(&configuration(&identity(launcher), &paths, &registry())).unwrap();
+        let config = |launcher| Config::parse(&format_configuration(&identity(launcher), &paths, &addresses())).unwrap();
         let node = "/tars/application/server/NodeAdapter<endpoint>";
         let server = "/tars/application/server/ServerAdapter<endpoint>";
         let background = config(LauncherType::Background);
@@ -185,7 +177,7 @@ mod tests {
     fn a_volume_that_can_not_be_written_is_named() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("usr"), "").unwrap();
-        let problem = install(&Paths::below(root.path()), &identity(LauncherType::Background), &registry()).unwrap_err();
+        let problem = install(&Paths::below(root.path()), &identity(LauncherType::Background), &addresses()).unwrap_err();
         assert!(problem.to_string().contains("tarsnode-work-dir"), "{problem}");
     }
 }

@@ -1,4 +1,5 @@
-//! Which program runs a server, by the language that its image names in `ServerType`.
+//! Chooses the program that runs a server by the language that its image names in `ServerType`
+//! (docs/reference/tarsnode.md#3.2.11).
 
 use std::{
     ffi::OsStr,
@@ -7,44 +8,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A program and its arguments.
+/// The program that runs a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launcher {
-    /// The program.
     pub file: PathBuf,
-    /// Its arguments, the first of which is its name, separated by blanks.
+    /// Arguments of the program, separated by blanks. The first one is the name of the process.
     pub argv: String,
-    /// Directories to search for shared libraries, if the program needs them.
+    /// Value of `LD_LIBRARY_PATH`. Absent for interpreters.
     pub libraries: Option<String>,
 }
 
-/// Why there is no program.
+/// Why no program can run the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LauncherError {
-    /// No program in the image.
     #[error(
         "{directory} has neither a program named {server} nor an executable whose name ends in `Server`; build the image with one of them"
     )]
-    NoProgram {
-        /// Where it was looked for.
-        directory: String,
-        /// The server's name.
-        server: String,
-    },
-    /// The interpreter is missing.
+    NoProgram { directory: String, server: String },
     #[error("{program} is not on PATH ({path}); servers of type {server_type} need an image that has it")]
-    NoInterpreter {
-        /// The interpreter.
-        program: &'static str,
-        /// The PATH.
-        path: String,
-        /// `ServerType`.
-        server_type: String,
-    },
-    /// The image lacks a variable.
+    NoInterpreter { program: &'static str, path: String, server_type: String },
     #[error("environment variable NODE_AGENT_BIN is not set; images of nodejs servers name the node agent in it")]
     NoNodeAgent,
-    /// The image does not say how to start.
+    /// The image does not say how to start a server of this type.
     #[error(
         "ServerType is `{0}`, for which there is no launcher; use cpp, go, nodejs, nodejs-pkg, java-war, java-jar or not-tars, or set \
          ServerLauncherFile and ServerLauncherArgv in the image"
@@ -52,50 +37,50 @@ pub enum LauncherError {
     UnknownType(String),
 }
 
-/// What a launcher is chosen from.
+/// Facts that decide the launcher.
 pub struct Circumstances<'a> {
-    /// `ServerType` of the image; empty when it is not set.
+    /// `ServerType` of the image. Empty if the image does not set it.
     pub server_type: &'a str,
-    /// Name of the server.
+    /// Server, as the TServer spells it.
     pub server: &'a str,
-    /// Where its program is.
+    /// Directory of the program.
     pub bin: &'a Path,
-    /// Its rendered configuration.
+    /// File of the rendered configuration.
     pub conf: &'a Path,
-    /// Variables of the image.
+    /// Reads an environment variable of the image.
     pub get: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Chooses the launcher (section 3.2, step 5). Variables that the image presets win for types without a rule of their own.
-pub fn choose(on: &Circumstances<'_>) -> Result<Launcher, LauncherError> {
+/// Chooses the launcher. A type that has no rule here runs what the image sets in `ServerLauncherFile` and `ServerLauncherArgv`.
+pub fn choose_launcher(on: &Circumstances<'_>) -> Result<Launcher, LauncherError> {
     let conf = on.conf.display();
     let (bin, server) = (on.bin.display(), on.server);
     let interpreted = |file, argv| Ok(Launcher { file, argv, libraries: None });
     match on.server_type {
-        "cpp" | "go" | "nodejs-pkg" => native(on),
+        "cpp" | "go" | "nodejs-pkg" => find_native(on),
         "nodejs" => {
             let agent = (on.get)("NODE_AGENT_BIN").filter(|value| !value.is_empty()).ok_or(LauncherError::NoNodeAgent)?;
             make_executable(Path::new(&agent));
-            interpreted(interpreter("node", on)?, format!("node {agent} {bin}/ -c {conf}"))
+            interpreted(find_interpreter("node", on)?, format!("node {agent} {bin}/ -c {conf}"))
         }
         "java-war" => interpreted(
-            interpreter("java", on)?,
+            find_interpreter("java", on)?,
             format!("java -Dconfig={conf} #{{jvmparams}} -cp #{{classpath}} #{{mainclass}}"),
         ),
         "java-jar" => {
-            interpreted(interpreter("java", on)?, format!("java -Dconfig={conf} #{{jvmparams}} -jar {bin}/{server}.jar"))
+            interpreted(find_interpreter("java", on)?, format!("java -Dconfig={conf} #{{jvmparams}} -jar {bin}/{server}.jar"))
         }
         other => match ((on.get)("ServerLauncherFile"), (on.get)("ServerLauncherArgv")) {
             (Some(file), Some(argv)) if !file.is_empty() => interpreted(file.into(), argv),
-            _ if other == "not-tars" => native(on),
+            _ if other == "not-tars" => find_native(on),
             _ => Err(LauncherError::UnknownType(other.to_owned())),
         },
     }
 }
 
-fn native(on: &Circumstances<'_>) -> Result<Launcher, LauncherError> {
+fn find_native(on: &Circumstances<'_>) -> Result<Launcher, LauncherError> {
     let named = on.bin.join(on.server);
-    let file = if named.is_file() { Some(named) } else { first_server_below(on.bin) };
+    let file = if named.is_file() { Some(named) } else { find_server_below(on.bin) };
     let bin = on.bin.display();
     let file = file.ok_or_else(|| LauncherError::NoProgram { directory: bin.to_string(), server: on.server.to_owned() })?;
     make_executable(&file);
@@ -106,8 +91,9 @@ fn native(on: &Circumstances<'_>) -> Result<Launcher, LauncherError> {
     })
 }
 
-/// The first executable regular file, in the order of the names, whose name ends in `Server`.
-fn first_server_below(directory: &Path) -> Option<PathBuf> {
+/// Finds the first executable regular file whose name ends in `Server`. Files come before the contents of folders, both in the order of
+/// their names.
+fn find_server_below(directory: &Path) -> Option<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
     entries.sort();
     let is_server = |path: &PathBuf| {
@@ -116,14 +102,14 @@ fn first_server_below(directory: &Path) -> Option<PathBuf> {
     };
     let here = entries.iter().find(|path| is_server(path)).cloned();
     here.or_else(|| {
-        // A link could lead in a circle.
+        // A symbolic link could lead back to a folder above.
         let directories = entries.iter().filter(|path| path.is_dir() && !path.is_symlink());
-        directories.into_iter().find_map(|path| first_server_below(path))
+        directories.into_iter().find_map(|path| find_server_below(path))
     })
 }
 
-/// Images are built by people; a program without its x bit would end in a puzzling "permission denied". It may belong to another user,
-/// then starting it says what is wrong.
+/// Makes a program executable that its image forgot to make so. If that fails, because the file belongs to another user, the start of
+/// the program fails and says why.
 fn make_executable(file: &Path) {
     if let Ok(meta) = fs::metadata(file) {
         let mut permissions = meta.permissions();
@@ -134,7 +120,7 @@ fn make_executable(file: &Path) {
     }
 }
 
-fn interpreter(program: &'static str, on: &Circumstances<'_>) -> Result<PathBuf, LauncherError> {
+fn find_interpreter(program: &'static str, on: &Circumstances<'_>) -> Result<PathBuf, LauncherError> {
     let path = (on.get)("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|directory| directory.join(program))
@@ -162,7 +148,13 @@ mod tests {
 
         fn choose(&self, server_type: &str, variables: &[(&str, &str)]) -> Result<Launcher, LauncherError> {
             let get = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-            choose(&Circumstances { server_type, server: "Hello", bin: self.0.path(), conf: Path::new("/c.conf"), get: &get })
+            choose_launcher(&Circumstances {
+                server_type,
+                server: "Hello",
+                bin: self.0.path(),
+                conf: Path::new("/c.conf"),
+                get: &get,
+            })
         }
 
         fn path(&self, name: &str) -> PathBuf {

@@ -1,16 +1,15 @@
-//! The process beside each Tars server in its pod.
+//! The program that runs beside each Tars server in its pod: it configures, starts and watches the server.
 //!
 //! ```text
 //! init container      tarsnode install ─► util/environment, conf/tarsnode.conf, bin/tarsnode … on the shared volume
-//! business container  tarsnode start ──► prepare the container ─┬─ background: supervisor (first process) ─► server
-//!                                                               └─ foreground: server (first process), daemon beside it
+//! business container  tarsnode start ──► set up the container ─┬─ background: supervisor (first process) ─► server
+//!                                                              └─ foreground: server (first process), daemon beside it
 //!
 //! registry ─ descriptor ─► prepare ─► render ─► configuration file ─► server ─ heartbeats ─► state ─ report ─► registry
 //! ```
 //!
-//! The registry is needed for the first start of a server and for nothing else: while it is away servers run, restart and are
-//! watched, and their state is reported when it is back. Sections in the documentation are those of the project's description of the
-//! framework services.
+//! A server needs the registry for its first start in a pod and for nothing else. While the registry is away, tarsnode runs, restarts
+//! and watches the server, and reports the state when the registry is back. The rules are in `docs/reference/tarsnode.md`.
 
 mod cli;
 mod context;
@@ -31,26 +30,56 @@ mod state;
 mod supervisor;
 
 use clap::{Parser as _, error::ErrorKind};
-use cli::{Cli, Command, Run, Target};
-use context::Context;
-use identity::{Identity, LauncherType, Setup};
-use install::Registry;
+use cli::{Cli, Command, ForegroundPart, Run};
+use context::{Context, ContextError};
+use foreground::ForegroundError;
+use identity::{Identity, LauncherType, Setup, VariableError};
+use install::{Addresses, InstallError};
 use paths::Paths;
+use prepare::PrepareError;
 use process::Additions;
+use start::StartError;
 use std::{
-    fmt::Display,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use supervisor::SupervisorError;
+use tokio::runtime::{self, Runtime};
 
-/// How tarsnode ends when it can't do its work; scripts of existing images expect it.
+/// Exit code of every failure. Scripts of existing images expect it.
 const FAILED: u8 = 255;
+
+/// Why tarsnode cannot do its work.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+    #[error(transparent)]
+    Foreground(#[from] ForegroundError),
+    #[error("{0}")]
+    Usage(&'static str),
+    #[error("cannot write {path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot start the asynchronous runtime: {0}")]
+    Runtime(#[source] io::Error),
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(problem) => {
-            // Where to print is clap's business; a closed pipe is nobody's.
+            // clap chooses standard output or standard error. Nobody reads the text if the pipe is closed.
             let _ = problem.print();
             let asked = matches!(problem.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if asked { 0 } else { FAILED });
@@ -69,10 +98,10 @@ fn main() -> ExitCode {
 }
 
 fn log_to_stdout() {
-    let filter = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "info".to_owned());
+    let filter = read_variable("RUST_LOG").filter(|text| !text.is_empty()).unwrap_or_else(|| "info".to_owned());
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-    if std::env::var("LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+    if read_variable("LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
         lines.json().flatten_event(true).init();
     } else {
         lines.init();
@@ -80,72 +109,68 @@ fn log_to_stdout() {
     tracing::info!(service = "tarsnode", version = env!("CARGO_PKG_VERSION"), "starting");
 }
 
-fn variable(name: &str) -> Option<String> {
+fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn text(problem: impl Display) -> String {
-    problem.to_string()
-}
-
-fn install(options: &cli::Install) -> Result<u8, String> {
-    let identity = Identity::from_init_environment(variable).map_err(text)?;
-    let registry = Registry { locator: options.locator.clone(), registry: options.registry.clone() };
-    install::install(&Paths::below(&options.root), &identity, &registry).map_err(text)?;
+fn install(options: &cli::Install) -> Result<u8, Error> {
+    let identity = Identity::from_init_environment(read_variable)?;
+    let addresses = Addresses { locator: options.locator.clone(), registry: options.registry.clone() };
+    install::install(&Paths::below(&options.root), &identity, &addresses)?;
     Ok(0)
 }
 
-fn start(root: PathBuf) -> Result<u8, String> {
+fn start(root: PathBuf) -> Result<u8, Error> {
     let paths = Paths::below(root);
-    let (setup, additions) = start::prepare(&paths, &variable).map_err(text)?;
+    let (setup, additions) = start::set_up_container(&paths, &read_variable)?;
     let launcher = setup.launcher;
-    let runtime = runtime()?;
-    let context = || {
+    let runtime = build_runtime()?;
+    let context = {
         let _inside = runtime.enter();
-        Context::load(&paths.configuration(), setup, additions, &paths).map_err(text)
+        Context::load(&paths.configuration(), setup, additions, &paths)?
     };
     match launcher {
-        LauncherType::Background => runtime.block_on(supervisor::run(context()?)).map_err(text),
+        LauncherType::Background => Ok(runtime.block_on(supervisor::run(context))?),
         LauncherType::Foreground => {
-            let context = context()?;
-            let rendered = runtime.block_on(foreground::prepare_patiently(&context)).map_err(text)?;
-            // The daemon and the server get a process of their own each; nothing of this one may run on.
+            let rendered = runtime.block_on(foreground::prepare_patiently(&context))?;
+            // This process becomes the server, and the daemon is a process of its own: no task of this runtime may go on.
             drop(runtime);
-            Err(foreground::become_server(&context, &rendered, &paths.program(), &paths.configuration()))
+            Err(foreground::become_server(&context, &rendered, &paths.program(), &paths.configuration()).into())
         }
     }
 }
 
-/// The command line that start scripts use.
-fn run(options: &Run) -> Result<u8, String> {
-    let file =
-        options.config.as_deref().ok_or("give --config=FILE, or one of the subcommands `install` and `start`; see --help")?;
-    let setup = Setup::from_environment(variable).map_err(text)?;
+/// Runs tarsnode without a subcommand, as start scripts of older images call it.
+fn run(options: &Run) -> Result<u8, Error> {
+    let usage = "give --config=FILE, or one of the subcommands `install` and `start`; see --help";
+    let file = options.config.as_deref().ok_or(Error::Usage(usage))?;
+    let setup = Setup::from_environment(read_variable)?;
     let launcher = setup.launcher;
-    let runtime = runtime()?;
+    let runtime = build_runtime()?;
     let _inside = runtime.enter();
-    let context = Context::load(file, setup, Additions::new(), &Paths::below("/")).map_err(text)?;
+    let context = Context::load(file, setup, Additions::new(), &Paths::below("/"))?;
     match (launcher, options.target) {
-        (LauncherType::Background, None) => runtime.block_on(supervisor::run(context)).map_err(text),
+        (LauncherType::Background, None) => Ok(runtime.block_on(supervisor::run(context))?),
         (LauncherType::Background, Some(_)) => {
-            Err("--target belongs to foreground mode; ServerLauncherType is background".to_owned())
+            Err(Error::Usage("--target belongs to foreground mode; ServerLauncherType is background"))
         }
-        (LauncherType::Foreground, None) => Err("foreground mode needs --target=config or --target=daemon".to_owned()),
-        (LauncherType::Foreground, Some(Target::Daemon)) => runtime.block_on(foreground::daemon(context)).map_err(text),
-        (LauncherType::Foreground, Some(Target::Config)) => {
-            let out = options.outfile.as_deref().ok_or("--target=config needs --outfile=FILE")?;
-            let rendered = runtime.block_on(prepare::prepare(&context, &context.server_endpoint.to_string())).map_err(text)?;
-            write(out, &foreground::out_file(&rendered.argv))?;
+        (LauncherType::Foreground, None) => Err(Error::Usage("foreground mode needs --target=config or --target=daemon")),
+        (LauncherType::Foreground, Some(ForegroundPart::Daemon)) => Ok(runtime.block_on(foreground::run_daemon(context))?),
+        (LauncherType::Foreground, Some(ForegroundPart::Config)) => {
+            let out = options.outfile.as_deref().ok_or(Error::Usage("--target=config needs --outfile=FILE"))?;
+            let heartbeats = context.server_endpoint.to_string();
+            let rendered = runtime.block_on(prepare::prepare_configuration(&context, &heartbeats))?;
+            write_file(out, &foreground::format_out_file(&rendered.argv))?;
             Ok(0)
         }
     }
 }
 
-fn write(path: &Path, content: &str) -> Result<(), String> {
-    std::fs::write(path, content).map_err(|problem| format!("{} could not be written: {problem}", path.display()))
+fn write_file(path: &Path, content: &str) -> Result<(), Error> {
+    fs::write(path, content).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
-/// One thread is plenty for one server's heartbeats.
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|problem| format!("no runtime: {problem}"))
+/// Builds a runtime with one thread, which is enough for the heartbeats of one server.
+fn build_runtime() -> Result<Runtime, Error> {
+    runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)
 }

@@ -1,14 +1,14 @@
 //! Names and addresses of the Tars objects that tarsnode serves and calls.
 
-/// Object that takes heartbeats.
+/// Takes the heartbeats of the server; served by tarsnode.
 pub const SERVER_OBJ: &str = "tars.tarsnode.ServerObj";
-/// Object that takes commands.
+/// Takes the commands of operators; served by tarsnode.
 pub const NODE_OBJ: &str = "tars.tarsnode.NodeObj";
-/// Object that operators are told through.
+/// Takes alarms for operators; served by tarsnotify.
 pub const NOTIFY_OBJ: &str = "tars.tarsnotify.NotifyObj";
-/// Object that configuration files come from.
+/// Gives configuration files; served by tarsconfig.
 pub const CONFIG_OBJ: &str = "tars.tarsconfig.ConfigObj";
-/// The name service, as servers are told.
+/// Proxy string of the name service that the configuration of servers contains.
 pub const LOCATOR: &str = "tars.tarsregistry.QueryObj@tcp -h tars-tarsregistry -p 17890";
-/// The registry's private object.
+/// Proxy string of the registry's object for tarsnode: it gives descriptors and takes states.
 pub const REGISTRY: &str = "tars.tarsregistry.RegistryObj@tcp -h tars-tarsregistry -p 17891";

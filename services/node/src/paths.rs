@@ -1,29 +1,29 @@
-//! Where everything is. The directories are fixed by what images and charts contain; tests put them below another root.
+//! The paths of a Tars pod. Images and charts contain them, so they never change; tests put them below another root.
 
 use std::path::PathBuf;
 
-/// The fixed paths of a Tars pod, below a root that is `/` outside tests.
+/// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     root: PathBuf,
 }
 
 impl Paths {
-    /// Paths below `root`.
+    /// Puts all paths below `root`, which is `/` outside tests.
     pub fn below(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    fn join(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
-    /// The volume that the init container fills and both containers mount.
+    /// Volume that the init container fills and both containers mount.
     pub fn work(&self) -> PathBuf {
-        self.at("usr/local/app/tars/tarsnode")
+        self.join("usr/local/app/tars/tarsnode")
     }
 
-    /// This program, as the business container sees it.
+    /// tarsnode, for the business container.
     pub fn program(&self) -> PathBuf {
         self.work().join("bin/tarsnode")
     }
@@ -33,53 +33,52 @@ impl Paths {
         self.work().join("conf/tarsnode.conf")
     }
 
-    /// Identity of the pod, as a shell file of `export KEY=VALUE` lines.
+    /// Variables of the pod, as a shell file with lines `export KEY=VALUE`.
     pub fn environment(&self) -> PathBuf {
         self.work().join("util/environment")
     }
 
-    /// What base images run.
+    /// Script that base images run.
     pub fn start_script(&self) -> PathBuf {
         self.work().join("util/start.sh")
     }
 
-    /// Finds the name of the time zone; sourced by scripts of older images.
+    /// Script that older images source to find the time zone.
     pub fn timezone_script(&self) -> PathBuf {
         self.work().join("util/timezone.sh")
     }
 
-    /// Configuration and data of the server `app.server`.
+    /// Directory of the server's program link, configuration and data.
     pub fn server(&self, app: &str, server: &str) -> PathBuf {
         self.work().join(format!("data/{app}.{server}"))
     }
 
-    /// Where images keep the server's program.
+    /// Directory in which images keep the server's program.
     pub fn image(&self) -> PathBuf {
-        self.at("usr/local/server/bin")
+        self.join("usr/local/server/bin")
     }
 
-    /// Logs of all Tars programs of the pod.
+    /// Directory for the logs of all Tars programs of the pod.
     pub fn logs(&self) -> PathBuf {
-        self.at("usr/local/app/tars/app_log")
+        self.join("usr/local/app/tars/app_log")
     }
 
-    /// `/etc/hosts`.
     pub fn hosts(&self) -> PathBuf {
-        self.at("etc/hosts")
+        self.join("etc/hosts")
     }
 
-    /// `/etc/localtime`, the host's.
+    /// Time zone of the node, mounted from there.
     pub fn localtime(&self) -> PathBuf {
-        self.at("etc/localtime")
+        self.join("etc/localtime")
     }
 
-    /// `/etc/timezone`.
+    /// File for the name of the time zone.
     pub fn timezone(&self) -> PathBuf {
-        self.at("etc/timezone")
+        self.join("etc/timezone")
     }
 
-    /// The time-zone database.
+    /// Time-zone database of the image, if it has one.
     pub fn zoneinfo(&self) -> PathBuf {
-        self.at("usr/share/zoneinfo")
+        self.join("usr/share/zoneinfo")
     }
 }

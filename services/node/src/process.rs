@@ -1,4 +1,4 @@
-//! The server's process, and everything else that the first process of a container must look after.
+//! Starts, signals and reaps processes: the server, and all others that the first process of a container must look after.
 
 use crate::{identity::Setup, state::Exit};
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -9,11 +9,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Variables that a process gets on top of those of this one.
+/// Environment variables that the server gets in addition to those of tarsnode.
 pub type Additions = BTreeMap<String, String>;
 
-/// The command that runs the server. Its output goes where tarsnode's own goes, so that `kubectl logs` shows it.
-pub fn command(setup: &Setup, argv: &str, additions: &Additions) -> Command {
+/// Builds the command that runs the server. The server inherits the output of tarsnode, so that `kubectl logs` shows both.
+pub fn build_command(setup: &Setup, argv: &str, additions: &Additions) -> Command {
     let mut words = argv.split(' ').filter(|word| !word.is_empty());
     let mut command = Command::new(&setup.launcher_file);
     if let Some(name) = words.next() {
@@ -23,25 +23,25 @@ pub fn command(setup: &Setup, argv: &str, additions: &Additions) -> Command {
     command
 }
 
-/// Starts `command` and forgets it: [`reap`] takes note of the end of all children together, also of adopted ones.
+/// Starts `command` and returns its process id. [`reap`] notices its end, as that of all other children.
 pub fn spawn(mut command: Command) -> io::Result<i32> {
     let child = command.spawn()?;
     i32::try_from(child.id()).map_err(io::Error::other)
 }
 
-/// Makes orphans below this process its children, also where it is not the first process of a container.
+/// Makes this process the parent of every descendant whose own parent ends, also where it is not the first process of a container.
 pub fn adopt_orphans() {
     if let Err(problem) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
-        tracing::debug!(%problem, "orphans are not adopted");
+        tracing::debug!(%problem, "cannot adopt orphaned processes");
     }
 }
 
-/// Takes note of all children that have ended. Does not wait.
+/// Returns the children that have ended since the last call, with their exits. Does not wait.
 pub fn reap() -> Vec<(i32, Exit)> {
     let mut ended = Vec::new();
     while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
         let exit = status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal));
-        // Stopped and continued children are not asked for.
+        // Only stopped and continued children have no exit, and `NOHANG` alone does not ask for them.
         if let Some(exit) = exit {
             ended.push((pid.as_raw_nonzero().get(), exit));
         }
@@ -49,21 +49,22 @@ pub fn reap() -> Vec<(i32, Exit)> {
     ended
 }
 
-/// Sends a signal; a process that is gone already is no error worth more than a line in the log.
-pub fn send(pid: i32, signal: Signal) {
+/// Sends a signal. A failure is only logged, because it means that the process has ended already.
+pub fn send_signal(pid: i32, signal: Signal) {
     let sent = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH).and_then(|pid| rustix::process::kill_process(pid, signal));
     if let Err(problem) = sent {
-        tracing::warn!(pid, ?signal, %problem, "the signal was not delivered");
+        tracing::warn!(pid, ?signal, %problem, "cannot send the signal");
     }
 }
 
-/// Whether `pid` is alive and runs below this process: only such a process may speak for the server.
+/// Whether `pid` is a living descendant of this process. Only such a process may speak for the server
+/// (docs/reference/tarsnode.md#3.7.9).
 pub fn descends_from_us(pid: i32) -> bool {
     let us = rustix::process::getpid().as_raw_nonzero().get();
-    // A chain of parents in a container is short; the bound keeps a race with reused ids from going in circles.
+    // Chains of parents in a container are short. Without the bound, reused process ids could make the loop endless.
     let mut current = pid;
     for _ in 0..64 {
-        match parent(current) {
+        match find_parent(current) {
             Some(parent) if parent == us => return current != us,
             Some(parent) if parent > 1 => current = parent,
             _ => return false,
@@ -72,13 +73,13 @@ pub fn descends_from_us(pid: i32) -> bool {
     false
 }
 
-/// The parent of a living process; `None` for a process that is gone or a zombie.
-fn parent(pid: i32) -> Option<i32> {
+/// Finds the parent of a living process. `None` if the process has ended, even if nobody has reaped it.
+fn find_parent(pid: i32) -> Option<i32> {
     if pid <= 0 {
         return None;
     }
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // `pid (name) state ppid …`; the name may contain anything, so count from its last parenthesis.
+    // `pid (name) state ppid …`. The name may contain parentheses, so the fields are counted from the last one.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     let state = fields.next()?;

@@ -1,4 +1,5 @@
-//! The way to the registry and to the operators: descriptors in, states and alarms out. Nothing here holds up the supervisor.
+//! Fetches descriptors from the registry, and sends states to the registry and alarms to the operators. States and alarms travel in
+//! tasks of their own, so that the supervisor never waits for them (docs/reference/tarsnode.md#3.11).
 
 use crate::{objects::NOTIFY_OBJ, state::Report};
 use std::time::Duration;
@@ -11,48 +12,44 @@ use tars::{
 };
 use tokio::sync::{mpsc, watch};
 
-/// Alarms that wait while tarsnotify is slow; more of them are only logged.
+/// How many alarms wait while tarsnotify is slow. Further ones are only logged.
 const ALARMS: usize = 64;
-/// Pauses between attempts to report a state: they double from the first to the last.
+/// The shortest and the longest pause between attempts to report a state. The pause doubles after each attempt.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
 
-/// Calls `RegistryObj`.
+/// Client of the registry's object for tarsnode.
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: RegistryClient,
 }
 
-/// Why there is no descriptor; the texts are the alarms that operators know.
+/// Why there is no descriptor. The messages are alarms, with the beginnings that operators know.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptorError {
-    /// The registry is away.
     #[error("[alarm] call registryProxy->getServerDescriptor() catch exception: {0}")]
     Call(#[from] CallError),
-    /// The registry refuses.
     #[error(
         "[alarm] call registryProxy->getServerDescriptor() return {code}: the registry has no usable TServer or template for {module}{detail}"
     )]
     Refused {
-        /// Return code.
         code: i32,
         /// `APP.SERVER`.
         module: String,
-        /// What the registry says, if anything.
+        /// The reason that the registry gives, in parentheses, or empty.
         detail: String,
     },
 }
 
 impl Registry {
-    /// The registry behind `proxy`.
     pub fn new(proxy: Proxy) -> Self {
         Self { client: RegistryClient::new(proxy) }
     }
 
-    /// How the server is to run.
-    pub async fn descriptor(&self, app: &str, server: &str) -> Result<ServerDescriptor, DescriptorError> {
+    /// Asks how the server is to run.
+    pub async fn fetch_descriptor(&self, app: &str, server: &str) -> Result<ServerDescriptor, DescriptorError> {
         let (code, descriptor) = self.client.get_server_descriptor(app, server).await?;
         if code < 0 {
-            // After a template's syntax error the profile holds the parser's message; otherwise it is a document or empty.
+            // If a template has a syntax error, the profile is the message of the parser. Otherwise it is a document, or empty.
             let first = descriptor.profile.lines().next().unwrap_or_default();
             let detail = if first.is_empty() || first.starts_with('<') { String::new() } else { format!(" ({first})") };
             return Err(DescriptorError::Refused { code, module: format!("{app}.{server}"), detail });
@@ -60,14 +57,14 @@ impl Registry {
         Ok(descriptor)
     }
 
-    async fn report(&self, pod: &str, report: &Report) -> Result<(), CallError> {
+    async fn report_state(&self, pod: &str, report: &Report) -> Result<(), CallError> {
         let options = CallOptions::default().context("PID", report.pid.to_string());
         let client = self.client.with_options(options);
         client.update_server_state(pod, report.setting.as_str(), report.present.as_str()).await
     }
 }
 
-/// Brings states to the registry, in a task of its own. Of several states that wait, only the latest is sent.
+/// Reports states to the registry until it succeeds. Only the latest state is sent.
 #[derive(Debug)]
 pub struct Reporter {
     latest: watch::Sender<(u64, Option<Report>)>,
@@ -85,16 +82,16 @@ impl Reporter {
                 loop {
                     let (number, report) = *wanted.borrow_and_update();
                     let Some(report) = report else { break };
-                    let Err(problem) = registry.report(&pod, &report).await else {
+                    let Err(problem) = registry.report_state(&pod, &report).await else {
                         tracing::info!(setting = report.setting.as_str(), present = %report.present, pid = report.pid, "reported");
                         done.send_replace(number);
                         break;
                     };
-                    // One alarm per outage, not one per attempt.
+                    // One alarm for each outage, not for each attempt.
                     if pause == RETRY[0] {
                         alarms.send(format!("[alarm]call registryProxy->updateServerState() catch exception: {problem}"));
                     }
-                    // A newer state does not shorten the pause: the registry is away for it as well.
+                    // A newer state does not shorten the pause, because the registry is away for it, too.
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY[1]);
                     if wanted.has_changed().is_err() {
@@ -106,7 +103,7 @@ impl Reporter {
         Self { latest, delivered }
     }
 
-    /// Sends `report` as soon as possible.
+    /// Replaces the state that waits, if any, and returns at once.
     pub fn send(&self, report: Report) {
         self.latest.send_modify(|(number, latest)| {
             *number += 1;
@@ -114,8 +111,8 @@ impl Reporter {
         });
     }
 
-    /// Resolves when everything that was sent up to now is delivered, or after `limit`.
-    pub fn delivered(&self, limit: Duration) -> impl Future<Output = ()> + use<> {
+    /// Waits until the registry has the latest state that was sent before this call, but not longer than `limit`.
+    pub fn wait_for_delivery(&self, limit: Duration) -> impl Future<Output = ()> + use<> {
         let number = self.latest.borrow().0;
         let mut delivered = self.delivered.clone();
         async move {
@@ -124,7 +121,7 @@ impl Reporter {
     }
 }
 
-/// Tells operators through tarsnotify, in a task of its own and as well as it can.
+/// Sends alarms to operators through tarsnotify, once and without a promise that they arrive. The log has all of them.
 #[derive(Debug, Clone)]
 pub struct Alarms(mpsc::Sender<String>);
 
@@ -135,7 +132,7 @@ impl Alarms {
         let notify = client.proxy(NOTIFY_OBJ).map(NotifyClient::new);
         tokio::spawn(async move {
             while let Some(text) = texts.recv().await {
-                // A framework without tarsnotify is in order; the log has the alarm.
+                // A framework may have no tarsnotify.
                 let Ok(notify) = &notify else { continue };
                 if let Err(problem) = notify.report_server(&module, "-1", &text).await {
                     tracing::debug!(%problem, "tarsnotify did not take the alarm");
@@ -145,10 +142,10 @@ impl Alarms {
         Self(sender)
     }
 
-    /// Logs `text` and sends it on.
+    /// Logs the alarm and puts it into the queue for tarsnotify.
     pub fn send(&self, text: String) {
         tracing::warn!("{text}");
-        // When the queue is full the log has it.
+        // A full queue drops the alarm, which then stands only in the log.
         let _ = self.0.try_send(text);
     }
 }

@@ -1,4 +1,5 @@
-//! The configuration file of the server, from what the registry knows of it and what the pod knows of itself (section 3.5).
+//! Renders the configuration file of the server from the descriptor of the registry and the facts about the pod
+//! (docs/reference/tarsnode.md#3.5).
 
 use crate::{identity::Setup, state::Watch};
 use std::time::Duration;
@@ -7,68 +8,74 @@ use tars::{
     framework::registry::ServerDescriptor,
 };
 
-/// The adapter of the admin object, which beats like the others.
+/// Adapter of the server's admin object. It sends heartbeats like the others.
 const ADMIN_ADAPTER: &str = "AdminAdapter";
-/// How long an adapter may be silent when the template does not say, in seconds.
+/// Seconds that an adapter may be silent if the template does not say.
 const HEART_TIMEOUT: u64 = 60;
 
-/// What the configuration says about the place where the server runs.
+/// Hosts and endpoints that the configuration contains and that depend on the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Where the server binds its adapters: the listen address, or the pod's address where that name does not resolve.
+    /// Host that the server's adapters bind.
     pub bind_host: String,
     /// Endpoint of the server's admin object.
     pub local: String,
-    /// Proxy string of the object that takes its heartbeats.
+    /// Proxy string of the object that takes the server's heartbeats.
     pub node: String,
     /// Proxy string of the name service.
     pub locator: String,
 }
 
-/// A configuration that is ready to be used.
+/// A rendered configuration, and the facts that tarsnode needs of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// Text of the file.
     pub text: String,
-    /// Who must beat, and how often.
     pub watch: Watch,
-    /// Arguments of the program, the first of which is its name.
+    /// Arguments of the program. The first one is the name of the process.
     pub argv: String,
     /// Endpoint of the server's admin object.
     pub admin: String,
 }
 
-/// Why there is no configuration. The texts go to the operators as alarms.
+/// Why there is no configuration. tarsnode sends the messages to operators as alarms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// The profile does not follow the grammar.
+    /// The profile has a syntax error.
     #[error("[alarm] parser profile catch exception: {0}; fix the profile of the TServer or its template")]
     Profile(#[from] ParseError),
-    /// It has names or values that can't be written.
+    /// The profile has a name or a value that the grammar cannot express.
     #[error("[alarm] parser profile catch exception: {0}; fix the profile of the TServer or its template")]
     Print(#[from] PrintError),
-    /// An adapter has a name that can't be written.
+    /// An adapter has a name that the grammar cannot express.
     #[error("[alarm] parser profile catch exception: adapter {0:?}: {1}; fix the servants of the TServer")]
     Adapter(String, PathError),
 }
 
 /// Renders the configuration of the server that `setup` names.
 pub fn render(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> Result<Rendered, RenderError> {
-    let mut config = generated(setup, place, descriptor)?;
-    let profile = Config::parse(&fill(setup, place, descriptor))?;
+    let mut config = generate(setup, place, descriptor)?;
+    let profile = Config::parse(&fill_placeholders(setup, place, descriptor))?;
     config.join(&profile, true)?;
-    // Templates write `\s` for a blank that would be trimmed otherwise; after escaping it is found as these two characters.
+    // The parser trims blanks at the ends of a value, so templates write `\s` for them. The printed text still has these two
+    // characters.
     let text = config.print()?.replace("\\s", " ");
-    Ok(Rendered { watch: watch(&config, descriptor), argv: arguments(setup, &config), admin: admin(place, &config), text })
+    Ok(Rendered {
+        watch: derive_watch(&config, descriptor),
+        argv: build_arguments(setup, &config),
+        admin: find_admin_endpoint(place, &config),
+        text,
+    })
 }
 
-/// What a configuration file that was rendered before says about heartbeats: all that the daemon of a foreground pod needs.
-pub fn watch_of_file(text: &str) -> Option<Watch> {
+/// Reads from a rendered configuration how to watch the server. The daemon of foreground mode needs nothing else of it.
+pub fn read_watch(text: &str) -> Option<Watch> {
     let config = Config::parse(text).ok()?;
-    Some(watch(&config, &ServerDescriptor::default()))
+    Some(derive_watch(&config, &ServerDescriptor::default()))
 }
 
-fn generated(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> Result<Config, RenderError> {
+/// Generates the part of the configuration that the profile is joined over.
+fn generate(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> Result<Config, RenderError> {
     let mut config = Config::default();
     let mut set = |domain: &str, key: &str, value: &str| {
         let path = format!("/tars/application/server{domain}<{key}>");
@@ -90,8 +97,8 @@ fn generated(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> Res
     Ok(config)
 }
 
-/// The profile with its placeholders filled in, before it is parsed.
-fn fill(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> String {
+/// Replaces the placeholders in the text of the profile.
+fn fill_placeholders(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> String {
     let directory = |path: &std::path::Path| format!("{}/", path.display());
     let (app, server) = (&setup.app, &setup.server);
     let main_class = format!("com.qq.{}.{}.{server}", app.to_lowercase(), server.to_lowercase());
@@ -114,17 +121,18 @@ fn fill(setup: &Setup, place: &Place, descriptor: &ServerDescriptor) -> String {
     .fold(descriptor.profile.clone(), |text, (placeholder, value)| text.replace(placeholder, &value))
 }
 
-fn server<'a>(config: &'a Config, key: &str) -> Option<&'a str> {
+/// Finds a value of the domain `/tars/application/server` that is not empty.
+fn find_value<'a>(config: &'a Config, key: &str) -> Option<&'a str> {
     config.get(&format!("/tars/application/server<{key}>")).filter(|value| !value.is_empty())
 }
 
-fn watch(config: &Config, descriptor: &ServerDescriptor) -> Watch {
-    let seconds = server(config, "hearttimeout").map_or(HEART_TIMEOUT, |text| match text.parse() {
+fn derive_watch(config: &Config, descriptor: &ServerDescriptor) -> Watch {
+    let seconds = find_value(config, "hearttimeout").map_or(HEART_TIMEOUT, |text| match text.parse() {
         Ok(seconds) if seconds > 0 => seconds,
         _ => {
             tracing::warn!(
                 hearttimeout = text,
-                "the template's hearttimeout is no number of seconds above 0; using {HEART_TIMEOUT}"
+                "hearttimeout in the template is not a number of seconds above 0; using {HEART_TIMEOUT}"
             );
             HEART_TIMEOUT
         }
@@ -133,18 +141,19 @@ fn watch(config: &Config, descriptor: &ServerDescriptor) -> Watch {
     Watch { adapters, timeout: Duration::from_secs(seconds) }
 }
 
-fn arguments(setup: &Setup, config: &Config) -> String {
+/// Fills in the placeholders in the arguments of Java servers (docs/reference/tarsnode.md#3.5.10).
+fn build_arguments(setup: &Setup, config: &Config) -> String {
     if !setup.server_type.starts_with("java-") {
         return setup.launcher_argv.clone();
     }
     ["jvmparams", "mainclass", "classpath"].into_iter().fold(setup.launcher_argv.clone(), |argv, key| {
-        argv.replace(&format!("#{{{key}}}"), server(config, key).unwrap_or_default())
+        argv.replace(&format!("#{{{key}}}"), find_value(config, key).unwrap_or_default())
     })
 }
 
-/// A template may move the admin object; then it is called where it is.
-fn admin(place: &Place, config: &Config) -> String {
-    server(config, "local").unwrap_or(&place.local).to_owned()
+/// Finds the endpoint of the admin object, which a template may have moved.
+fn find_admin_endpoint(place: &Place, config: &Config) -> String {
+    find_value(config, "local").unwrap_or(&place.local).to_owned()
 }
 
 #[cfg(test)]
@@ -273,7 +282,7 @@ mod tests {
         assert!(!rendered.text.contains("threads=3"), "{}", rendered.text);
         assert_eq!(rendered.watch.timeout, Duration::from_secs(5));
         assert_eq!(rendered.admin, "tcp -h 127.0.0.1 -p 9 -t 1");
-        assert_eq!(watch_of_file(&rendered.text).unwrap().timeout, Duration::from_secs(5));
+        assert_eq!(read_watch(&rendered.text).unwrap().timeout, Duration::from_secs(5));
     }
 
     #[test]

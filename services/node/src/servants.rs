@@ -1,4 +1,4 @@
-//! The two servants of tarsnode. They only pass on what they are told; the supervisor decides.
+//! The two servants of tarsnode: one takes heartbeats, the other one commands. They pass both on to the supervisor, which decides.
 
 use crate::{
     context::Context,
@@ -7,12 +7,12 @@ use crate::{
 };
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tars::{
-    client::{Client, ProxyError},
+    client::{CallError, Client, ProxyError},
     endpoint::Endpoint,
     framework::{
         admin::AdminFClient,
@@ -21,72 +21,68 @@ use tars::{
     },
     server::{Adapter, AdapterLimits, BindError, Request, ServantError, Server},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    fs,
+    sync::{mpsc, watch},
+};
 
-/// What the supervisor is told.
+/// A heartbeat of the server or a command of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// The server is well.
+pub enum Message {
+    /// The process `pid` works. The heartbeat is for one adapter, or for all if `adapter` is empty.
     KeepAlive {
-        /// Process that says so.
         pid: i32,
-        /// Adapter; empty for all.
         adapter: String,
     },
-    /// The server is starting.
+    /// The process `pid` is still starting. The heartbeat is for one adapter, or for all if `adapter` is empty.
     KeepActiving {
-        /// Process that says so.
         pid: i32,
-        /// Adapter; empty for all.
         adapter: String,
     },
-    /// An operator wants it started.
     Start,
-    /// An operator wants it stopped.
     Stop,
-    /// An operator wants it restarted.
     Restart,
 }
 
-/// Heartbeats and commands that wait for the supervisor; more of them are refused or dropped.
+/// How many messages wait for the supervisor. Further heartbeats are dropped, and further commands are refused.
 pub const QUEUE: usize = 1024;
 
-/// Whose server this is.
+/// Names of the server of this pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Names {
+struct ServerName {
     app: String,
     server: String,
 }
 
-impl Names {
+impl ServerName {
     fn of(setup: &Setup) -> Self {
         Self { app: setup.app.clone(), server: setup.server.clone() }
     }
 
-    /// Both must match: a command for another server of the same application is a mistake.
-    fn are(&self, app: &str, server: &str) -> bool {
+    /// Whether a message is for this server. Both names must match (docs/reference/tarsnode.md#3.9.2).
+    fn matches(&self, app: &str, server: &str) -> bool {
         self.app == app && self.server == server
     }
 
-    fn mismatch(&self, app: &str, server: &str) -> String {
+    fn explain_mismatch(&self, app: &str, server: &str) -> String {
         format!("error: this pod runs {}.{}, not {app}.{server}", self.app, self.server)
     }
 }
 
-/// Takes heartbeats (section 3.10).
+/// Takes heartbeats (docs/reference/tarsnode.md#3.10).
 #[derive(Debug)]
 struct Heartbeats {
-    names: Names,
-    told: mpsc::Sender<Told>,
+    name: ServerName,
+    messages: mpsc::Sender<Message>,
 }
 
 impl Heartbeats {
-    fn pass(&self, info: ServerInfo, make: impl FnOnce(i32, String) -> Told) -> i32 {
-        if self.names.are(&info.application, &info.server_name) {
-            // A full queue means that beats come faster than they can be counted; this one is not missed.
-            let _ = self.told.try_send(make(info.pid, info.adapter));
+    fn pass_on(&self, info: ServerInfo, make: impl FnOnce(i32, String) -> Message) -> i32 {
+        if self.name.matches(&info.application, &info.server_name) {
+            // If the queue is full, heartbeats come faster than anybody needs them, and this one may be dropped.
+            let _ = self.messages.try_send(make(info.pid, info.adapter));
         } else {
-            tracing::warn!(app = info.application, server = info.server_name, "ignored the heartbeat of another server");
+            tracing::warn!(app = info.application, server = info.server_name, "ignoring the heartbeat of another server");
         }
         0
     }
@@ -94,15 +90,15 @@ impl Heartbeats {
 
 impl ServerF for Heartbeats {
     async fn keep_alive(&self, _: &Request, info: ServerInfo) -> Result<i32, ServantError> {
-        Ok(self.pass(info, |pid, adapter| Told::KeepAlive { pid, adapter }))
+        Ok(self.pass_on(info, |pid, adapter| Message::KeepAlive { pid, adapter }))
     }
 
     async fn keep_activing(&self, _: &Request, info: ServerInfo) -> Result<i32, ServantError> {
-        Ok(self.pass(info, |pid, adapter| Told::KeepActiving { pid, adapter }))
+        Ok(self.pass_on(info, |pid, adapter| Message::KeepActiving { pid, adapter }))
     }
 
     async fn report_version(&self, _: &Request, _: String, _: String, version: String) -> Result<i32, ServantError> {
-        tracing::debug!(version, "the server told the version of its framework");
+        tracing::debug!(version, "the server reports the version of its framework");
         Ok(0)
     }
 
@@ -112,71 +108,88 @@ impl ServerF for Heartbeats {
     }
 }
 
-/// Takes commands (section 3.9).
+/// Why a command failed. The message is the answer to the operator.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("the server has not been started yet")]
+    NotStarted,
+    #[error(transparent)]
+    Address(#[from] ProxyError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("`{0}` is not the name of a file")]
+    FileName(String),
+    #[error("tarsconfig has no file {name} for {module} (code {code})")]
+    NoFile { name: String, module: String, code: i32 },
+    #[error("{path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Takes commands (docs/reference/tarsnode.md#3.9).
 #[derive(Debug)]
 struct Commands {
-    names: Names,
-    told: mpsc::Sender<Told>,
+    name: ServerName,
+    messages: mpsc::Sender<Message>,
     client: Client,
-    /// Endpoint of the server's admin object, once it was started.
+    /// Endpoint of the server's admin object. `None` before the first start.
     admin: watch::Receiver<Option<String>>,
     setup: Setup,
 }
 
 impl Commands {
-    fn pass(&self, app: &str, server: &str, told: Told) -> (i32, String) {
-        if !self.names.are(app, server) {
-            return (-1, self.names.mismatch(app, server));
+    fn pass_on(&self, app: &str, server: &str, message: Message) -> (i32, String) {
+        if !self.name.matches(app, server) {
+            return (-1, self.name.explain_mismatch(app, server));
         }
-        match self.told.try_send(told) {
+        match self.messages.try_send(message) {
             Ok(()) => (0, "Success".to_owned()),
             Err(_) => (-1, "error: too many commands are waiting; try again".to_owned()),
         }
     }
 
-    async fn notify(&self, command: &str) -> Result<String, String> {
-        let admin = self.admin.borrow().clone().ok_or("the server has not been started yet")?;
-        let admin = admin_of(&self.client, &admin).map_err(|problem| problem.to_string())?;
-        admin.notify(command).await.map_err(|problem| problem.to_string())
+    async fn notify_admin(&self, command: &str) -> Result<String, CommandError> {
+        let endpoint = self.admin.borrow().clone().ok_or(CommandError::NotStarted)?;
+        Ok(build_admin_client(&self.client, &endpoint)?.notify(command).await?)
     }
 
-    /// Fetches a file from tarsconfig and puts it beside the program.
-    async fn fetch(&self, file: &str) -> Result<String, String> {
-        let name =
-            Path::new(file).file_name().and_then(|name| name.to_str()).ok_or_else(|| format!("`{file}` is no file name"))?;
-        let config = ConfigClient::new(self.client.proxy(CONFIG_OBJ).map_err(|problem| problem.to_string())?);
-        let (code, text) =
-            config.load_config(&self.setup.app, &self.setup.server, name).await.map_err(|problem| problem.to_string())?;
+    /// Fetches a file from tarsconfig, puts it beside the program and returns its path.
+    async fn fetch_file(&self, file: &str) -> Result<PathBuf, CommandError> {
+        let name = Path::new(file).file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| CommandError::FileName(file.to_owned()))?;
+        let config = ConfigClient::new(self.client.proxy(CONFIG_OBJ)?);
+        let (code, text) = config.load_config(&self.setup.app, &self.setup.server, name).await?;
         if code != 0 {
-            return Err(format!("tarsconfig has no file {name} for {} (code {code})", self.setup.module()));
+            return Err(CommandError::NoFile { name: name.to_owned(), module: self.setup.module(), code });
         }
-        let target = self.setup.bin_dir.join(name);
-        let written: io::Result<()> = tokio::fs::write(&target, text).await;
-        written.map(|()| format!("Success: {}", target.display())).map_err(|problem| format!("{}: {problem}", target.display()))
+        let path = self.setup.bin_dir.join(name);
+        match fs::write(&path, text).await {
+            Ok(()) => Ok(path),
+            Err(source) => Err(CommandError::Write { path, source }),
+        }
     }
 }
 
 impl Node for Commands {
     async fn add_file(&self, _: &Request, app: String, server: String, file: String) -> Result<(i32, String), ServantError> {
-        if !self.names.are(&app, &server) {
-            return Ok((-1, self.names.mismatch(&app, &server)));
+        if !self.name.matches(&app, &server) {
+            return Ok((-1, self.name.explain_mismatch(&app, &server)));
         }
-        Ok(match self.fetch(&file).await {
-            Ok(text) => (0, text),
+        Ok(match self.fetch_file(&file).await {
+            Ok(path) => (0, format!("Success: {}", path.display())),
             Err(problem) => (-1, format!("error: {problem}")),
         })
     }
 
     async fn start_server(&self, _: &Request, app: String, server: String) -> Result<(i32, String), ServantError> {
-        Ok(self.pass(&app, &server, Told::Start))
+        Ok(self.pass_on(&app, &server, Message::Start))
     }
 
     async fn stop_server(&self, _: &Request, app: String, server: String) -> Result<(i32, String), ServantError> {
-        Ok(self.pass(&app, &server, Told::Stop))
+        Ok(self.pass_on(&app, &server, Message::Stop))
     }
 
     async fn restart_server(&self, _: &Request, app: String, server: String) -> Result<(i32, String), ServantError> {
-        Ok(self.pass(&app, &server, Told::Restart))
+        Ok(self.pass_on(&app, &server, Message::Restart))
     }
 
     async fn notify_server(
@@ -186,42 +199,46 @@ impl Node for Commands {
         server: String,
         command: String,
     ) -> Result<(i32, String), ServantError> {
-        if !self.names.are(&app, &server) {
-            return Ok((-1, self.names.mismatch(&app, &server)));
+        if !self.name.matches(&app, &server) {
+            return Ok((-1, self.name.explain_mismatch(&app, &server)));
         }
-        Ok(match self.notify(&command).await {
+        Ok(match self.notify_admin(&command).await {
             Ok(answer) => (0, answer),
             Err(problem) => (-1, format!("error: {problem}")),
         })
     }
 }
 
-/// The admin object of the server, at `endpoint`.
-pub fn admin_of(client: &Client, endpoint: &str) -> Result<AdminFClient, ProxyError> {
+/// Builds the client of the server's admin object, which listens at `endpoint`.
+pub fn build_admin_client(client: &Client, endpoint: &str) -> Result<AdminFClient, ProxyError> {
     Ok(AdminFClient::new(client.proxy(&format!("AdminObj@{endpoint}"))?))
 }
 
-/// The limits of both adapters (section 3.4).
-fn limits() -> AdapterLimits {
+/// Builds the limits of both adapters (docs/reference/tarsnode.md#3.4.3).
+fn build_limits() -> AdapterLimits {
     AdapterLimits { connections: 1024, queue_capacity: 100, ..AdapterLimits::default() }
 }
 
-/// Listens for heartbeats at `endpoint`.
-pub async fn heartbeats(context: &Context, endpoint: Endpoint, told: mpsc::Sender<Told>) -> Result<Server, BindError> {
-    let servant = ServerFDispatch(Heartbeats { names: Names::of(&context.setup), told });
-    let adapter = Adapter::new("ServerAdapter", endpoint).servant(SERVER_OBJ, Arc::new(servant)).limits(limits());
+/// Begins to listen for heartbeats at `endpoint`.
+pub async fn bind_heartbeats(
+    context: &Context,
+    endpoint: Endpoint,
+    messages: mpsc::Sender<Message>,
+) -> Result<Server, BindError> {
+    let servant = ServerFDispatch(Heartbeats { name: ServerName::of(&context.setup), messages });
+    let adapter = Adapter::new("ServerAdapter", endpoint).servant(SERVER_OBJ, Arc::new(servant)).limits(build_limits());
     Server::builder().adapter(adapter).bind().await
 }
 
-/// Listens for commands at `endpoint`.
-pub async fn commands(
+/// Begins to listen for commands at `endpoint`.
+pub async fn bind_commands(
     context: &Context,
     endpoint: Endpoint,
-    told: mpsc::Sender<Told>,
+    messages: mpsc::Sender<Message>,
     admin: watch::Receiver<Option<String>>,
 ) -> Result<Server, BindError> {
     let setup = context.setup.clone();
-    let servant = NodeDispatch(Commands { names: Names::of(&setup), told, client: context.client.clone(), admin, setup });
-    let adapter = Adapter::new("NodeAdapter", endpoint).servant(NODE_OBJ, Arc::new(servant)).limits(limits());
+    let servant = NodeDispatch(Commands { name: ServerName::of(&setup), messages, client: context.client.clone(), admin, setup });
+    let adapter = Adapter::new("NodeAdapter", endpoint).servant(NODE_OBJ, Arc::new(servant)).limits(build_limits());
     Server::builder().adapter(adapter).bind().await
 }

@@ -1,15 +1,16 @@
-//! `tarsnode start`, the main program of the business container: does natively what a start script is specified to do (section 3.2).
+//! Sets up the business container for `tarsnode start`: the host names, the time zone, the directories and the program of the server
+//! (docs/reference/tarsnode.md#3.2).
 
 use crate::{
     host,
-    identity::{MissingError, Setup, read_environment_file},
-    launcher::{self, Circumstances, LauncherError},
+    identity::{Setup, VariableError, parse_environment_file},
+    launcher::{Circumstances, LauncherError, choose_launcher},
     paths::Paths,
     process::Additions,
 };
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
-/// Keys of `util/environment` that the start needs.
+/// Keys of `util/environment` that must have a value.
 const KEYS: [&str; 15] = [
     "PodName",
     "PodIP",
@@ -28,52 +29,40 @@ const KEYS: [&str; 15] = [
     "TimezoneLauncherFile",
 ];
 
-/// Why a container could not be prepared.
+/// Why the container cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The init container did not run.
-    #[error("{path} could not be read; the init container tarsnode writes it: {source}")]
-    NoEnvironment {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The init container wrote something else.
+    /// The init container did not run, or did not finish.
+    #[error("cannot read {path}, which the init container tarsnode writes: {source}")]
+    NoEnvironment { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Missing(#[from] MissingError),
-    /// There is no place for the server's files.
-    #[error("the directories of the server below {path} could not be made: {source}")]
-    Directories {
-        /// The server's directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The image has no program.
+    Variable(#[from] VariableError),
+    #[error("cannot make the directories of the server below {path}: {source}")]
+    Directories { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Launcher(#[from] LauncherError),
 }
 
-/// Prepares the container; `get` reads its own environment. Gives the setup, and the variables that the server gets in addition.
-pub fn prepare(paths: &Paths, get: &dyn Fn(&str) -> Option<String>) -> Result<(Setup, Additions), StartError> {
-    let mut variables = environment(paths)?;
+/// Sets up the container. `get` reads the environment of this process. Returns the setup, and the variables that the server gets in
+/// addition to that environment.
+pub fn set_up_container(paths: &Paths, get: &dyn Fn(&str) -> Option<String>) -> Result<(Setup, Additions), StartError> {
+    let mut variables = read_environment(paths)?;
     let of = |variables: &BTreeMap<String, String>, name: &str| variables.get(name).cloned().unwrap_or_default();
 
-    if let Some(zone) = host::zone_name(&paths.localtime(), &paths.zoneinfo()) {
-        // Needs root; programs that don't read TZ keep to /etc/localtime.
+    if let Some(zone) = host::find_zone_name(&paths.localtime(), &paths.zoneinfo()) {
+        // Fails without root. Then programs that do not read TZ use /etc/localtime.
         let _ = fs::write(paths.timezone(), format!("{zone}\n"));
         variables.insert("TZ".to_owned(), zone);
     }
     let (ip, pod, listen) = (of(&variables, "PodIP"), of(&variables, "PodName"), of(&variables, "ListenAddress"));
-    if let Err(problem) = host::add_hosts(&paths.hosts(), &ip, [&pod, &listen]) {
-        tracing::info!(%problem, "/etc/hosts stays as it is; the server binds the pod's address");
+    if let Err(problem) = host::add_host_names(&paths.hosts(), &ip, [&pod, &listen]) {
+        tracing::info!(%problem, "cannot write /etc/hosts; the server binds the address of the pod");
     }
     let base = PathBuf::from(of(&variables, "ServerBaseDir"));
-    host::prepare_directories(&base, &paths.image()).map_err(|source| StartError::Directories { path: base, source })?;
+    host::make_directories(&base, &paths.image()).map_err(|source| StartError::Directories { path: base, source })?;
 
     let server_type = get("ServerType").unwrap_or_default();
-    let launcher = launcher::choose(&Circumstances {
+    let launcher = choose_launcher(&Circumstances {
         server_type: &server_type,
         server: &of(&variables, "ServerName"),
         bin: &PathBuf::from(of(&variables, "ServerBinDir")),
@@ -90,12 +79,12 @@ pub fn prepare(paths: &Paths, get: &dyn Fn(&str) -> Option<String>) -> Result<(S
     Ok((setup, variables))
 }
 
-fn environment(paths: &Paths) -> Result<BTreeMap<String, String>, StartError> {
+fn read_environment(paths: &Paths) -> Result<BTreeMap<String, String>, StartError> {
     let path = paths.environment();
     let text = fs::read_to_string(&path).map_err(|source| StartError::NoEnvironment { path, source })?;
-    let variables = read_environment_file(&text);
+    let variables = parse_environment_file(&text);
     match KEYS.iter().find(|key| variables.get(**key).is_none_or(String::is_empty)) {
-        Some(key) => Err(MissingError::Empty(key).into()),
+        Some(key) => Err(VariableError::Empty(key).into()),
         None => Ok(variables),
     }
 }
@@ -103,7 +92,7 @@ fn environment(paths: &Paths) -> Result<BTreeMap<String, String>, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Identity, LauncherType, environment_file};
+    use crate::identity::{Identity, LauncherType, format_environment_file};
 
     fn installed(root: &std::path::Path) -> Paths {
         let paths = Paths::below(root);
@@ -115,7 +104,7 @@ mod tests {
             launcher: LauncherType::Background,
         };
         fs::create_dir_all(paths.environment().parent().unwrap()).unwrap();
-        fs::write(paths.environment(), environment_file(&identity.variables(&paths))).unwrap();
+        fs::write(paths.environment(), format_environment_file(&identity.list_variables(&paths))).unwrap();
         fs::create_dir_all(paths.image()).unwrap();
         fs::write(paths.image().join("B"), "").unwrap();
         paths
@@ -127,7 +116,7 @@ mod tests {
         let paths = installed(root.path());
         let get = |name: &str| (name == "ServerType").then(|| "cpp".to_owned());
         for _ in 0..2 {
-            let (setup, additions) = prepare(&paths, &get).unwrap();
+            let (setup, additions) = set_up_container(&paths, &get).unwrap();
             let base = paths.server("A", "B");
             assert_eq!(setup.launcher_file, base.join("bin/B"));
             assert_eq!(setup.launcher_argv, format!("B --config={}", base.join("conf/A.B.config.conf").display()));
@@ -139,7 +128,7 @@ mod tests {
     #[test]
     fn without_the_init_container_nothing_starts() {
         let root = tempfile::tempdir().unwrap();
-        let problem = prepare(&Paths::below(root.path()), &|_| None).unwrap_err().to_string();
+        let problem = set_up_container(&Paths::below(root.path()), &|_| None).unwrap_err().to_string();
         assert!(problem.contains("init container"), "{problem}");
     }
 
@@ -149,7 +138,7 @@ mod tests {
         let paths = installed(root.path());
         let text = fs::read_to_string(paths.environment()).unwrap().replace("ServerLogDir=", "ServerLogDir=\nexport Other=");
         fs::write(paths.environment(), text).unwrap();
-        let problem = prepare(&paths, &|_| None).unwrap_err();
-        assert!(matches!(problem, StartError::Missing(MissingError::Empty("ServerLogDir"))), "{problem}");
+        let problem = set_up_container(&paths, &|_| None).unwrap_err();
+        assert!(matches!(problem, StartError::Variable(VariableError::Empty("ServerLogDir"))), "{problem}");
     }
 }

@@ -1,4 +1,4 @@
-//! When the server is started, stopped, killed and reported: decisions only, no clock and no process.
+//! Decides when the server is started, stopped, killed and reported. The machine reads no clock and touches no process.
 //!
 //! ```text
 //!              Launch ─► Prepared ─► Spawn ─► Launched
@@ -7,10 +7,9 @@
 //!      └───Exited──── Deactivating ◄──stop, restart, terminate, overdue─────┘
 //! ```
 //!
-//! One caller feeds [`Machine::handle`] with events in the order in which they happened and carries out the actions that come
-//! back, in their order. The machine differs from the supervisor it replaces where that lost calls or got stuck: an exit is
-//! reported at once, a start during a stop is honoured when the old process is gone, heartbeats of a stopping server do not postpone
-//! its end, and SIGTERM first takes the pod out of service.
+//! One caller passes events to [`Machine::handle`] in the order in which they happen, and carries out the actions that it returns, in
+//! their order. The rules are docs/reference/tarsnode.md#3.7. They also say where the machine differs from the supervisor of
+//! K8SFramework, which loses calls or gets stuck there.
 
 use std::{
     collections::BTreeMap,
@@ -21,20 +20,20 @@ use tars::framework::registry::ServerState;
 #[cfg(test)]
 mod tests;
 
-/// Least time between two launches of the process, unless an operator asks for one.
+/// Least time between two launches, unless an operator asks for one.
 const LAUNCH_GAP: Duration = Duration::from_secs(30);
-/// The state is reported this often even when nothing changes.
+/// Time between two reports if nothing changes.
 pub const REPORT_EVERY: Duration = Duration::from_mins(7);
-/// A process that was asked to stop gets this long before SIGKILL.
+/// Time from the request to stop to SIGKILL.
 const KILL_AFTER: Duration = Duration::from_secs(10);
-/// A process that survives SIGKILL this long takes the whole container with it.
+/// Time from SIGKILL to the end of tarsnode, which ends the container, if the process still exists.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3);
-/// A failed preparation (registry away, template missing) is repeated after 1, 2, 4 and then every 5 seconds.
+/// Longest time between a launch that failed and the next attempt. The first attempts follow after 1, 2 and 4 seconds.
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// A server without heartbeats counts as active once its process lived this long.
-const SETTLED_AFTER: Duration = Duration::from_secs(1);
+/// Age of the process at which a server without heartbeats counts as active.
+const ACTIVE_AFTER: Duration = Duration::from_secs(1);
 
-/// What the operator wants to happen next.
+/// What tarsnode works towards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Start,
@@ -42,17 +41,15 @@ enum Target {
     Restart,
 }
 
-/// What the pod is set to, first half of the readiness condition.
+/// Whether operators want the server in service. The pod is ready if the setting and the present state are both active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// In service once the server is active.
     Active,
-    /// Out of service.
     Inactive,
 }
 
 impl Setting {
-    /// The text form that travels to the registry.
+    /// The word for the registry.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "Active",
@@ -61,95 +58,89 @@ impl Setting {
     }
 }
 
-/// How one knows that the server is well.
+/// How tarsnode knows that the server works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// It sends heartbeats.
+    /// The server sends heartbeats.
     Heartbeats,
-    /// It does not know of Tars (`ServerType=not-tars`): its process exists.
+    /// The process exists. The server sends no heartbeats (`ServerType=not-tars`).
     Process,
 }
 
-/// What the registry is told.
+/// The state for the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
-    /// Wanted state.
     pub setting: Setting,
-    /// State of the server.
     pub present: ServerState,
-    /// Process id, -1 when there is no process.
+    /// -1 if there is no process.
     pub pid: i32,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// With this exit code.
     Code(i32),
-    /// By this signal.
     Signal(i32),
 }
 
-/// What was learnt from a rendered configuration.
+/// Which heartbeats a configuration demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
-    /// Adapters that must beat.
+    /// Adapters that must send heartbeats.
     pub adapters: Vec<String>,
-    /// How long each of them may be silent.
+    /// How long each adapter may be silent.
     pub timeout: Duration,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Time passed; sent every second.
+    /// It is time to patrol. Comes every second.
     Tick,
-    /// [`Action::Prepare`] succeeded, or failed with a message for the operators.
+    /// [`Action::Prepare`] succeeded, or failed with an alarm for the operators.
     Prepared(Result<Watch, String>),
-    /// [`Action::Spawn`] succeeded with a process id, or failed with a message for the operators.
+    /// [`Action::Spawn`] started the process with this id, or failed with an alarm for the operators.
     Spawned(Result<i32, String>),
     /// A child ended.
     Exited {
-        /// Its process id.
         pid: i32,
-        /// How it ended.
         exit: Exit,
-        /// A living descendant that has sent heartbeats: the server went on in another process.
+        /// A living descendant that has sent heartbeats. The server goes on in that process.
         successor: Option<i32>,
     },
-    /// The server, or one adapter of it, said that it is well.
+    /// The server works.
     KeepAlive(Beat),
-    /// The server said that it is still starting.
+    /// The server is still starting.
     KeepActiving(Beat),
-    /// An operator wants it started.
+    /// An operator starts the server.
     Start,
-    /// An operator wants it stopped.
+    /// An operator stops the server.
     Stop,
-    /// An operator wants it stopped and started.
+    /// An operator restarts the server.
     Restart,
-    /// The pod is to end.
+    /// The pod ends.
     Terminate,
 }
 
 /// A heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
-    /// The sender's process, if it is known to be a descendant of this one.
+    /// The sender. `None` if it does not run below tarsnode.
     pub pid: Option<i32>,
-    /// The adapter that beats; empty for all.
+    /// The adapter that the heartbeat is for. Empty for all.
     pub adapter: String,
 }
 
-/// What is to be done.
+/// A step that the caller of the machine takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Fetch the descriptor and render the configuration; answer with [`Event::Prepared`].
+    /// Prepare the configuration. [`Event::Prepared`] tells the outcome.
     Prepare,
-    /// Start the process; answer with [`Event::Spawned`].
+    /// Start the process. [`Event::Spawned`] tells the outcome.
     Spawn,
-    /// Tell the registry.
+    /// Report the state to the registry.
     Report(Report),
-    /// Ask the process to stop: through its admin object, or by SIGTERM.
+    /// Ask the process to stop, through its admin object or by SIGTERM.
     AskToStop(i32),
     /// Send SIGKILL.
     Kill(i32),
@@ -165,33 +156,40 @@ struct Stopping {
     killed: Option<Instant>,
 }
 
-/// The supervised server.
+/// State of the supervised server.
 #[derive(Debug)]
 pub struct Machine {
     liveness: Liveness,
     target: Target,
     setting: Setting,
     present: ServerState,
-    /// The process; `None` before the first launch and after each end.
+    /// `None` before the first launch and after each end of the process.
     process: Option<i32>,
-    /// The process that sends the heartbeats, when it is not the one that was started.
+    /// The descendant that sends the heartbeats, if it is not `process` itself.
     beating: Option<i32>,
     stopping: Option<Stopping>,
     terminating: bool,
-    /// Between [`Action::Prepare`] and the end of the launch.
+    /// Set from the end of a preparation to the end of the launch.
     watch: Option<Watch>,
+    /// True from [`Action::Prepare`] to the end of the launch.
     preparing: bool,
+    /// The last launch. `None` if the next one need not keep [`LAUNCH_GAP`].
     launched: Option<Instant>,
+    /// Launches that failed since the last success.
     failures: u32,
+    /// Earliest time of the next attempt after a launch that failed.
     not_before: Option<Instant>,
+    /// The alarm of the last launch that failed.
     last_alarm: String,
+    /// Last heartbeat of each adapter.
     beats: BTreeMap<String, Instant>,
+    /// How long an adapter may be silent.
     timeout: Duration,
     next_report: Instant,
 }
 
 impl Machine {
-    /// A server that is to be started, first looked at at `now`.
+    /// A server that does not run and will be started at the first patrol.
     pub fn new(liveness: Liveness, now: Instant) -> Self {
         Self {
             liveness,
@@ -214,7 +212,7 @@ impl Machine {
         }
     }
 
-    /// The process that sent heartbeats, if it is another than the one that was started.
+    /// The process that sends the heartbeats, if it is not [`Machine::process`].
     pub fn beating(&self) -> Option<i32> {
         self.beating
     }
@@ -224,24 +222,24 @@ impl Machine {
         self.process
     }
 
-    /// Takes note of an event and says what to do about it.
+    /// Takes an event and returns the actions that follow from it.
     pub fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
             Event::Tick => self.patrol(now, &mut actions),
-            Event::Prepared(outcome) => self.prepared(now, outcome, &mut actions),
-            Event::Spawned(outcome) => self.spawned(now, outcome, &mut actions),
+            Event::Prepared(outcome) => self.on_prepared(now, outcome, &mut actions),
+            Event::Spawned(outcome) => self.on_spawned(now, outcome, &mut actions),
             Event::Exited { pid, exit, successor } if self.process == Some(pid) => {
-                self.exited(now, exit, successor, &mut actions);
+                self.on_exited(now, exit, successor, &mut actions);
             }
-            // An orphan that this process reaps as the first of its container.
+            // An orphan that tarsnode has adopted.
             Event::Exited { .. } => {}
-            Event::KeepAlive(beat) => self.beat(now, beat, ServerState::Active, &mut actions),
-            Event::KeepActiving(beat) => self.beat(now, beat, ServerState::Activating, &mut actions),
-            Event::Start => self.command(now, Target::Start, Setting::Active, &mut actions),
-            Event::Stop => self.command(now, Target::Stop, Setting::Inactive, &mut actions),
-            Event::Restart => self.command(now, Target::Restart, Setting::Active, &mut actions),
-            Event::Terminate => self.terminate(now, &mut actions),
+            Event::KeepAlive(beat) => self.on_beat(now, beat, ServerState::Active, &mut actions),
+            Event::KeepActiving(beat) => self.on_beat(now, beat, ServerState::Activating, &mut actions),
+            Event::Start => self.on_command(now, Target::Start, Setting::Active, &mut actions),
+            Event::Stop => self.on_command(now, Target::Stop, Setting::Inactive, &mut actions),
+            Event::Restart => self.on_command(now, Target::Restart, Setting::Active, &mut actions),
+            Event::Terminate => self.on_terminate(now, &mut actions),
         }
         actions
     }
@@ -252,11 +250,11 @@ impl Machine {
         self.launch(now, actions);
         if now >= self.next_report {
             self.next_report = now + REPORT_EVERY;
-            actions.push(self.report());
+            actions.push(self.build_report());
         }
     }
 
-    /// A process that does not stop is killed, and one that can't be killed ends the container.
+    /// Kills a process that does not stop, and ends the container if that does not help.
     fn escalate(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let (Some(stopping), Some(pid)) = (&mut self.stopping, self.process) else { return };
         match stopping.killed {
@@ -273,7 +271,7 @@ impl Machine {
         }
     }
 
-    /// Whether the running process is well.
+    /// Restarts a server that is silent, and reports a server without heartbeats as active when it is old enough.
     fn judge(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.process.is_none() || self.stopping.is_some() {
             return;
@@ -284,18 +282,19 @@ impl Machine {
                 self.target = Target::Restart;
                 self.stop(now, actions);
             }
-            Liveness::Process if self.present == ServerState::Activating && self.settled(now) => {
+            Liveness::Process if self.present == ServerState::Activating && self.has_run_long_enough(now) => {
                 self.present = ServerState::Active;
-                actions.push(self.report());
+                actions.push(self.build_report());
             }
             _ => {}
         }
     }
 
-    fn settled(&self, now: Instant) -> bool {
-        self.launched.is_none_or(|launched| now >= launched + SETTLED_AFTER)
+    fn has_run_long_enough(&self, now: Instant) -> bool {
+        self.launched.is_none_or(|launched| now >= launched + ACTIVE_AFTER)
     }
 
+    /// Begins a launch if the server should run and nothing speaks against it.
     fn launch(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let wanted = self.target == Target::Start && !self.terminating && self.process.is_none() && !self.preparing;
         let too_soon = self.launched.is_some_and(|launched| now < launched + LAUNCH_GAP);
@@ -306,9 +305,9 @@ impl Machine {
         }
     }
 
-    fn prepared(&mut self, now: Instant, outcome: Result<Watch, String>, actions: &mut Vec<Action>) {
+    fn on_prepared(&mut self, now: Instant, outcome: Result<Watch, String>, actions: &mut Vec<Action>) {
         match outcome {
-            Err(problem) => self.launch_failed(now, problem, actions),
+            Err(problem) => self.on_launch_failed(now, problem, actions),
             Ok(_) if self.target != Target::Start || self.terminating => self.preparing = false,
             Ok(watch) => {
                 self.watch = Some(watch);
@@ -317,9 +316,9 @@ impl Machine {
         }
     }
 
-    fn spawned(&mut self, now: Instant, outcome: Result<i32, String>, actions: &mut Vec<Action>) {
+    fn on_spawned(&mut self, now: Instant, outcome: Result<i32, String>, actions: &mut Vec<Action>) {
         match outcome {
-            Err(problem) => self.launch_failed(now, problem, actions),
+            Err(problem) => self.on_launch_failed(now, problem, actions),
             Ok(pid) => {
                 self.preparing = false;
                 (self.failures, self.not_before) = (0, None);
@@ -331,25 +330,25 @@ impl Machine {
                     self.timeout = watch.timeout;
                 }
                 self.present = ServerState::Activating;
-                actions.push(self.report());
+                actions.push(self.build_report());
             }
         }
     }
 
-    fn launch_failed(&mut self, now: Instant, problem: String, actions: &mut Vec<Action>) {
+    fn on_launch_failed(&mut self, now: Instant, problem: String, actions: &mut Vec<Action>) {
         self.preparing = false;
         self.watch = None;
         let delay = Duration::from_secs(1 << self.failures.min(4)).min(LONGEST_RETRY);
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + delay);
-        // One alarm per problem, not one per attempt.
+        // One alarm for each problem, not for each attempt.
         if self.last_alarm != problem {
             actions.push(Action::Alarm(problem.clone()));
             self.last_alarm = problem;
         }
     }
 
-    fn exited(&mut self, now: Instant, exit: Exit, successor: Option<i32>, actions: &mut Vec<Action>) {
+    fn on_exited(&mut self, now: Instant, exit: Exit, successor: Option<i32>, actions: &mut Vec<Action>) {
         if let Some(pid) = successor {
             self.process = Some(pid);
             return;
@@ -358,15 +357,15 @@ impl Machine {
             Exit::Code(code) => format!("[alarm] server exit with code {code}"),
             Exit::Signal(signal) => format!("[alarm] server exit with signal {signal}"),
         }));
-        self.gone(now, actions);
+        self.on_process_gone(now, actions);
     }
 
-    /// There is no process (any more).
-    fn gone(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    /// The process has ended, or there is nothing to stop.
+    fn on_process_gone(&mut self, now: Instant, actions: &mut Vec<Action>) {
         (self.process, self.beating, self.stopping) = (None, None, None);
         self.beats.clear();
         self.present = ServerState::Inactive;
-        actions.push(self.report());
+        actions.push(self.build_report());
         if self.terminating {
             actions.push(Action::End(0));
         } else if self.target == Target::Restart {
@@ -375,7 +374,7 @@ impl Machine {
         self.launch(now, actions);
     }
 
-    fn beat(&mut self, now: Instant, beat: Beat, state: ServerState, actions: &mut Vec<Action>) {
+    fn on_beat(&mut self, now: Instant, beat: Beat, state: ServerState, actions: &mut Vec<Action>) {
         if self.process.is_none() || self.stopping.is_some() {
             return;
         }
@@ -389,11 +388,11 @@ impl Machine {
         }
         if self.present != state {
             self.present = state;
-            actions.push(self.report());
+            actions.push(self.build_report());
         }
     }
 
-    fn command(&mut self, now: Instant, target: Target, setting: Setting, actions: &mut Vec<Action>) {
+    fn on_command(&mut self, now: Instant, target: Target, setting: Setting, actions: &mut Vec<Action>) {
         if self.terminating {
             return;
         }
@@ -402,17 +401,17 @@ impl Machine {
             (self.launched, self.not_before) = (None, None);
         }
         match target {
-            // A process that is being stopped is replaced when it is gone.
+            // If the old process still stops, its end leads to the launch.
             Target::Start => self.launch(now, actions),
             Target::Stop | Target::Restart => self.stop(now, actions),
         }
     }
 
-    fn terminate(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn on_terminate(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if !std::mem::replace(&mut self.terminating, true) {
             (self.target, self.setting) = (Target::Stop, Setting::Inactive);
             if self.stopping.is_some() {
-                actions.push(self.report());
+                actions.push(self.build_report());
             }
             self.stop(now, actions);
         }
@@ -420,19 +419,19 @@ impl Machine {
 
     fn stop(&mut self, now: Instant, actions: &mut Vec<Action>) {
         match self.process {
-            None => self.gone(now, actions),
-            // Asking again would postpone SIGKILL.
+            None => self.on_process_gone(now, actions),
+            // A second request would postpone SIGKILL.
             Some(_) if self.stopping.is_some() => {}
             Some(pid) => {
                 self.stopping = Some(Stopping { asked: now, killed: None });
                 self.present = ServerState::Deactivating;
-                actions.push(self.report());
+                actions.push(self.build_report());
                 actions.push(Action::AskToStop(pid));
             }
         }
     }
 
-    fn report(&self) -> Action {
+    fn build_report(&self) -> Action {
         let pid = self.beating.or(self.process).unwrap_or(-1);
         Action::Report(Report { setting: self.setting, present: self.present, pid })
     }

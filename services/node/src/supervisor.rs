@@ -1,12 +1,13 @@
-//! Background mode: carries out what [`crate::state`] decides. The first process of the container, so it also reaps and forwards signals.
+//! Background mode: carries out what [`crate::state`] decides (docs/reference/tarsnode.md#3.7). As the first process of the container,
+//! tarsnode also forwards signals to the server and reaps orphaned processes.
 
 use crate::{
     context::Context,
-    prepare::{PrepareError, prepare},
+    prepare::{PrepareError, prepare_configuration},
     process,
     registry::{Alarms, Reporter},
     render::Rendered,
-    servants::{self, QUEUE, Told},
+    servants::{self, Message, QUEUE},
     state::{Action, Beat, Event, Exit, Liveness, Machine},
 };
 use rustix::process::Signal;
@@ -16,71 +17,70 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tars::server::BindError;
 use tokio::{
-    signal::unix::{Signal as Signals, SignalKind, signal},
+    signal::unix::{Signal as SignalStream, SignalKind, signal},
     sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 
-/// The patrol.
+/// Time between two patrols.
 const ROUND: Duration = Duration::from_secs(1);
-/// How long a stop waits for the registry to hear of it first.
+/// How long a stop waits for the registry to learn of it.
 const REPORT_FIRST: Duration = Duration::from_secs(2);
-/// How long the server's admin object may take to accept a shutdown before SIGTERM does.
+/// How long the server's admin object may take to accept a shutdown. Then the server gets SIGTERM.
 const ASK: Duration = Duration::from_secs(3);
 /// Pause between attempts to listen for commands.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
-/// Why supervision could not begin.
+/// Why the supervision cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
-    /// No heartbeats can be taken.
-    #[error("no port of the loopback can be listened on for heartbeats: {0}")]
-    Heartbeats(#[from] tars::server::BindError),
-    /// The system refuses signal handlers.
-    #[error("signal handlers could not be installed: {0}")]
+    #[error("cannot listen for heartbeats on any port of the loopback: {0}")]
+    Heartbeats(#[from] BindError),
+    #[error("cannot install signal handlers: {0}")]
     Signals(#[from] io::Error),
 }
 
-/// What tasks tell the supervisor.
+/// How a task of the supervisor ended.
 #[derive(Debug)]
-enum Note {
+enum Outcome {
     Prepared(Result<Rendered, PrepareError>),
-    /// The admin object did not take the shutdown.
-    Unasked(i32),
+    /// The admin object of this process did not accept the shutdown.
+    ShutdownRefused(i32),
 }
 
 struct Supervisor {
     context: Arc<Context>,
     machine: Machine,
-    /// Where the server is told to send its heartbeats.
+    /// Endpoint to which the server sends its heartbeats.
     heartbeats: String,
     rendered: Option<Rendered>,
     reporter: Reporter,
     alarms: Alarms,
-    notes: mpsc::Sender<Note>,
+    results: mpsc::Sender<Outcome>,
     admin: watch::Sender<Option<String>>,
 }
 
-/// Runs the server until the pod ends; gives tarsnode's exit code.
+/// Runs the server until the pod ends. Returns the exit code of tarsnode.
 pub async fn run(context: Context) -> Result<u8, SupervisorError> {
-    let mut signals = Incoming::new()?;
+    let mut signals = Signals::new()?;
     process::adopt_orphans();
     let context = Arc::new(context);
     let stop = CancellationToken::new();
     let _stopped = stop.clone().drop_guard();
-    let (told, mut hears) = mpsc::channel(QUEUE);
-    let (notes, mut answers) = mpsc::channel(16);
+    let (messages, mut incoming) = mpsc::channel(QUEUE);
+    let (results, mut outcomes) = mpsc::channel(16);
     let (admin, admin_seen) = watch::channel(None);
 
-    let heartbeats = listen_for_heartbeats(&context, told.clone(), &stop).await?;
-    tokio::spawn(listen_for_commands(Arc::clone(&context), told, admin_seen, stop.clone()));
+    let heartbeats = serve_heartbeats(&context, messages.clone(), &stop).await?;
+    tokio::spawn(serve_commands(Arc::clone(&context), messages, admin_seen, stop.clone()));
     let alarms = Alarms::start(&context.client, context.setup.module());
     let reporter = Reporter::start(context.registry.clone(), context.setup.pod_name.clone(), alarms.clone());
     let liveness = if context.setup.server_type == "not-tars" { Liveness::Process } else { Liveness::Heartbeats };
     let machine = Machine::new(liveness, Instant::now());
-    let mut supervisor = Supervisor { context, machine, heartbeats, rendered: None, reporter, alarms, notes, admin };
+    let mut supervisor = Supervisor { context, machine, heartbeats, rendered: None, reporter, alarms, results, admin };
 
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -89,55 +89,56 @@ pub async fn run(context: Context) -> Result<u8, SupervisorError> {
         tokio::select! {
             biased;
             signal = signals.next() => match signal {
-                Heard::End => events.push_back(Event::Terminate),
-                // Looked after below, with what ended meanwhile.
-                Heard::Child => {}
-                Heard::ForServer(signal) => supervisor.forward(signal),
+                Meaning::End => events.push_back(Event::Terminate),
+                // The children are reaped below, after every event.
+                Meaning::Child => {}
+                Meaning::Forward(signal) => supervisor.forward_signal(signal),
             },
-            Some(note) = answers.recv() => events.extend(supervisor.note(note)),
+            Some(outcome) = outcomes.recv() => events.extend(supervisor.on_outcome(outcome)),
             _ = rounds.tick() => {
-                // Heartbeats that wait were sent in time, also when this process was not running for a while.
-                while let Ok(told) = hears.try_recv() {
-                    events.push_back(event(told));
+                // Messages that wait come before the patrol. If this process did not run for a while, they contain heartbeats that
+                // the server sent in time.
+                while let Ok(message) = incoming.try_recv() {
+                    events.push_back(to_event(message));
                 }
                 events.push_back(Event::Tick);
             }
-            Some(told) = hears.recv() => events.push_back(event(told)),
+            Some(message) = incoming.recv() => events.push_back(to_event(message)),
         }
-        events.extend(supervisor.reap());
+        events.extend(supervisor.reap_children());
         while let Some(event) = events.pop_front() {
             for action in supervisor.machine.handle(Instant::now(), event) {
                 if let Action::End(code) = action {
-                    supervisor.reporter.delivered(REPORT_FIRST).await;
+                    supervisor.reporter.wait_for_delivery(REPORT_FIRST).await;
                     return Ok(code);
                 }
-                events.extend(supervisor.act(action));
+                events.extend(supervisor.carry_out(action));
             }
         }
     }
 }
 
-/// What a signal means.
-enum Heard {
-    /// The pod is to end.
+/// What a signal asks of tarsnode.
+enum Meaning {
+    /// End the server, because the pod ends.
     End,
-    /// A child ended.
+    /// Reap children.
     Child,
-    /// It is for the server.
-    ForServer(Signal),
+    /// Send the signal to the server.
+    Forward(Signal),
 }
 
-/// Signals that mean something to the first process of a container.
-struct Incoming {
-    terminate: Signals,
-    interrupt: Signals,
-    child: Signals,
-    hangup: Signals,
-    user1: Signals,
-    user2: Signals,
+/// The signals that tarsnode handles.
+struct Signals {
+    terminate: SignalStream,
+    interrupt: SignalStream,
+    child: SignalStream,
+    hangup: SignalStream,
+    user1: SignalStream,
+    user2: SignalStream,
 }
 
-impl Incoming {
+impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -149,46 +150,46 @@ impl Incoming {
         })
     }
 
-    /// The next signal. Nothing is lost when this is dropped.
-    async fn next(&mut self) -> Heard {
+    /// Waits for the next signal. Dropping the future loses no signal.
+    async fn next(&mut self) -> Meaning {
         tokio::select! {
-            Some(()) = self.terminate.recv() => Heard::End,
-            Some(()) = self.interrupt.recv() => Heard::End,
-            Some(()) = self.child.recv() => Heard::Child,
-            Some(()) = self.hangup.recv() => Heard::ForServer(Signal::HUP),
-            Some(()) = self.user1.recv() => Heard::ForServer(Signal::USR1),
-            Some(()) = self.user2.recv() => Heard::ForServer(Signal::USR2),
+            Some(()) = self.terminate.recv() => Meaning::End,
+            Some(()) = self.interrupt.recv() => Meaning::End,
+            Some(()) = self.child.recv() => Meaning::Child,
+            Some(()) = self.hangup.recv() => Meaning::Forward(Signal::HUP),
+            Some(()) = self.user1.recv() => Meaning::Forward(Signal::USR1),
+            Some(()) = self.user2.recv() => Meaning::Forward(Signal::USR2),
         }
     }
 }
 
 impl Supervisor {
-    /// Carries out one action; some of them answer with an event at once.
-    fn act(&mut self, action: Action) -> Option<Event> {
+    /// Carries out an action. Returns the event if the action is complete at once.
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Prepare => self.prepare(),
-            Action::Spawn => return Some(Event::Spawned(self.spawn())),
+            Action::Prepare => self.start_preparing(),
+            Action::Spawn => return Some(Event::Spawned(self.spawn_server())),
             Action::Report(report) => self.reporter.send(report),
             Action::AskToStop(pid) => self.ask_to_stop(pid),
-            Action::Kill(pid) => process::send(pid, Signal::KILL),
+            Action::Kill(pid) => process::send_signal(pid, Signal::KILL),
             Action::Alarm(text) => self.alarms.send(text),
-            // The loop ends instead of acting.
+            // The loop in `run` ends before it comes here.
             Action::End(_) => {}
         }
         None
     }
 
-    fn prepare(&self) {
-        let (context, heartbeats, notes) = (Arc::clone(&self.context), self.heartbeats.clone(), self.notes.clone());
+    fn start_preparing(&self) {
+        let (context, heartbeats, results) = (Arc::clone(&self.context), self.heartbeats.clone(), self.results.clone());
         tokio::spawn(async move {
-            let outcome = prepare(&context, &heartbeats).await;
-            let _ = notes.send(Note::Prepared(outcome)).await;
+            let outcome = prepare_configuration(&context, &heartbeats).await;
+            let _ = results.send(Outcome::Prepared(outcome)).await;
         });
     }
 
-    fn note(&mut self, note: Note) -> Option<Event> {
-        match note {
-            Note::Prepared(outcome) => Some(Event::Prepared(match outcome {
+    fn on_outcome(&mut self, outcome: Outcome) -> Option<Event> {
+        match outcome {
+            Outcome::Prepared(outcome) => Some(Event::Prepared(match outcome {
                 Ok(rendered) => {
                     let watch = rendered.watch.clone();
                     self.rendered = Some(rendered);
@@ -196,57 +197,57 @@ impl Supervisor {
                 }
                 Err(problem) => Err(problem.to_string()),
             })),
-            Note::Unasked(pid) => {
+            Outcome::ShutdownRefused(pid) => {
                 if self.machine.process() == Some(pid) {
-                    process::send(pid, Signal::TERM);
+                    process::send_signal(pid, Signal::TERM);
                 }
                 None
             }
         }
     }
 
-    fn spawn(&mut self) -> Result<i32, String> {
+    fn spawn_server(&mut self) -> Result<i32, String> {
         let setup = &self.context.setup;
         let Some(rendered) = &self.rendered else { return Err("[alarm] there is no configuration to start with".to_owned()) };
-        let pid = process::spawn(process::command(setup, &rendered.argv, &self.context.additions))
+        let pid = process::spawn(process::build_command(setup, &rendered.argv, &self.context.additions))
             .map_err(|problem| format!("[alarm] cannot start {}: {problem}", setup.launcher_file.display()))?;
         self.admin.send_replace(Some(rendered.admin.clone()));
         tracing::info!(pid, program = %setup.launcher_file.display(), "started");
         Ok(pid)
     }
 
-    /// Asks for an orderly end, once the registry knows that no more calls are wanted.
+    /// Asks the server to shut down, after the registry has learnt that the server takes no more calls.
     fn ask_to_stop(&self, pid: i32) {
-        let reported = self.reporter.delivered(REPORT_FIRST);
+        let reported = self.reporter.wait_for_delivery(REPORT_FIRST);
         let admin = self.admin.borrow().clone().filter(|_| self.context.setup.server_type != "not-tars");
-        let (client, notes) = (self.context.client.clone(), self.notes.clone());
+        let (client, results) = (self.context.client.clone(), self.results.clone());
         tracing::info!(pid, "stopping");
         tokio::spawn(async move {
             reported.await;
             let asked = async {
-                let admin = servants::admin_of(&client, &admin?).ok()?;
+                let admin = servants::build_admin_client(&client, &admin?).ok()?;
                 tokio::time::timeout(ASK, admin.shutdown()).await.ok()?.ok()
             };
             if asked.await.is_none() {
-                let _ = notes.send(Note::Unasked(pid)).await;
+                let _ = results.send(Outcome::ShutdownRefused(pid)).await;
             }
         });
     }
 
-    fn forward(&self, signal: Signal) {
+    fn forward_signal(&self, signal: Signal) {
         if let Some(pid) = self.machine.process() {
-            process::send(pid, signal);
+            process::send_signal(pid, signal);
         }
     }
 
-    fn reap(&self) -> Vec<Event> {
+    fn reap_children(&self) -> Vec<Event> {
         let successor =
             |pid: i32| self.machine.beating().filter(|beating| *beating != pid && process::descends_from_us(*beating));
         let ended = process::reap().into_iter();
         ended
             .map(|(pid, exit)| {
                 if self.machine.process() == Some(pid) {
-                    tracing::info!(pid, ended = %describe(exit), "the process ended");
+                    tracing::info!(pid, ended = %describe_exit(exit), "the process ended");
                 }
                 Event::Exited { pid, exit, successor: successor(pid) }
             })
@@ -254,38 +255,39 @@ impl Supervisor {
     }
 }
 
-fn describe(exit: Exit) -> String {
+fn describe_exit(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("with code {code}"),
         Exit::Signal(signal) => format!("by signal {signal}"),
     }
 }
 
-/// A heartbeat's process counts only when it runs below this one.
-fn event(told: Told) -> Event {
+/// Translates a message. The process id of a heartbeat counts only if the process runs below tarsnode.
+fn to_event(message: Message) -> Event {
     let beat = |pid, adapter| Beat { pid: Some(pid).filter(|pid| process::descends_from_us(*pid)), adapter };
-    match told {
-        Told::KeepAlive { pid, adapter } => Event::KeepAlive(beat(pid, adapter)),
-        Told::KeepActiving { pid, adapter } => Event::KeepActiving(beat(pid, adapter)),
-        Told::Start => Event::Start,
-        Told::Stop => Event::Stop,
-        Told::Restart => Event::Restart,
+    match message {
+        Message::KeepAlive { pid, adapter } => Event::KeepAlive(beat(pid, adapter)),
+        Message::KeepActiving { pid, adapter } => Event::KeepActiving(beat(pid, adapter)),
+        Message::Start => Event::Start,
+        Message::Stop => Event::Stop,
+        Message::Restart => Event::Restart,
     }
 }
 
-/// Listens where it should, or on any port when that one is taken (two pods in the host's network); the server is told which.
-async fn listen_for_heartbeats(
+/// Takes heartbeats at the configured port, or at any port if that one is taken: pods in the network of the node share its ports.
+/// Returns the endpoint, for the configuration of the server.
+async fn serve_heartbeats(
     context: &Context,
-    told: mpsc::Sender<Told>,
+    messages: mpsc::Sender<Message>,
     stop: &CancellationToken,
-) -> Result<String, tars::server::BindError> {
+) -> Result<String, BindError> {
     let mut endpoint = context.server_endpoint.clone();
-    let server = match servants::heartbeats(context, endpoint.clone(), told.clone()).await {
+    let server = match servants::bind_heartbeats(context, endpoint.clone(), messages.clone()).await {
         Ok(server) => server,
         Err(problem) => {
-            tracing::warn!(%problem, "taking heartbeats on another port");
+            tracing::warn!(%problem, "cannot listen at the configured port; taking heartbeats at another one");
             endpoint.port = 0;
-            servants::heartbeats(context, endpoint.clone(), told).await?
+            servants::bind_heartbeats(context, endpoint.clone(), messages).await?
         }
     };
     if let Some(addr) = server.local_addr("ServerAdapter") {
@@ -295,18 +297,18 @@ async fn listen_for_heartbeats(
     Ok(endpoint.to_string())
 }
 
-/// Commands are a convenience: a server runs without them until their port can be listened on.
-async fn listen_for_commands(
+/// Takes commands until `stop`. If the port cannot be bound, the server runs without commands, and this function tries again.
+async fn serve_commands(
     context: Arc<Context>,
-    told: mpsc::Sender<Told>,
+    messages: mpsc::Sender<Message>,
     admin: watch::Receiver<Option<String>>,
     stop: CancellationToken,
 ) {
     let Some(endpoint) = context.node_endpoint.clone() else { return };
     loop {
-        match servants::commands(&context, endpoint.clone(), told.clone(), admin.clone()).await {
+        match servants::bind_commands(&context, endpoint.clone(), messages.clone(), admin.clone()).await {
             Ok(server) => return server.serve(stop).await,
-            Err(problem) => tracing::warn!(problem = %report(&problem), "commands can't be taken yet"),
+            Err(problem) => tracing::warn!(problem = %with_sources(&problem), "cannot listen for commands, trying again"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -315,8 +317,8 @@ async fn listen_for_commands(
     }
 }
 
-/// An error and what caused it, in one line.
-fn report(problem: &dyn std::error::Error) -> String {
+/// Writes an error and its causes in one line.
+fn with_sources(problem: &dyn std::error::Error) -> String {
     let mut text = problem.to_string();
     let mut source = problem.source();
     while let Some(cause) = source {

@@ -1,4 +1,4 @@
-//! tarsnode as a pod runs it, on this host below a temporary root: a registry of our own, a shell script as the server.
+//! Runs tarsnode as a pod does, below a temporary root on this host. The tests serve the registry, and a shell script is the server.
 
 mod support;
 
@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::time::Duration;
 use support::{Pod, Registry};
 
-/// Ends on SIGTERM, and leaves an orphan behind that ends at once.
+/// A server that ends on SIGTERM. It leaves an orphan behind that ends at once.
 const SCRIPT: &str = "#!/bin/sh
 trap 'echo terminated >>\"$ServerDataDir/started\"; exit 3' TERM
 trap 'echo hangup >>\"$ServerDataDir/started\"' HUP
@@ -35,7 +35,7 @@ async fn a_server_is_started_reported_restarted_and_stopped() {
     let orphans_are_reaped = || async { support::zombies_of(node.id()).is_empty() };
     support::until(Duration::from_secs(10), orphans_are_reaped).await;
 
-    // An operator restarts it: SIGTERM, since the script has no admin object.
+    // An operator restarts the server. It gets SIGTERM, because the script has no admin object.
     let (code, result) = pod.operator().restart_server("Demo", "Shell").await.unwrap();
     assert_eq!((code, result.as_str()), (0, "Success"));
     registry.next("Active/Deactivating").await;
@@ -43,7 +43,7 @@ async fn a_server_is_started_reported_restarted_and_stopped() {
     let second = registry.next("Active/Activating").await;
     assert_ne!(second.pid, first.pid);
 
-    // Signals of the container reach the server.
+    // Signals to the container reach the server.
     pod.data_with("started", &second.pid.to_string()).await;
     support::send(node.id(), Signal::HUP);
     pod.data_with("started", "hangup").await;
@@ -60,7 +60,7 @@ async fn a_server_is_started_reported_restarted_and_stopped() {
     let third = registry.next("Active/Activating").await;
     pod.data_with("started", &third.pid.to_string()).await;
 
-    // The end of the pod: out of service first, then the process.
+    // When the pod ends, it goes out of service before the process ends.
     support::send(node.id(), Signal::TERM);
     registry.next("Inactive/Deactivating").await;
     registry.next("Inactive/Inactive").await;

@@ -22,12 +22,12 @@ impl Story {
     /// A server that runs as process 7 and is active.
     fn active() -> Self {
         let mut story = Self::new();
-        story.launched();
+        story.launch();
         assert_eq!(story.beat(""), [report(Setting::Active, ServerState::Active, 7)]);
         story
     }
 
-    fn launched(&mut self) {
+    fn launch(&mut self) {
         assert_eq!(self.after(0, Event::Tick), [Action::Prepare, report(Setting::Active, ServerState::Inactive, -1)]);
         assert_eq!(self.after(0, prepared()), [Action::Spawn]);
         assert_eq!(self.after(0, Event::Spawned(Ok(7))), [report(Setting::Active, ServerState::Activating, 7)]);
@@ -42,7 +42,7 @@ impl Story {
         self.after(0, Event::KeepAlive(Beat { pid: Some(7), adapter: adapter.to_owned() }))
     }
 
-    /// What happens in so many seconds of patrols without anything else.
+    /// Patrols once a second for so many seconds, and returns all actions.
     fn wait(&mut self, seconds: u64) -> Vec<Action> {
         (0..seconds).flat_map(|_| self.after(1, Event::Tick)).collect()
     }
@@ -64,7 +64,7 @@ fn alarm(text: &str) -> Action {
     Action::Alarm(text.to_owned())
 }
 
-const SETTLED: Report = Report { setting: Setting::Active, present: ServerState::Active, pid: 7 };
+const ACTIVE: Report = Report { setting: Setting::Active, present: ServerState::Active, pid: 7 };
 
 #[test]
 fn a_launched_server_is_activating_until_its_first_heartbeat() {
@@ -124,7 +124,7 @@ fn an_adapter_that_was_not_in_the_configuration_is_watched_once_it_beats() {
 #[test]
 fn a_server_that_never_beats_is_restarted_after_the_timeout() {
     let mut story = Story::new();
-    story.launched();
+    story.launch();
     assert_eq!(story.wait(60), []);
     assert_eq!(story.wait(1).first(), Some(&alarm("[alarm] heartbeat overtime, will restart process")));
 }
@@ -132,7 +132,7 @@ fn a_server_that_never_beats_is_restarted_after_the_timeout() {
 #[test]
 fn a_server_without_tars_counts_as_active_while_its_process_lives() {
     let mut story = Story::with(Liveness::Process);
-    story.launched();
+    story.launch();
     assert_eq!(story.wait(2), [report(Setting::Active, ServerState::Active, 7)]);
     assert_eq!(story.wait(400), []);
     assert!(story.after(0, exited(Exit::Signal(11))).contains(&report(Setting::Active, ServerState::Inactive, -1)));
@@ -199,7 +199,7 @@ fn keep_activing_takes_an_active_server_back() {
     let beat = Beat { pid: None, adapter: String::new() };
     assert_eq!(story.after(1, Event::KeepActiving(beat.clone())), [report(Setting::Active, ServerState::Activating, 7)]);
     assert_eq!(story.after(5, Event::KeepActiving(beat)), []);
-    assert_eq!(story.beat(""), [Action::Report(SETTLED)]);
+    assert_eq!(story.beat(""), [Action::Report(ACTIVE)]);
 }
 
 #[test]

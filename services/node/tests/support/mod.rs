@@ -1,4 +1,4 @@
-//! A pod and a registry to test tarsnode with.
+//! A pod and a registry for the tests of tarsnode.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -26,15 +26,14 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tarsnode");
-/// Longest wait for anything; the slow steps are a report of 2 s before a stop and calls of 6 s to a registry that is away.
+/// Longest wait for anything. The slow steps are the report before a stop (2 s) and calls to a registry that is away (6 s each).
 const WAIT: Duration = Duration::from_secs(40);
 
-/// A state as it was reported.
+/// A state that tarsnode reported.
 #[derive(Debug, Clone)]
 pub struct Reported {
     /// `SETTING/PRESENT`.
     pub state: String,
-    /// Process id.
     pub pid: i32,
 }
 
@@ -76,7 +75,7 @@ impl RegistryObj for Servant {
     }
 }
 
-/// `RegistryObj`, which remembers what it was told.
+/// A `RegistryObj` that remembers the states that tarsnode reports.
 pub struct Registry {
     port: u16,
     reports: mpsc::UnboundedReceiver<Reported>,
@@ -104,7 +103,7 @@ impl Registry {
         registry_at(self.port)
     }
 
-    /// Skips reports until one has this state.
+    /// Waits for a report with this state and skips others.
     pub async fn next(&mut self, state: &str) -> Reported {
         let mut seen = Vec::new();
         loop {
@@ -130,7 +129,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A pod below a temporary root. Dropping it ends what it started.
+/// A pod below a temporary root. Dropping it ends its processes.
 pub struct Pod {
     root: tempfile::TempDir,
     node_port: u16,
@@ -139,7 +138,7 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// What the init container and the image of a server named `Demo.Shell` leave.
+    /// Makes what the init container and the image of the server `Demo.Shell` leave behind.
     pub fn install(launcher: &str, script: &str, registry: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut install = init_container();
@@ -174,7 +173,7 @@ impl Pod {
         self.work().join("data/Demo.Shell")
     }
 
-    /// The business container, through the script that base images run.
+    /// Starts the business container, through the script that base images run.
     pub fn start(&self) -> Child {
         let log = File::create(self.root.path().join("log")).unwrap();
         let mut command = Command::new(self.work().join("util/start.sh"));
@@ -184,7 +183,7 @@ impl Pod {
         child
     }
 
-    /// tarsnode with the environment that start scripts of existing images make.
+    /// Builds a call of tarsnode with the environment that start scripts of existing images make.
     pub fn plain_command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         let conf = self.server().join("conf/Demo.Shell.config.conf");
@@ -221,7 +220,7 @@ impl Pod {
         NodeClient::new(Self::client().proxy(&proxy).unwrap())
     }
 
-    /// What the server would send, to the place that its configuration names.
+    /// Sends a heartbeat to the object that the server's configuration names, as the server would.
     pub async fn heartbeat(&self, pid: i32) {
         let config = Config::parse(&self.rendered()).unwrap();
         let node = ServerFClient::new(Self::client().proxy(config.get("/tars/application/server<node>").unwrap()).unwrap());
@@ -233,7 +232,7 @@ impl Pod {
         }
     }
 
-    /// What the script wrote to this file, once it did.
+    /// Waits until the script has written this file, and returns the text.
     pub async fn data(&self, file: &str) -> String {
         self.data_with(file, "").await
     }
@@ -304,7 +303,7 @@ fn stat(pid: u32) -> Option<(String, u32)> {
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
-/// Whether the process exists and is no zombie.
+/// Whether the process exists and is not a zombie.
 pub fn alive(pid: i32) -> bool {
     stat(pid.unsigned_abs()).is_some_and(|(state, _)| state != "Z")
 }
@@ -322,7 +321,7 @@ pub fn command_of(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// Waits for a condition.
+/// Waits until `condition` holds, and fails after `limit`.
 pub async fn until<F: Future<Output = bool>>(limit: Duration, condition: impl Fn() -> F) {
     let deadline = Instant::now() + limit;
     while !condition().await {
