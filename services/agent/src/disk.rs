@@ -1,64 +1,33 @@
-//! The directories of local volumes: the only code that touches the disk.
+//! Makes the directories of local volumes. Only this file touches the disk, and it never removes anything.
 //!
-//! The root is held open as a handle, and a directory is reached from it one validated name at a time, never following a symbolic link.
-//! What a pod plants inside its volume therefore leads nowhere. Nothing is ever removed here.
+//! The agent keeps the root open and opens each directory from there, one name after the other, without following symbolic links. So a
+//! link that a pod leaves in its volume leads the agent nowhere.
 
+use crate::owner::Owner;
 use rustix::{
     fd::OwnedFd,
     fs::{Dir, Gid, Mode, OFlags, StatVfs, Uid, fchmod, fchown, fstat, fstatvfs, mkdirat, open, openat},
     io::Errno,
 };
-use std::{fmt, path::Path};
+use std::path::Path;
 
-/// Permission of the levels above a volume's directory: everybody may pass, nobody but root may change.
+/// Mode of the levels above a volume's directory. Everybody may pass, and only root may change them.
 const PARENT_MODE: Mode = Mode::from_bits_truncate(0o755);
-/// Only these bits of a mode count.
+/// The bits of a mode that the agent sets and compares.
 const PERMISSIONS: u32 = 0o777;
 
-/// Who owns a directory, and who may do what there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// User.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// The nine permission bits.
-    pub mode: u32,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{} mode {:o}", self.uid, self.gid, self.mode)
-    }
-}
-
-/// Why a directory is not as it should be.
+/// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The root cannot be used.
+pub enum DiskError {
+    /// The path is that in the agent's pod.
     #[error("cannot open the root of local volumes {path}: {source}; check the mount of the agent's pod")]
-    Root {
-        /// Its path in the pod.
-        path: String,
-        /// What the system says.
-        source: Errno,
-    },
-    /// Something else is in the place of the directory.
-    #[error("{path} is no directory (a file or a symbolic link is in its place); move it away, the agent removes nothing")]
-    NotADirectory {
-        /// Path beneath the root.
-        path: String,
-    },
-    /// The system refused.
+    Root { path: String, source: Errno },
+    /// The path begins below the root.
+    #[error("{path} is a file or a symbolic link and not a directory; move it away, because the agent removes nothing")]
+    NotADirectory { path: String },
+    /// The path begins below the root.
     #[error("cannot {verb} directory {path}: {source}")]
-    System {
-        /// What was tried.
-        verb: &'static str,
-        /// Path beneath the root.
-        path: String,
-        /// What the system says.
-        source: Errno,
-    },
+    System { verb: &'static str, path: String, source: Errno },
 }
 
 /// The root of all local volumes of this node.
@@ -67,50 +36,50 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens the root.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
         let handle = open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        handle.map(|handle| Self { handle }).map_err(|source| Error::Root { path: path.display().to_string(), source })
+        handle.map(|handle| Self { handle }).map_err(|source| DiskError::Root { path: path.display().to_string(), source })
     }
 
-    /// Makes sure that the directory at `components` exists and belongs to `owner`. Its contents are left alone. Returns whether
-    /// something changed.
-    pub fn ensure(&self, components: &[String], owner: Owner) -> Result<bool, Error> {
+    /// Makes sure that the directory at `components` exists and belongs to `owner`, and leaves its contents alone. Returns whether it
+    /// changed something.
+    pub fn ensure(&self, components: &[String], owner: Owner) -> Result<bool, DiskError> {
         let path = components.join("/");
         let mut changed = false;
         let mut directory: Option<OwnedFd> = None;
         for name in components {
             let parent = directory.as_ref().unwrap_or(&self.handle);
-            let (next, made) = enter(parent, name, &path)?;
+            let (next, made) = open_or_make(parent, name, &path)?;
             changed |= made;
             directory = Some(next);
         }
         let Some(directory) = directory else { return Ok(false) };
-        Ok(own(&directory, owner, &path)? || changed)
+        Ok(set_owner(&directory, owner, &path)? || changed)
     }
 
-    /// The directories of all volumes that were ever made here, three levels below the root. What cannot be read is left out.
-    pub fn directories(&self) -> Vec<[String; 3]> {
+    /// Lists the directories of all volumes that were ever made on this node. They are three levels below the root. Directories that
+    /// cannot be read are left out.
+    pub fn list_directories(&self) -> Vec<[String; 3]> {
         let mut found = Vec::new();
-        for namespace in subdirectories(&self.handle) {
-            for server in subdirectories(&namespace.1) {
-                let mounts = subdirectories(&server.1).into_iter();
+        for namespace in open_subdirectories(&self.handle) {
+            for server in open_subdirectories(&namespace.1) {
+                let mounts = open_subdirectories(&server.1).into_iter();
                 found.extend(mounts.map(|mount| [namespace.0.clone(), server.0.clone(), mount.0]));
             }
         }
         found
     }
 
-    /// Size of the file system and what is free for volumes, in bytes.
-    pub fn space(&self) -> Option<(u64, u64)> {
+    /// Measures the size of the file system and its free space, in bytes.
+    pub fn measure_space(&self) -> Option<(u64, u64)> {
         let StatVfs { f_frsize, f_blocks, f_bavail, .. } = fstatvfs(&self.handle).ok()?;
         Some((f_blocks.saturating_mul(f_frsize), f_bavail.saturating_mul(f_frsize)))
     }
 }
 
-/// Opens the directory `name` of `parent`, and makes it first if it is not there.
-fn enter(parent: &OwnedFd, name: &str, path: &str) -> Result<(OwnedFd, bool), Error> {
-    let system = |verb: &'static str| move |source| Error::System { verb, path: path.to_owned(), source };
+/// Opens the directory `name` in `parent`, and makes it if it is absent. Also returns whether it was absent. `path` is for errors.
+fn open_or_make(parent: &OwnedFd, name: &str, path: &str) -> Result<(OwnedFd, bool), DiskError> {
+    let system = |verb: &'static str| move |source| DiskError::System { verb, path: path.to_owned(), source };
     let made = match mkdirat(parent, name, PARENT_MODE) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
@@ -118,18 +87,18 @@ fn enter(parent: &OwnedFd, name: &str, path: &str) -> Result<(OwnedFd, bool), Er
     };
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
     let handle = openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOTDIR | Errno::LOOP => Error::NotADirectory { path: path.to_owned() },
+        Errno::NOTDIR | Errno::LOOP => DiskError::NotADirectory { path: path.to_owned() },
         error => system("open")(error),
     })?;
     if made {
-        // Whatever the umask of this process took away.
+        // The umask of this process may have removed bits.
         fchmod(&handle, PARENT_MODE).map_err(system("set the mode of"))?;
     }
     Ok((handle, made))
 }
 
-/// The directories in an open directory, with their names. Symbolic links are none.
-fn subdirectories(parent: &OwnedFd) -> Vec<(String, OwnedFd)> {
+/// Opens the directories in an open directory, with their names. Leaves out symbolic links and hidden names.
+fn open_subdirectories(parent: &OwnedFd) -> Vec<(String, OwnedFd)> {
     let Ok(entries) = Dir::read_from(parent) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str().ok().map(str::to_owned));
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
@@ -139,9 +108,9 @@ fn subdirectories(parent: &OwnedFd) -> Vec<(String, OwnedFd)> {
         .collect()
 }
 
-/// Gives an open directory to its owner, where it is not already.
-fn own(directory: &OwnedFd, owner: Owner, path: &str) -> Result<bool, Error> {
-    let system = |verb: &'static str| move |source| Error::System { verb, path: path.to_owned(), source };
+/// Gives an open directory to `owner`. Returns whether something had to change.
+fn set_owner(directory: &OwnedFd, owner: Owner, path: &str) -> Result<bool, DiskError> {
+    let system = |verb: &'static str| move |source| DiskError::System { verb, path: path.to_owned(), source };
     let stat = fstat(directory).map_err(system("look at"))?;
     let (moved, opened) = ((stat.st_uid, stat.st_gid) != (owner.uid, owner.gid), stat.st_mode & PERMISSIONS != owner.mode);
     if moved {
@@ -169,11 +138,6 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_reads_as_its_annotations_do() {
-        assert_eq!(Owner { uid: 65532, gid: 0, mode: 0o750 }.to_string(), "65532:0 mode 750");
-    }
-
-    #[test]
     fn a_directory_is_made_once_and_its_contents_stay() {
         let base = tempfile::tempdir().unwrap();
         let root = Root::open(base.path()).unwrap();
@@ -185,8 +149,8 @@ mod tests {
         assert!(!root.ensure(&components(), me(0o700)).unwrap(), "nothing to do the second time");
         assert!(root.ensure(&components(), me(0o755)).unwrap());
         assert_eq!(std::fs::read_to_string(path.join("file")).unwrap(), "kept");
-        assert_eq!(root.directories(), [components()]);
-        let (size, free) = root.space().unwrap();
+        assert_eq!(root.list_directories(), [components()]);
+        let (size, free) = root.measure_space().unwrap();
         assert!(size >= free && free > 0);
     }
 
@@ -197,14 +161,14 @@ mod tests {
         let root = Root::open(base.path()).unwrap();
         std::fs::create_dir_all(base.path().join("ledger/Trade.Audit")).unwrap();
         symlink(outside.path(), base.path().join("ledger/Trade.Audit/data")).unwrap();
-        assert!(matches!(root.ensure(&components(), me(0o700)), Err(Error::NotADirectory { .. })));
+        assert!(matches!(root.ensure(&components(), me(0o700)), Err(DiskError::NotADirectory { .. })));
         symlink(outside.path(), base.path().join("evil")).unwrap();
         let through = ["evil".to_owned(), "Trade.Audit".to_owned(), "data".to_owned()];
-        assert!(matches!(root.ensure(&through, me(0o700)), Err(Error::NotADirectory { .. })));
+        assert!(matches!(root.ensure(&through, me(0o700)), Err(DiskError::NotADirectory { .. })));
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
         std::fs::write(base.path().join("file"), "kept").unwrap();
         let file = ["file".to_owned(), "x".to_owned()];
-        assert!(matches!(root.ensure(&file, me(0o700)), Err(Error::NotADirectory { .. })));
+        assert!(matches!(root.ensure(&file, me(0o700)), Err(DiskError::NotADirectory { .. })));
         assert_eq!(std::fs::read_to_string(base.path().join("file")).unwrap(), "kept");
     }
 

@@ -1,21 +1,24 @@
-//! Provisions local volumes on a node.
+//! Makes local volumes on its node and offers them to pods as PersistentVolumes.
 //!
 //! ```text
 //! claims, volumes, waiting pods, nodes ──► plan ──► steps ──► act ─┬─► disk: directories beneath the root, never removed
 //!          (watch)                        (pure)                   └─► PersistentVolumes of this node
 //! ```
 //!
-//! Rules:
-//! - Each agent acts for its own node only. Which nodes make a volume is agreed on without talking ([`placement`]).
-//! - What is planned follows from what is seen, not from what happened: any agent may die at any point, and the next plan repairs it.
-//! - Data of a server is never removed here: when a claim goes, its volume goes at once and its directory stays, to be used again when
-//!   the server returns.
+//! The rules are in docs/reference/local-volumes.md. Three of them shape the code:
+//! - Each agent acts for its own node only. All agents choose the same nodes for a volume, without talking to each other
+//!   ([`placement`]).
+//! - A plan follows from the present state of the cluster and not from earlier steps. An agent may die at any point, and the next plan
+//!   finds what is missing.
+//! - The agent never removes data of a server. When a claim goes, its volume goes and its directory stays. The server finds it when it
+//!   returns.
 
 mod act;
 mod disk;
 mod holds;
 mod identity;
 mod metrics;
+mod owner;
 mod placement;
 mod plan;
 mod watch;
@@ -35,12 +38,12 @@ use tars_kit::{
 };
 use watch::Watched;
 
-/// Readiness: the agent knows what the cluster says.
+/// Readiness check: all watches have delivered their first list.
 const CHECK_CACHES: &str = "caches";
-/// Where local volumes are, on the host and in the agent's pod.
+/// Directory of all local volumes, on the host and in the agent's pod.
 const ROOT: &str = "/usr/local/app/tars/host-mount";
 
-/// Node agent of Tars: local volumes.
+/// Makes local volumes on its node and offers them to pods.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {
@@ -50,13 +53,13 @@ struct Args {
     /// Directory on the host that holds the local volumes.
     #[arg(long, env = "TLVInHost", default_value = ROOT)]
     tlv_in_host: String,
-    /// Where that directory is mounted in the agent's pod.
+    /// The same directory, as it is mounted in the agent's pod.
     #[arg(long, env = "TLV_ROOT", default_value = ROOT)]
     root: PathBuf,
-    /// Where gRPC health is answered.
+    /// Address on which gRPC health is answered.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     grpc_listen: SocketAddr,
-    /// Where metrics are served at /metrics.
+    /// Address on which metrics are served at /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
 }
@@ -90,7 +93,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
     let begin = stop.clone();
     tasks.spawn("the provisioner", async move {
         tokio::select! {
-            () = watched.ready() => health.set(CHECK_CACHES, true).await,
+            () = watched.wait_until_ready() => health.set(CHECK_CACHES, true).await,
             () = begin.cancelled() => return Ok::<_, Infallible>(()),
         }
         Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await

@@ -1,13 +1,14 @@
-//! Which nodes are to hold the volumes that pods wait for.
+//! Chooses the nodes that make volumes for waiting pods (docs/reference/local-volumes.md#11.3).
 //!
-//! The storage class has no provisioner, so the scheduler places a pod only where a volume exists already. The existing agents make
-//! one on each node, of which one is used. Here all agents agree, without talking, on as few nodes as there are pods:
+//! The storage class has no provisioner, so the scheduler places a pod only where a volume exists already. The agents of K8SFramework
+//! make a volume on each node, and one of them is used. Here all agents choose the same few nodes, without talking to each other:
 //!
-//! 1. Eligible are the nodes that can run the pod (selector, required affinity, taints, readiness) and hold no volume of it yet.
-//! 2. They are ranked: first by the pod's preferred affinity, then by a hash of server and node, the same on every node.
-//! 3. The first as many as there are waiting pods make volumes.
-//! 4. What an agent cannot know (room on another node, an agent that is away) shows as pods that go on waiting: the number doubles every
-//!    [`WIDEN_AFTER`]. In the worst case each eligible node has a volume, as with the existing agents; what is not used is removed.
+//! 1. A node is eligible if it can run the pod (labels, selector, required affinity, taints, readiness) and has no claimed volume of it.
+//! 2. Eligible nodes are ranked by the pod's preferred affinity, and then by a hash of server and node. All agents compute the same
+//!    ranking.
+//! 3. Each waiting pod gets one node, in the order of the ranking.
+//! 4. An agent does not know whether another node has room, or whether its agent runs. Then pods go on waiting, and the number of nodes
+//!    doubles every [`WIDEN_AFTER`]. In the worst case each eligible node makes a volume. Unused volumes are removed later.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration};
@@ -15,13 +16,13 @@ use kube::ResourceExt;
 use std::cmp::Reverse;
 use tars_common::names::label;
 
-/// How long a pod may wait before more nodes make a volume for it. Making one takes well below a second and the scheduler looks again
-/// within a second of it.
+/// How long a pod waits before more nodes make a volume for it. An agent needs well below a second to make one, and the scheduler looks
+/// again within a second.
 pub const WIDEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Names of the nodes that are to hold volumes for `waiting` pods like `pod`, the oldest of which was made at `since`. `taken` tells
-/// nodes that hold a bound volume of the server; `required` are the labels that a node needs.
-pub fn chosen<'a>(
+/// Chooses nodes for `waiting` pods like `pod`, and returns their names. The oldest of the pods was created at `since`. A node must have
+/// all labels in `required`, and must not be `taken` by a volume of another pod of the server.
+pub fn choose_nodes<'a>(
     pod: &Pod,
     waiting: usize,
     since: Timestamp,
@@ -37,32 +38,32 @@ pub fn chosen<'a>(
         .filter(|node| labelled(node) && !taken(node))
         .filter_map(|node| {
             let name = node.metadata.name.as_deref()?;
-            Some(((Reverse(preference(pod, node)?), rank(&server, name)), name))
+            Some(((Reverse(rate_node(pod, node)?), compute_rank(&server, name)), name))
         })
         .collect();
     ranked.sort_unstable();
-    ranked.truncate(waiting.saturating_mul(widening(now.duration_since(since))));
+    ranked.truncate(waiting.saturating_mul(compute_widening(now.duration_since(since))));
     ranked.into_iter().map(|(_, name)| name).collect()
 }
 
-/// 1, then doubled after each period; bounded so that it cannot overflow.
-fn widening(waited: SignedDuration) -> usize {
+/// Computes the factor for the number of nodes. It begins with 1 and doubles after each period. The bound prevents an overflow.
+fn compute_widening(waited: SignedDuration) -> usize {
     let periods = (waited.as_secs() / WIDEN_AFTER.as_secs()).clamp(0, 16);
     1 << periods
 }
 
-/// A number that is the same on every node, and as good as random between servers.
-fn rank(server: &str, node: &str) -> u64 {
+/// Computes a number that all agents agree on, and that spreads the servers over the nodes.
+fn compute_rank(server: &str, node: &str) -> u64 {
     let bytes = server.bytes().chain([0]).chain(node.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    // FNV alone leaves names that differ in their last letter close together.
+    // FNV alone gives close numbers to names that differ in their last letter only.
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
 }
 
-/// How much the pod prefers the node; `None` if it cannot run there.
-fn preference(pod: &Pod, node: &Node) -> Option<i32> {
+/// Computes how much the pod prefers the node. `None` if the pod cannot run there.
+fn rate_node(pod: &Pod, node: &Node) -> Option<i32> {
     let spec = pod.spec.as_ref()?;
     let is_ready = is_ready(node) && node.spec.as_ref().is_none_or(|spec| !spec.unschedulable.unwrap_or(false));
     let selected = spec.node_selector.iter().flatten().all(|(key, value)| node.labels().get(key) == Some(value));
@@ -100,13 +101,13 @@ fn is_tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
     })
 }
 
-/// All requirements of a term; a term without any matches nothing.
+/// Whether the node meets all requirements of a term. No node meets an empty term.
 fn is_term_met(term: &NodeSelectorTerm, node: &Node) -> bool {
     let expressions = term.match_expressions.as_deref().unwrap_or_default();
     let fields = term.match_fields.as_deref().unwrap_or_default();
     let by_label =
         |requirement: &NodeSelectorRequirement| is_met(requirement, node.labels().get(&requirement.key).map(String::as_str));
-    // The only field that the API server admits here.
+    // The API server admits no other field than `metadata.name`.
     let by_field = |requirement: &NodeSelectorRequirement| is_met(requirement, node.metadata.name.as_deref());
     !(expressions.is_empty() && fields.is_empty()) && expressions.iter().all(by_label) && fields.iter().all(by_field)
 }
@@ -158,9 +159,9 @@ mod tests {
     /// What a node needs for volumes that hold data.
     const DISK: &[&str] = &[label::NODE, label::SUPPORT_LOCAL_VOLUME];
 
-    fn chosen_of(nodes: &[Node], waiting: usize, waited: i64) -> Vec<&str> {
+    fn choose(nodes: &[Node], waiting: usize, waited: i64) -> Vec<&str> {
         let now: Timestamp = "2026-03-04T15:06:07Z".parse().unwrap();
-        chosen(&pod(), waiting, now - SignedDuration::from_secs(waited), now, nodes.iter(), |_| false, DISK)
+        choose_nodes(&pod(), waiting, now - SignedDuration::from_secs(waited), now, nodes.iter(), |_| false, DISK)
     }
 
     fn hundred() -> Vec<Node> {
@@ -170,16 +171,16 @@ mod tests {
     #[test]
     fn as_many_nodes_as_pods_whoever_asks() {
         let mut nodes = hundred();
-        let first: Vec<String> = chosen_of(&nodes, 3, 0).into_iter().map(str::to_owned).collect();
+        let first: Vec<String> = choose(&nodes, 3, 0).into_iter().map(str::to_owned).collect();
         assert_eq!(first.len(), 3);
         nodes.reverse();
-        assert_eq!(chosen_of(&nodes, 3, 0), first, "the order in which a node sees the others does not matter");
+        assert_eq!(choose(&nodes, 3, 0), first, "the order in which a node sees the others does not matter");
     }
 
     #[test]
     fn pods_that_go_on_waiting_get_more() {
         let nodes = hundred();
-        let counts: Vec<usize> = [0, 9, 10, 20, 30, 1000].map(|waited| chosen_of(&nodes, 1, waited).len()).to_vec();
+        let counts: Vec<usize> = [0, 9, 10, 20, 30, 1000].map(|waited| choose(&nodes, 1, waited).len()).to_vec();
         assert_eq!(counts, [1, 1, 2, 4, 8, 100]);
     }
 
@@ -198,12 +199,12 @@ mod tests {
         let taint = json!({"taints": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]});
         nodes[4].spec = serde_json::from_value(taint).unwrap();
         nodes[5].spec = serde_json::from_value(json!({"unschedulable": true})).unwrap();
-        assert_eq!(chosen_of(&nodes, 9, 0), ["good"]);
+        assert_eq!(choose(&nodes, 9, 0), ["good"]);
         let now = Timestamp::UNIX_EPOCH;
         let mut tolerant = pod();
         let tolerations = json!([{"key": "dedicated", "operator": "Exists"}]);
         tolerant.spec.as_mut().unwrap().tolerations = serde_json::from_value(tolerations).unwrap();
-        let mut names = chosen(&tolerant, 9, now, now, nodes.iter(), |_| false, &DISK[..1]);
+        let mut names = choose_nodes(&tolerant, 9, now, now, nodes.iter(), |_| false, &DISK[..1]);
         names.sort_unstable();
         assert_eq!(names, ["good", "no-volumes", "tainted"], "delay-bind needs no support for local volumes");
     }
@@ -212,10 +213,10 @@ mod tests {
     fn preferred_nodes_come_first_and_taken_ones_never() {
         let mut nodes = hundred();
         nodes.push(node("pool", &[FRAMEWORK, &["tars.io/ability.ledger.Trade"]].concat()));
-        assert_eq!(chosen_of(&nodes, 1, 0), ["pool"]);
+        assert_eq!(choose(&nodes, 1, 0), ["pool"]);
         let now = Timestamp::UNIX_EPOCH;
         let taken = |node: &Node| node.name_any() == "pool";
-        assert_ne!(chosen(&pod(), 1, now, now, nodes.iter(), taken, DISK), ["pool"]);
+        assert_ne!(choose_nodes(&pod(), 1, now, now, nodes.iter(), taken, DISK), ["pool"]);
     }
 
     #[test]
@@ -226,7 +227,7 @@ mod tests {
             let mut pod = pod();
             pod.metadata.labels = Some([(label::SERVER_NAME.to_owned(), format!("Server{number}"))].into());
             let now = Timestamp::UNIX_EPOCH;
-            used.extend(chosen(&pod, 1, now, now, nodes.iter(), |_| false, DISK));
+            used.extend(choose_nodes(&pod, 1, now, now, nodes.iter(), |_| false, DISK));
         }
         assert!(used.len() > 25, "{} nodes for 40 servers", used.len());
     }

@@ -1,4 +1,4 @@
-//! What the cluster says, kept in memory by watches.
+//! Keeps the objects that plans are made from in memory, by watches.
 
 use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
@@ -17,38 +17,37 @@ use tars_kit::causes::with_sources;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The objects that plans are made from.
+/// See the module.
 pub struct Watched {
     /// Claims of local volumes.
     pub claims: Store<PersistentVolumeClaim>,
-    /// Local volumes of all nodes: whether a server has one elsewhere matters here.
+    /// Local volumes of all nodes. A server may have a volume on another node.
     pub volumes: Store<PersistentVolume>,
     /// Pods of Tars servers that do not run yet.
     pub pods: Store<Pod>,
-    /// All nodes.
     pub nodes: Store<Node>,
-    /// Told after each change.
+    /// Notified after each change.
     pub changed: Arc<Notify>,
 }
 
 impl Watched {
-    /// Starts the watches; they end with `stop`.
+    /// Starts the watches, which end with `stop`.
     pub fn start(client: &Client, stop: &CancellationToken) -> Self {
         let changed = Arc::new(Notify::new());
         let of_volumes = || watcher::Config::default().labels(label::LOCAL_VOLUME);
         let waiting = watcher::Config::default().labels(label::SERVER_APP).fields("status.phase=Pending");
         Self {
-            claims: keep(Api::all(client.clone()), of_volumes(), "persistentvolumeclaims", |_| (), &changed, stop),
-            volumes: keep(Api::all(client.clone()), of_volumes(), "persistentvolumes", |_| (), &changed, stop),
-            pods: keep(Api::all(client.clone()), waiting, "pods", trim_pod, &changed, stop),
-            nodes: keep(Api::all(client.clone()), watcher::Config::default(), "nodes", trim_node, &changed, stop),
+            claims: watch_objects(Api::all(client.clone()), of_volumes(), "persistentvolumeclaims", |_| (), &changed, stop),
+            volumes: watch_objects(Api::all(client.clone()), of_volumes(), "persistentvolumes", |_| (), &changed, stop),
+            pods: watch_objects(Api::all(client.clone()), waiting, "pods", trim_pod, &changed, stop),
+            nodes: watch_objects(Api::all(client.clone()), watcher::Config::default(), "nodes", trim_node, &changed, stop),
             changed,
         }
     }
 
-    /// Waits until everything was listed once.
-    pub async fn ready(&self) {
-        // The writers live as long as their tasks, which end only when the process stops.
+    /// Waits until each watch has delivered its first list.
+    pub async fn wait_until_ready(&self) {
+        // A wait fails only if the task of its watch has ended, which happens only when the process stops.
         let _ = self.claims.wait_until_ready().await;
         let _ = self.volumes.wait_until_ready().await;
         let _ = self.pods.wait_until_ready().await;
@@ -56,7 +55,7 @@ impl Watched {
     }
 }
 
-/// Of a node, only labels, taints and conditions are read.
+/// Removes the parts of a node that no plan reads.
 fn trim_node(node: &mut Node) {
     node.metadata.annotations = None;
     if let Some(status) = &mut node.status {
@@ -64,7 +63,7 @@ fn trim_node(node: &mut Node) {
     }
 }
 
-/// Of a pod, only its volumes and what places it are read.
+/// Removes the parts of a pod that no plan reads.
 fn trim_pod(pod: &mut Pod) {
     pod.metadata.annotations = None;
     if let Some(spec) = &mut pod.spec {
@@ -74,7 +73,8 @@ fn trim_pod(pod: &mut Pod) {
     pod.status = None;
 }
 
-fn keep<K>(
+/// Starts a watch. `trim` removes what need not be kept of an object.
+fn watch_objects<K>(
     api: Api<K>,
     config: watcher::Config,
     resource: &'static str,

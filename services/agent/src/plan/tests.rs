@@ -1,4 +1,4 @@
-//! One world at a time.
+//! Each test builds a cluster and compares the plans of its agents.
 
 use super::*;
 use serde_json::{Value, json};
@@ -73,11 +73,11 @@ impl Cluster {
         })
     }
 
-    /// Every agent plans and makes what it planned, as volumes in `phase`.
+    /// Lets every agent plan, adds the planned volumes in `phase`, and returns their number.
     fn provision(&mut self, phase: &str) -> usize {
         let names: Vec<String> = self.nodes.iter().map(|node| node.name_any()).collect();
         let made = names.iter().flat_map(|name| self.plan(name)).filter_map(|step| match step {
-            Step::Make(making) => Some(stored(making.volume, phase)),
+            Step::Make(new) => Some(stored(new.volume, phase)),
             _ => None,
         });
         let made: Vec<_> = made.collect();
@@ -108,11 +108,11 @@ fn bind(cluster: &mut Cluster, volume: usize, claim_index: usize) {
 fn a_volume_is_what_the_claims_of_its_server_select() {
     let cluster = Cluster::waiting("ledger", 1, &["data"], 1);
     let steps = cluster.plan("node-0");
-    let [Step::Make(making)] = steps.as_slice() else { panic!("{steps:?}") };
+    let [Step::Make(new)] = steps.as_slice() else { panic!("{steps:?}") };
     let expected = json!({
         "apiVersion": "v1", "kind": "PersistentVolume",
         "metadata": {
-            "name": making.identity.volume_name("node-0"), "labels": labels("data"),
+            "name": new.identity.format_volume_name("node-0"), "labels": labels("data"),
             "annotations": {"pv.kubernetes.io/provisioned-by": "tars-local-volume-provisioner"},
         },
         "spec": {
@@ -123,12 +123,12 @@ fn a_volume_is_what_the_claims_of_its_server_select() {
             ]}]}},
         },
     });
-    let mut object = serde_json::to_value(&making.volume).unwrap();
+    let mut object = serde_json::to_value(&new.volume).unwrap();
     object.sort_all_objects();
     let mut expected = expected;
     expected.sort_all_objects();
     assert_eq!(object, expected);
-    assert_eq!(Identity::of_volume(&making.volume).as_ref(), Some(&making.identity));
+    assert_eq!(Identity::of_volume(&new.volume).as_ref(), Some(&new.identity));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_pod_that_has_one_volume_gets_the_other_on_the_same_node() {
     cluster.provision("Available");
     bind(&mut cluster, 0, 0);
     bind(&mut cluster, 1, 1);
-    // A mount is added: the StatefulSet is made anew and its pods wait for a second claim each.
+    // A mount is added. The controller makes the StatefulSet again, and each pod waits for a second claim.
     for ordinal in 0..2 {
         cluster.pods[ordinal] = pod("ledger", u32::try_from(ordinal).unwrap(), &["data", "log"]);
         cluster.claims.push(claim("ledger", "log", u32::try_from(ordinal).unwrap(), "Pending", None));
@@ -208,7 +208,7 @@ fn a_volume_goes_with_its_claim_and_only_then() {
     assert!(!steps(&cluster).iter().any(|step| matches!(step, Step::Remove { .. })), "the claim is still there");
     cluster.claims.clear();
     assert_eq!(steps(&cluster), [Step::Remove { volume: cluster.volumes[0].clone(), reason: "its claim is gone" }]);
-    // A claim of the same name that came later is another claim.
+    // A later claim of the same name has another uid.
     let mut again = Cluster::waiting("ledger", 1, &["data"], 1).claims;
     Arc::make_mut(&mut again[0]).metadata.uid = Some("another".to_owned());
     cluster.claims = again;
@@ -240,22 +240,6 @@ fn two_namespaces_with_the_same_server_are_served_one_after_the_other() {
     cluster.pods.pop();
     assert_eq!(cluster.provision("Available"), 1);
     assert_eq!(read_volume(&cluster.volumes[1]).unwrap().identity.namespace, "ledger");
-}
-
-#[test]
-fn owners_come_from_annotations_and_bad_ones_are_told() {
-    let with = |annotations: Value| {
-        let mut claim = (*claim("ledger", "data", 0, "Bound", None)).clone();
-        claim.metadata.annotations = serde_json::from_value(annotations).unwrap();
-        owner(&claim)
-    };
-    assert_eq!(with(json!(null)), Ok(DEFAULT_OWNER));
-    let all = json!({"tars.io/LocalVolumeUID": "1000", "tars.io/LocalVolumeGID": "", "tars.io/LocalVolumeMode": "0700"});
-    assert_eq!(with(all), Ok(Owner { uid: 1000, gid: 0, mode: 0o700 }));
-    for (key, text) in [("Mode", "1777"), ("Mode", "9"), ("Mode", "-1"), ("UID", "+1"), ("GID", "root"), ("UID", "99999999999")] {
-        let problem = with(json!({format!("tars.io/LocalVolume{key}"): text})).unwrap_err();
-        assert!(problem.contains(&format!("tars.io/LocalVolume{key}")), "{problem}");
-    }
 }
 
 #[test]

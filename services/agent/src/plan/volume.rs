@@ -1,6 +1,6 @@
-//! The volume object that claims bind to (docs/reference/local-volumes.md#4).
+//! Builds the PersistentVolume that a claim binds to (docs/reference/local-volumes.md#4.6).
 
-use crate::{disk::Owner, identity::Identity};
+use crate::{identity::Identity, owner::Owner};
 use k8s_openapi::{
     api::core::v1::{
         LocalVolumeSource, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim,
@@ -12,24 +12,21 @@ use kube::api::ObjectMeta;
 use std::{collections::BTreeMap, sync::Arc};
 use tars_common::names::{LOCAL_VOLUME_SIZE, STORAGE_CLASS, label};
 
-/// Says to Kubernetes that the volume is somebody else's to remove, and to agents whose it is.
+/// Marks the volumes of the agents. Kubernetes leaves it to the named provisioner to remove such a volume.
 const PROVISIONER: &str = "tars-local-volume-provisioner";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 
-/// A volume to be made.
+/// A volume that the agent will make, with its directory.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Making {
-    /// The claim that it is made for, for events. Another one of the same server and mount may get it.
+pub struct NewVolume {
+    /// The claim that gets the Events. Kubernetes may bind another claim of the same server and mount.
     pub claim: Arc<PersistentVolumeClaim>,
-    /// Whose volume.
     pub identity: Identity,
-    /// Owner and mode of its directory.
     pub owner: Owner,
-    /// The object.
     pub volume: PersistentVolume,
 }
 
-impl Making {
+impl NewVolume {
     pub(super) fn new(
         claim: Arc<PersistentVolumeClaim>,
         identity: Identity,
@@ -51,7 +48,7 @@ impl Making {
         let volume = PersistentVolume {
             metadata: ObjectMeta {
                 name: Some(name),
-                labels: Some(identity.labels()),
+                labels: Some(identity.list_labels()),
                 annotations: Some(BTreeMap::from([(PROVISIONED_BY.to_owned(), PROVISIONER.to_owned())])),
                 ..ObjectMeta::default()
             },
@@ -61,7 +58,7 @@ impl Making {
                 storage_class_name: Some(STORAGE_CLASS.to_owned()),
                 persistent_volume_reclaim_policy: Some(policy.to_owned()),
                 local: Some(LocalVolumeSource {
-                    path: format!("{host_root}/{}", identity.components().join("/")),
+                    path: format!("{host_root}/{}", identity.list_components().join("/")),
                     fs_type: None,
                 }),
                 node_affinity: Some(VolumeNodeAffinity { required: Some(NodeSelector { node_selector_terms: vec![term] }) }),
