@@ -1,8 +1,7 @@
 //! Generates the gRPC code of /proto, and the descriptors that reflection serves. No protoc is needed.
 
-use std::{env, error::Error, fs, path::PathBuf};
-
 use prost::Message as _;
+use std::{env, error::Error, fs, path::PathBuf};
 
 const ROOT: &str = "../../proto";
 /// File by file; each package becomes one generated module and one descriptor set.

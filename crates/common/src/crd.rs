@@ -2,81 +2,48 @@
 //!
 //! ```text
 //! KINDS (names, columns, subresources) ─┐
-//! types ─schema─► structural schema ────┼─► all(&CrdOptions) ─► [CustomResourceDefinition] ─► yaml
-//! CrdOptions (served, storage, …) ──────┘                  └─► chart: the same with Helm's conditions in the place of options
+//! types ─schema─► structural schema ────┼─► build_all(&CrdOptions) ─► [CustomResourceDefinition] ─► YAML
+//! CrdOptions (served, storage, …) ──────┘                     └─► chart: the same, with Helm's actions in the place of options
 //! ```
 //!
-//! The chart's copy is [`render_chart`]'s output, checked in; a test fails where the two differ.
+//! The repository holds the output of [`render_chart`] as a file of the chart. A test fails if the file differs from the types.
 
-pub mod cases;
 mod kinds;
 mod render;
-mod sample;
-pub mod table;
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
-    CustomResourceDefinitionVersion, CustomResourceSubresourceScale, CustomResourceSubresourceStatus, CustomResourceSubresources,
-    CustomResourceValidation, ServiceReference, WebhookClientConfig, WebhookConversion,
+use crate::{names, version::Version};
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+        CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
+        CustomResourceDefinitionVersion, CustomResourceSubresourceScale, CustomResourceSubresourceStatus,
+        CustomResourceSubresources, CustomResourceValidation, ServiceReference, WebhookClientConfig, WebhookConversion,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
-use crate::names;
 use kinds::{KINDS, KindDefinition, VersionDefinition};
 pub use render::{RenderError, render, render_chart};
+use std::collections::BTreeMap;
 
-/// A version of the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// `v1beta1`: kept for stored objects, not served by default.
-    V1Beta1,
-    /// `v1beta2`: deprecated.
-    V1Beta2,
-    /// `v1beta3`: current.
-    V1Beta3,
-}
-
-impl Version {
-    /// All versions, oldest first.
-    pub const ALL: [Self; 3] = [Self::V1Beta1, Self::V1Beta2, Self::V1Beta3];
-
-    /// As in `apiVersion`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V1Beta1 => "v1beta1",
-            Self::V1Beta2 => "v1beta2",
-            Self::V1Beta3 => "v1beta3",
-        }
-    }
-
-    /// Whether users are asked to move on.
-    pub const fn deprecated(self) -> bool {
-        !matches!(self, Self::V1Beta3)
-    }
-}
-
-/// Who converts objects of the kinds whose versions differ.
+/// The way to convert objects of the kinds whose versions differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Conversion {
-    /// The webhook. Its `caBundle` is left out: the webhook itself puts it in once it has made its CA.
+    /// The webhook converts. `caBundle` is left out, because the webhook writes it when it has made its CA.
     #[default]
     Webhook,
-    /// Nobody: the API server only rewrites `apiVersion`. For tests of the schema.
+    /// The API server only rewrites `apiVersion`. This is for tests of the schema.
     None,
 }
 
-/// What an installation decides about the definitions.
+/// The decisions of an installation about the definitions.
 #[derive(Clone, Debug)]
 pub struct CrdOptions {
-    /// API group; another one than ours only in tests.
+    /// API group. Only tests use another group than ours.
     pub group: String,
-    /// Versions that are served.
+    /// The versions that the API server serves.
     pub served: Vec<Version>,
-    /// The version that is stored. A kind that does not have it is stored in the newest it has.
+    /// The version in which the API server stores objects. A kind without this version is stored in its newest version.
     pub storage: Version,
-    /// Who converts.
+    /// The way to convert.
     pub conversion: Conversion,
 }
 
@@ -91,14 +58,14 @@ impl Default for CrdOptions {
     }
 }
 
-/// The definitions of all kinds, in the order of the specification.
-pub fn all(options: &CrdOptions) -> Vec<CustomResourceDefinition> {
-    KINDS.iter().map(|kind| definition(kind, options)).collect()
+/// Builds the definitions of all kinds.
+pub fn build_all(options: &CrdOptions) -> Vec<CustomResourceDefinition> {
+    KINDS.iter().map(|kind| build_definition(kind, options)).collect()
 }
 
-fn definition(kind: &KindDefinition, options: &CrdOptions) -> CustomResourceDefinition {
+fn build_definition(kind: &KindDefinition, options: &CrdOptions) -> CustomResourceDefinition {
     let keep = (names::annotation::HELM_RESOURCE_POLICY.to_owned(), "keep".to_owned());
-    let storage = kind.storage(options.storage);
+    let storage = kind.choose_storage(options.storage);
     CustomResourceDefinition {
         metadata: ObjectMeta {
             name: Some(format!("{}.{}", kind.plural, options.group)),
@@ -116,15 +83,15 @@ fn definition(kind: &KindDefinition, options: &CrdOptions) -> CustomResourceDefi
                 categories: None,
             },
             scope: "Namespaced".to_owned(),
-            versions: kind.versions.iter().map(|of| version(kind, of, options, storage)).collect(),
-            conversion: Some(conversion(kind, options)),
+            versions: kind.versions.iter().map(|of| build_version(kind, of, options, storage)).collect(),
+            conversion: Some(build_conversion(kind, options)),
             preserve_unknown_fields: None,
         },
         status: None,
     }
 }
 
-fn version(
+fn build_version(
     kind: &KindDefinition,
     of: &VersionDefinition,
     options: &CrdOptions,
@@ -132,21 +99,22 @@ fn version(
 ) -> CustomResourceDefinitionVersion {
     let group = &options.group;
     let name = of.version.as_str();
-    let warning = format!("{group}/{name} {0} is deprecated; please migrate to {group}/{1} {0}", kind.kind, names::VERSION);
+    let warning =
+        format!("{group}/{name} {0} is deprecated; please migrate to {group}/{1} {0}", kind.kind, Version::CURRENT.as_str());
     CustomResourceDefinitionVersion {
         name: name.to_owned(),
         served: options.served.contains(&of.version),
         storage: of.version == storage,
-        deprecated: of.version.deprecated().then_some(true),
-        deprecation_warning: of.version.deprecated().then_some(warning),
+        deprecated: of.version.is_deprecated().then_some(true),
+        deprecation_warning: of.version.is_deprecated().then_some(warning),
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some((of.schema)()) }),
-        subresources: subresources(kind),
-        additional_printer_columns: kinds::columns(of),
+        subresources: build_subresources(kind),
+        additional_printer_columns: kinds::build_columns(of),
         selectable_fields: None,
     }
 }
 
-fn subresources(kind: &KindDefinition) -> Option<CustomResourceSubresources> {
+fn build_subresources(kind: &KindDefinition) -> Option<CustomResourceSubresources> {
     let scale = kind.scale.then(|| CustomResourceSubresourceScale {
         spec_replicas_path: ".spec.k8s.replicas".to_owned(),
         status_replicas_path: ".status.currentReplicas".to_owned(),
@@ -156,7 +124,7 @@ fn subresources(kind: &KindDefinition) -> Option<CustomResourceSubresources> {
         .then(|| CustomResourceSubresources { status: Some(CustomResourceSubresourceStatus(serde_json::json!({}))), scale })
 }
 
-fn conversion(kind: &KindDefinition, options: &CrdOptions) -> CustomResourceConversion {
+fn build_conversion(kind: &KindDefinition, options: &CrdOptions) -> CustomResourceConversion {
     if !kind.converted || options.conversion == Conversion::None {
         return CustomResourceConversion { strategy: "None".to_owned(), webhook: None };
     }

@@ -1,10 +1,9 @@
-//! What all kinds have in common: how a Rust struct becomes a resource of the group.
+//! Turns a Rust struct into a resource of the group.
+//!
+//! Rust has no type parameter for a version, so each version of a kind is a type of its own, and `apiVersion` follows from the type.
+//! The macros generate these types. A derive macro of kube exists, but it demands a `spec`, which half of the kinds do not have.
 
-/// Defines one kind in one version: the object with its metadata, its (de)serialization with `apiVersion` and `kind`, and
-/// [`kube::Resource`].
-///
-/// kube's own derive wants a `spec`, which half of the kinds do not have, and declares it required, which it is not in most of
-/// the others; so all kinds are defined here, in one way.
+/// Defines one kind in one version: the object with its metadata, its encoding with `apiVersion` and `kind`, and [`kube::Resource`].
 macro_rules! root {
     ($version:ident $plural:literal; $(#[$meta:meta])* pub struct $Kind:ident { $($body:tt)* }) => {
         $(#[$meta])*
@@ -18,7 +17,7 @@ macro_rules! root {
             $($body)*
         }
 
-        // `remote = "Self"` makes the derived code inherent functions, so that the trait can add the two type fields.
+        // `remote = "Self"` turns the derived code into inherent functions. The trait calls them and adds `apiVersion` and `kind`.
         impl serde::Serialize for $Kind {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 struct Body<'a>(&'a $Kind);
@@ -81,7 +80,7 @@ macro_rules! root {
     };
 }
 
-/// Defines one kind alike in several versions, each in a module of the version's name.
+/// Defines a kind that is equal in several versions. Each version gets a module of its name.
 macro_rules! kind {
     ([$($version:ident),+] $plural:literal; $object:tt) => {
         $(kind!(@version $version $plural $object);)+
@@ -89,7 +88,7 @@ macro_rules! kind {
     (@version $version:ident $plural:literal { $($object:tt)* }) => {
         #[doc = concat!("The kind in ", stringify!($version), ".")]
         pub mod $version {
-            #[allow(clippy::wildcard_imports, reason = "the version holds what its parent defines for all")]
+            #[allow(clippy::wildcard_imports, reason = "the module has one type, which uses what its parent defines")]
             use super::*;
 
             $crate::kind::root! { $version $plural; $($object)* }
@@ -97,47 +96,4 @@ macro_rules! kind {
     };
 }
 
-/// Gives a kind with a `spec` its constructor and kube's accessor.
-macro_rules! with_spec {
-    ($Kind:ty, $Spec:ty) => {
-        impl $Kind {
-            /// An object of this name, not yet in a namespace.
-            pub fn new(name: &str, spec: $Spec) -> Self {
-                let mut object = Self { spec, ..Self::default() };
-                object.metadata.name = Some(name.to_owned());
-                object
-            }
-        }
-
-        impl kube::core::object::HasSpec for $Kind {
-            type Spec = $Spec;
-
-            fn spec(&self) -> &Self::Spec {
-                &self.spec
-            }
-
-            fn spec_mut(&mut self) -> &mut Self::Spec {
-                &mut self.spec
-            }
-        }
-    };
-}
-
-/// Gives a kind with a `status` kube's accessor.
-macro_rules! with_status {
-    ($Kind:ty, $Status:ty) => {
-        impl kube::core::object::HasStatus for $Kind {
-            type Status = $Status;
-
-            fn status(&self) -> Option<&Self::Status> {
-                self.status.as_ref()
-            }
-
-            fn status_mut(&mut self) -> &mut Option<Self::Status> {
-                &mut self.status
-            }
-        }
-    };
-}
-
-pub(crate) use {kind, root, with_spec, with_status};
+pub(crate) use {kind, root};

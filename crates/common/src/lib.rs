@@ -1,49 +1,51 @@
-//! What the `k8s.tars.io` group is: its kinds, their rules, their definitions, the names that go with them. Pure: no client, no
-//! clock, no I/O.
+//! The kinds of the group `k8s.tars.io`: their types, rules, definitions and names. The crate is pure: it has no client, no clock and
+//! no I/O.
 //!
 //! ```text
-//!  crd/rules.txt ◄──── compared ────► schema ──► crd ──► `tarscontroller crd`, the chart
-//!  (spec, one line a field)             ▲
-//!                                       │ derived
 //!  JSON of any client ──lenient──► v1beta1, v1beta2, v1beta3 ──strict──► JSON that the schema accepts
 //!                                       │
-//!              admission (default, refuse), convert (version to version), core Kubernetes types
+//!                                       │ generated
+//!                                       ▼
+//!                                    schema ──► crd ──► `tarscontroller crd`, the chart
+//!
+//!  JSON of the API server ──► admission (defaults, denials), convert (version to version)
 //! ```
 //!
-//! # Rules of the types
+//! # Principles
 //!
-//! - A field and its rule are written once, in [`kinds`]; versions share what they have in common. Regular expressions are in
-//!   [`rules`]. The schema comes from the types; the table [`crd::table::RULES`] says what it must be, and a test compares them.
-//! - Decoding accepts what any version of the existing clients writes: `null` for lists and maps, absent fields that the schema
-//!   would have filled, unknown fields, numbers where an amount is text, times that are none. It refuses an object that lacks a field
-//!   which the schema requires and has no default for; watch such kinds through `kube`'s `DeserializeGuard`.
-//! - Encoding writes what the schema accepts: absent rather than `null`, lists as `[]` where the schema has that default, times in
-//!   UTC with whole seconds.
-//! - `Default` of a type is what the schema fills in.
+//! - The types are the source of the schemas. [`kinds`] declares each field and its rule once, and versions share equal fields.
+//!   [`rules`] holds the regular expressions. A test in `integration/schema` compares the schemas with a table of all rules.
+//! - Decoding accepts all that the existing clients write in any version: `null` for lists and maps, absent fields that have a
+//!   default, unknown fields, numbers in the place of text for amounts, and texts that are not times. Decoding fails if a required
+//!   field without default is missing. Watch such kinds through `DeserializeGuard` of `kube`.
+//! - Encoding writes JSON that the schema accepts: absent fields instead of `null`, `[]` for lists with that default, times in UTC
+//!   with whole seconds.
+//! - `Default` of a type is equal to the defaults of the schema.
 //!
-//! # Where the schemas differ from the existing system's
+//! # Differences from the schemas of the existing system
 //!
-//! Whatever the existing schemas accept, ours accept too; stored objects and manifests need no change.
+//! Our schemas accept everything that the existing schemas accept. Stored objects and manifests need no change.
 //!
-//! | kind | what | why |
+//! | kind | difference | reason |
 //! | --- | --- | --- |
-//! | all with image fields | images may have upper case, `_` and `@` (digests), in all versions | every legal reference must be usable |
-//! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` follow core Kubernetes (`tls.crt`, up to 253 characters) | most keys have a `.` |
-//! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers must be probed, and run with no more rights than they need |
-//! | TServer | `status.conditions`, `status.observedGeneration`, both optional, in all versions | users must see what is wrong |
-//! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, the reason of the condition Ready | |
-//! | all with columns | the column `Age` is last | naming columns removes Kubernetes' own |
-//! | TExitedRecord, TTree | short names `ter`, `ttr` | they had none |
-//! | all | keywords that were misspelt or out of place (`require`, `parrern`, `required` beside `items`) are gone | they had no effect, and strict validation refuses them |
+//! | all kinds with images | image references may contain upper case, `_` and `@` (digests), in all versions | every legal reference must be usable |
+//! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` have the rules of core Kubernetes (`tls.crt`, up to 253 characters) | most keys contain a `.` |
+//! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers need probes, and must not run with more rights than they need |
+//! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
+//! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, which shows the reason of the condition Ready | |
+//! | all kinds with columns | the column `Age` is last | custom columns remove those of Kubernetes |
+//! | TExitedRecord, TTree | short names `ter`, `ttr` | they had no short names |
+//! | all kinds | misspelt or misplaced keywords (`require`, `parrern`, `required` beside `items`) are gone | they had no effect, and strict validation refuses them |
 //!
-//! `updateStrategy.rollingUpdate` is still filled in for the strategy `OnDelete`, as clients expect to read it; use
-//! [`kinds::tserver::UpdateStrategy::effective_rolling_update`] to build workloads, which must not have it.
+//! The schema fills in `updateStrategy.rollingUpdate` also for the strategy `OnDelete`, because clients expect to read it. A workload
+//! must not have it then; use [`kinds::tserver::UpdateStrategy::effective_rolling_update`] to build workloads.
 
 #![deny(missing_docs)]
 
 pub mod admission;
 pub mod convert;
 pub mod crd;
+pub mod derived;
 mod kind;
 pub mod kinds;
 pub mod lenient;
@@ -55,3 +57,4 @@ pub mod templates;
 pub mod v1beta1;
 pub mod v1beta2;
 pub mod v1beta3;
+pub mod version;

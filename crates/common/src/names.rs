@@ -1,85 +1,164 @@
-//! Names that the parts of the framework agree on: labels, annotations, fixed objects, ports, and how names are made of others
+//! Names that the services agree on: labels, annotations, fixed objects, ports, and names that are built from other names
 //! (docs/reference/controller.md#2 and docs/reference/controller.md#3).
 //!
-//! Existing clusters hold objects with these names, so a change here is a change of the contract.
+//! Existing clusters hold objects with these names, so a change here changes the contract with them.
 
 use std::collections::BTreeMap;
 
 /// API group of all kinds.
 pub const GROUP: &str = "k8s.tars.io";
 
-/// Version that is stored and that our services work with.
-pub const VERSION: &str = "v1beta3";
+/// A label or annotation key of this system, for people who meet it on an object.
+///
+/// `docs/reference/labels.md` is generated from [`ALL_LABELS`] and [`ALL_ANNOTATIONS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataKey {
+    /// The key. A part that varies is in upper case: `tars.io/node.NAMESPACE`.
+    pub key: &'static str,
+    /// The kinds of objects that carry the key.
+    pub carried_by: &'static str,
+    /// The component or person that writes the key.
+    pub set_by: &'static str,
+    /// The value of the key and its effect.
+    pub meaning: &'static str,
+}
+
+/// Declares constants for keys, each documented by its row, and the table of all rows. One declaration makes both, so that no key
+/// can be missing in the table. A second string is the part of the key that varies; the constant is the prefix before it.
+macro_rules! keys {
+    ($(#[$table:meta])* $TABLE:ident; $($NAME:ident = $key:literal $($varies:literal)?, on $on:literal, set by $by:literal, $meaning:literal;)+) => {
+        $(
+            #[doc = $meaning]
+            #[doc = concat!("\n\nOn ", $on, ", set by ", $by, ".")]
+            pub const $NAME: &str = $key;
+        )+
+
+        $(#[$table])*
+        pub const $TABLE: &[$crate::names::MetadataKey] = &[$(
+            $crate::names::MetadataKey { key: concat!($key $(, $varies)?), carried_by: $on, set_by: $by, meaning: $meaning },
+        )+];
+    };
+}
 
 /// Keys of labels.
 pub mod label {
-    /// Application, in its original case.
-    pub const SERVER_APP: &str = "tars.io/ServerApp";
-    /// Server, in its original case; empty on a TConfig of a whole application.
-    pub const SERVER_NAME: &str = "tars.io/ServerName";
-    /// `tars` or `normal`, on TServer and TEndpoint.
-    pub const SUB_TYPE: &str = "tars.io/SubType";
-    /// Name of the template, on TServer and TEndpoint.
-    pub const TEMPLATE: &str = "tars.io/Template";
-    /// Release id, on TServer and pods.
-    pub const SERVER_ID: &str = "tars.io/ServerID";
-    /// Name of the parent, on a TTemplate whose parent is another one.
-    pub const PARENT: &str = "tars.io/Parent";
-    /// `configName` of a TConfig.
-    pub const CONFIG_NAME: &str = "tars.io/ConfigName";
-    /// `podSeq` of a TConfig.
-    pub const POD_SEQ: &str = "tars.io/PodSeq";
-    /// `version` of a TConfig.
-    pub const VERSION: &str = "tars.io/Version";
-    /// `activated` of a TConfig, `true` or `false`.
-    pub const ACTIVATED: &str = "tars.io/Activated";
-    /// Asks the controller to deactivate a TConfig; its value is [`DEACTIVATING`].
-    pub const DEACTIVATE: &str = "tars.io/Deactivate";
+    keys! {
+        /// Every label of this system.
+        ALL;
+        SERVER_APP = "tars.io/ServerApp",
+            on "TServer, TConfig, TImage, every derived object, pods, claims and PersistentVolumes of local volumes",
+            set by "the webhook (TServer, TConfig), the author (TImage), the controller and the node agent (all others)",
+            "The Tars application, in its original case. Together with `tars.io/ServerName` it selects everything that belongs to a server.";
+        SERVER_NAME = "tars.io/ServerName",
+            on "the same objects as `tars.io/ServerApp`",
+            set by "the same components as `tars.io/ServerApp`",
+            "The Tars server, in its original case. It is empty on a TConfig of a whole application.";
+        SUB_TYPE = "tars.io/SubType",
+            on "TServer, TEndpoint",
+            set by "the webhook (TServer), the controller (TEndpoint)",
+            "`tars` for a server that tarsnode supervises, `normal` for any other process.";
+        TEMPLATE = "tars.io/Template",
+            on "TServer with a `tars` block, TEndpoint",
+            set by "the webhook (TServer), the controller (TEndpoint)",
+            "The name of the TTemplate that the server uses.";
+        SERVER_ID = "tars.io/ServerID",
+            on "TServer, TEndpoint, pods",
+            set by "the webhook (TServer), the controller (TEndpoint and pods)",
+            "The id of the release that runs. A server without a release does not have the label.";
+        PARENT = "tars.io/Parent",
+            on "TTemplate",
+            set by "the webhook",
+            "The name of the parent template. A template without a parent does not have the label.";
+        CONFIG_NAME = "tars.io/ConfigName",
+            on "TConfig",
+            set by "the webhook",
+            "The name of the configuration file, from `configName`.";
+        POD_SEQ = "tars.io/PodSeq",
+            on "TConfig",
+            set by "the webhook",
+            "`m` for a configuration of all pods, or the ordinal of the pod that it is for, from `podSeq`.";
+        VERSION = "tars.io/Version",
+            on "TConfig",
+            set by "the webhook",
+            "The version of the configuration, from `version`.";
+        ACTIVATED = "tars.io/Activated",
+            on "TConfig",
+            set by "the webhook",
+            "`true` if this version of the configuration is active, otherwise `false`.";
+        DEACTIVATE = "tars.io/Deactivate",
+            on "TConfig",
+            set by "the webhook, when another version is activated",
+            "`Deactivating` asks the controller to deactivate this version. The controller removes the label when it has done so.";
+        DELETING = "tars.io/Deleting",
+            on "TConfig",
+            set by "the webhook, when the active version is deleted",
+            "`Deleting` asks the controller to delete this version.";
+        IMAGE_TYPE = "tars.io/ImageType",
+            on "TImage",
+            set by "the webhook",
+            "The purpose of the image, from `imageType`: `base`, `server` or `node`.";
+        SUPPORTED_PREFIX = "tars.io/Supported." "TYPE",
+            on "TImage with `imageType: base`",
+            set by "the webhook",
+            "The image can run servers of this type. The value is the type, unless the author has set another value.";
+        LOCAL_VOLUME = "tars.io/LocalVolume",
+            on "claims and PersistentVolumes of local volumes",
+            set by "the controller (claims), the node agent (PersistentVolumes)",
+            "The name of the mount, or `delay-bind` for a claim that only binds a pod to its node.";
+        NODE = "tars.io/node",
+            on "Node",
+            set by "the controller",
+            "The node carries at least one label `tars.io/node.NAMESPACE`, so the node agent runs there. The value is empty.";
+        NODE_PREFIX = "tars.io/node." "NAMESPACE",
+            on "Node",
+            set by "administrators",
+            "The node may run servers of the framework in that namespace. The value does not matter.";
+        ABILITY_PREFIX = "tars.io/ability." "NAMESPACE.APP[-SERVER]",
+            on "Node",
+            set by "administrators",
+            "The node belongs to the pool of that application or server. `spec.k8s.abilityAffinity` decides whether pods need or prefer the pool. The value does not matter.";
+        SUPPORT_LOCAL_VOLUME = "tars.io/SupportLocalVolume",
+            on "Node",
+            set by "administrators",
+            "The node agent may create local volumes on the node. The value does not matter.";
+        CONTROLLER = "tars.io/Controller",
+            on "pods of the controller",
+            set by "the chart",
+            "`true`. Selects the pods of the controller.";
+        WEBHOOK = "tars.io/Webhook",
+            on "pods of the webhook",
+            set by "the chart",
+            "`true`. Selects the pods of the webhook.";
+        AGENT = "tars.io/Agent",
+            on "pods of the node agent",
+            set by "the chart",
+            "`true`. Selects the pods of the node agent.";
+    }
+
     /// Value of [`DEACTIVATE`].
     pub const DEACTIVATING: &str = "Deactivating";
-    /// Asks the controller to delete a TConfig; its value is [`DELETING_VALUE`].
-    pub const DELETING: &str = "tars.io/Deleting";
     /// Value of [`DELETING`].
     pub const DELETING_VALUE: &str = "Deleting";
-    /// `imageType` of a TImage.
-    pub const IMAGE_TYPE: &str = "tars.io/ImageType";
-    /// What the keys of a TImage's supported types begin with; see [`supported`].
-    pub const SUPPORTED_PREFIX: &str = "tars.io/Supported.";
-    /// On claims and volumes of the node agent: name of the mount, or [`super::DELAY_BIND`].
-    pub const LOCAL_VOLUME: &str = "tars.io/LocalVolume";
-    /// On nodes, set by the controller: present if any label of [`node`] is.
-    pub const NODE: &str = "tars.io/node";
-    /// What the keys that admit a framework to a node begin with; see [`node`].
-    pub const NODE_PREFIX: &str = "tars.io/node.";
-    /// What the keys of node pools begin with; see [`ability_of_app`].
-    pub const ABILITY_PREFIX: &str = "tars.io/ability.";
-    /// On nodes, set by administrators: the node may hold local volumes.
-    pub const SUPPORT_LOCAL_VOLUME: &str = "tars.io/SupportLocalVolume";
-    /// On nodes: topology key of the anti-affinity.
+    /// Label of Kubernetes on nodes: the host name. Anti-affinity uses it as its topology key, and PersistentVolumes name their node
+    /// by it.
     pub const HOSTNAME: &str = "kubernetes.io/hostname";
-    /// `true` on pods of the controller.
-    pub const CONTROLLER: &str = "tars.io/Controller";
-    /// `true` on pods of the webhook.
-    pub const WEBHOOK: &str = "tars.io/Webhook";
-    /// `true` on pods of the node agent.
-    pub const AGENT: &str = "tars.io/Agent";
 
-    /// Key on a TImage that supports a type of servers, e.g. `tars.io/Supported.cpp`.
+    /// Returns the label of a TImage that supports a type of servers: `tars.io/Supported.cpp`.
     pub fn supported(server_type: &str) -> String {
         format!("{SUPPORTED_PREFIX}{server_type}")
     }
 
-    /// Key on nodes that may run the framework of a namespace.
+    /// Returns the label of nodes that may run the framework of a namespace.
     pub fn node(namespace: &str) -> String {
         format!("{NODE_PREFIX}{namespace}")
     }
 
-    /// Key on nodes of an application's pool.
+    /// Returns the label of nodes in an application's pool.
     pub fn ability_of_app(namespace: &str, app: &str) -> String {
         format!("{ABILITY_PREFIX}{namespace}.{app}")
     }
 
-    /// Key on nodes of a server's pool.
+    /// Returns the label of nodes in a server's pool.
     pub fn ability_of_server(namespace: &str, app: &str, server: &str) -> String {
         format!("{ABILITY_PREFIX}{namespace}.{app}-{server}")
     }
@@ -87,99 +166,114 @@ pub mod label {
 
 /// Keys of annotations.
 pub mod annotation {
-    /// On a TServer: most replicas admission lets through.
-    pub const MAX_REPLICAS: &str = "tars.io/MaxReplicas";
-    /// On a TServer: fewest replicas admission lets through.
-    pub const MIN_REPLICAS: &str = "tars.io/MinReplicas";
-    /// On a TServer: take the default release of its TImage.
-    pub const AUTO_RELEASE: &str = "tars.io/AutoRelease";
-    /// On a claim: user that owns the directory.
-    pub const LOCAL_VOLUME_UID: &str = "tars.io/LocalVolumeUID";
-    /// On a claim: group that owns the directory.
-    pub const LOCAL_VOLUME_GID: &str = "tars.io/LocalVolumeGID";
-    /// On a claim: permissions of the directory.
-    pub const LOCAL_VOLUME_MODE: &str = "tars.io/LocalVolumeMode";
-    /// What the keys of the converter's stashes begin with.
-    pub const CONVERSION_PREFIX: &str = "tars.io/Conversion.";
-    /// Keeps a CRD when the chart is uninstalled.
+    keys! {
+        /// Every annotation of this system.
+        ALL;
+        MAX_REPLICAS = "tars.io/MaxReplicas",
+            on "TServer",
+            set by "the author",
+            "The webhook lowers `spec.k8s.replicas` to this number, 0 to 99, while the server has a release.";
+        MIN_REPLICAS = "tars.io/MinReplicas",
+            on "TServer",
+            set by "the author",
+            "The webhook raises `spec.k8s.replicas` to this number, 0 to 99, while the server has a release.";
+        AUTO_RELEASE = "tars.io/AutoRelease",
+            on "TServer",
+            set by "the author",
+            "Has no effect. The existing system meant to take the default release of the TImage, but never did.";
+        LOCAL_VOLUME_UID = "tars.io/LocalVolumeUID",
+            on "claims of local volumes",
+            set by "the controller",
+            "The user that owns the directory, in decimal digits. The node agent obeys it.";
+        LOCAL_VOLUME_GID = "tars.io/LocalVolumeGID",
+            on "claims of local volumes",
+            set by "the controller",
+            "The group that owns the directory, in decimal digits. The node agent obeys it.";
+        LOCAL_VOLUME_MODE = "tars.io/LocalVolumeMode",
+            on "claims of local volumes",
+            set by "the controller",
+            "The permissions of the directory, in octal digits. The node agent obeys it.";
+        OFFERED_AT = "tars.io/OfferedAt",
+            on "PersistentVolumes of local volumes",
+            set by "the node agent",
+            "The time when the node agent last changed the volume only to make the scheduler look at it again.";
+        CONVERSION_PREFIX = "tars.io/Conversion." "PAIR",
+            on "TServer and TFrameworkConfig that were read or written in an older version",
+            set by "the webhook, on conversion",
+            "JSON of the fields that the older version does not have. The webhook restores them on conversion to the newer version. PAIR is `1b11b2`, `1b11b3` or `1b21b3` for the two versions, or `1b1` for `release.source` of v1beta1.";
+    }
+
+    /// Annotation of Helm: with the value `keep` an object stays when the chart is uninstalled. The CRDs carry it.
     pub const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 }
 
+/// Every label of this system, for the generated documentation.
+pub const ALL_LABELS: &[MetadataKey] = label::ALL;
+/// Every annotation of this system, for the generated documentation.
+pub const ALL_ANNOTATIONS: &[MetadataKey] = annotation::ALL;
+
 /// Ports.
 pub mod port {
-    /// tarsnode in every Tars pod; no servant may have it.
+    /// tarsnode, in every pod of a Tars server. No servant may use this port.
     pub const NODE: u16 = 19385;
     /// `QueryObj` of the registry.
     pub const REGISTRY_QUERY: u16 = 17890;
     /// `RegistryObj` of the registry.
     pub const REGISTRY: u16 = 17891;
-    /// gRPC of the registry.
-    pub const REGISTRY_GRPC: u16 = 17892;
-    /// gRPC of controller, webhook and node agent.
-    pub const GRPC: u16 = 9444;
-    /// Metrics of every service.
-    pub const METRICS: u16 = 9445;
-    /// HTTPS of the webhook's pods; its Service has it at 443.
-    pub const WEBHOOK: u16 = 8443;
 }
 
-/// Readiness gate of Tars servers: the registry makes it true once tarsnode reports the server active.
+/// Readiness gate of Tars servers. The registry sets the condition to true when tarsnode reports that the server is active.
 pub const READINESS_GATE: &str = "tars.io/active";
-/// The only TTree of a namespace.
+/// Name of the only TTree of a namespace.
 pub const TREE: &str = "tars-tree";
-/// The only TFrameworkConfig of a namespace that counts.
+/// Name of the TFrameworkConfig that the services read; they ignore any other.
 pub const FRAMEWORK_CONFIG: &str = "tars-framework";
-/// Object name of tarsnode.
-pub const NODE_OBJECT: &str = "nodeobj";
 /// Storage class of local volumes.
 pub const STORAGE_CLASS: &str = "tars-storage-class";
-/// Claim that only binds a pod to its node.
+/// Name of the claim that only binds a pod to its node.
 pub const DELAY_BIND: &str = "delay-bind";
-/// What a claim of a local volume asks for; nobody enforces it.
+/// Size that the claim of a local volume requests. Kubernetes needs a size; nothing enforces it.
 pub const LOCAL_VOLUME_SIZE: &str = "1G";
-/// Image of what has none: legal in a pod template, refused in a pod. Exactly one space.
+/// Image of a container that has no image yet, exactly one space. The API server accepts it in a pod template and refuses it in a pod.
 pub const PLACEHOLDER_IMAGE: &str = " ";
-/// Namespace of controller, webhook and agent.
+/// Namespace of the controller, the webhook and the node agent.
 pub const SYSTEM_NAMESPACE: &str = "tars-system";
-/// Service account of the controller.
-pub const CONTROLLER_SERVICE_ACCOUNT: &str = "tars-controller";
-/// User that the controller's service account is.
+/// User name of the controller's service account.
 pub const CONTROLLER_USER: &str = "system:serviceaccount:tars-system:tars-controller";
-/// What the users of Kubernetes' own controllers begin with.
+/// Prefix of the user names of Kubernetes' own controllers.
 pub const KUBE_SYSTEM_USER_PREFIX: &str = "system:serviceaccount:kube-system:";
 /// Field manager of the controller's server-side apply.
 pub const CONTROLLER_FIELD_MANAGER: &str = "tars-controller";
-/// Lease that the controller's leader holds.
+/// Lease that the leading controller holds. The misspelling is part of the contract: people's tools select the name.
 pub const CONTROLLER_LEASE: &str = "tars-controller-manger";
-/// Lease of the webhook instance that keeps the certificates.
+/// Lease of the webhook instance that renews the certificates. The misspelling is part of the contract, as in [`CONTROLLER_LEASE`].
 pub const WEBHOOK_LEASE: &str = "tars-webhook-manger";
 /// Service of the webhook, in [`SYSTEM_NAMESPACE`].
 pub const WEBHOOK_SERVICE: &str = "tars-webhook-service";
-/// Path of the webhook's conversion.
+/// HTTP path of the webhook's conversion.
 pub const CONVERSION_PATH: &str = "/conversion";
-/// Init container of Tars servers.
+/// Init container of Tars servers, which installs tarsnode.
 pub const NODE_CONTAINER: &str = "tarsnode";
-/// Volume with the node's time zone.
+/// Volume with the time zone of the node.
 pub const TIMEZONE_VOLUME: &str = "host-timezone";
-/// File of the node's time zone, and where it is mounted.
+/// File with the time zone, on the node and in the container.
 pub const TIMEZONE_PATH: &str = "/etc/localtime";
-/// Volume that tarsnode works in.
+/// Volume with the files of tarsnode.
 pub const NODE_WORK_VOLUME: &str = "tarsnode-work-dir";
-/// Where [`NODE_WORK_VOLUME`] is mounted.
+/// Path at which [`NODE_WORK_VOLUME`] is mounted.
 pub const NODE_WORK_PATH: &str = "/usr/local/app/tars/tarsnode";
-/// Most characters of a TServer's name that admission lets through.
+/// Maximal number of characters in the name of a TServer.
 pub const SERVER_NAME_LIMIT: usize = 58;
-/// Most characters of a TServer's name whose StatefulSet can make pods: its pods carry the name and a revision in one label.
+/// Maximal number of characters in the name of a TServer with a StatefulSet. Kubernetes puts the name and a revision into one label of
+/// the pods, which cannot be longer.
 pub const STATEFUL_SERVER_NAME_LIMIT: usize = 52;
 
-/// Where a namespace has no `tars-framework`.
+/// Limits that apply in a namespace without a TFrameworkConfig `tars-framework`.
 pub mod fallback {
-    /// Most pods of a TExitedRecord.
+    /// Maximal number of pods in a TExitedRecord.
     pub const EXITED_PODS: i32 = 60;
-    /// Most inactive versions of a configuration.
+    /// Maximal number of inactive versions of a configuration.
     pub const CONFIG_HISTORY: i32 = 10;
-    /// Most releases of a TImage.
-    pub const IMAGE_RELEASES: i32 = 32;
     /// Seconds after which a running build counts as failed.
     pub const BUILD_SECONDS: i32 = 480;
 }
@@ -196,26 +290,21 @@ pub mod workload {
     pub const APP_ABILITY_WEIGHT: i32 = 30;
 }
 
-/// Texts of logs, events and admission answers.
+/// Texts of logs, Events and admission denials. Clients match them, so their spelling is fixed.
 pub mod message {
     use std::fmt::Display;
 
-    /// An object of this name belongs to somebody else.
+    /// An object of this name belongs to another owner.
     pub fn foreign(kind: &str, namespace: &str, name: &str) -> String {
         format!("{kind} {namespace}/{name} already exists but not managed by {namespace}/{name}")
     }
 
-    /// An object of this name is there.
-    pub fn exists(kind: &str, namespace: &str, name: &str) -> String {
-        format!("{kind} {namespace}/{name} already exists")
-    }
-
-    /// No object of this name is there.
+    /// No object of this name exists.
     pub fn missing(kind: &str, namespace: &str, name: &str) -> String {
         format!("{kind} {namespace}/{name} not exists")
     }
 
-    /// A field was changed that never changes. The misspelt word is kept: clients match this text.
+    /// An update changes a field that cannot change. The misspelling is part of the contract.
     pub fn immutable(kind: &str, field: &str) -> String {
         format!("{kind} resource filed \"{field}\" is immutable")
     }
@@ -225,33 +314,18 @@ pub mod message {
         format!("{kind} resource is invalid : {reason}")
     }
 
-    /// A call of the API server failed; `verb` is `get`, `create`, `update` or `patch`.
+    /// A request to the API server failed; `verb` is `get`, `create`, `update`, `patch` or `delete`.
     pub fn failed(verb: &str, kind: &str, namespace: &str, name: &str, error: impl Display) -> String {
         format!("{verb} {kind} {namespace}/{name} error: {error}")
     }
-
-    /// A deletion failed.
-    pub fn delete_failed(kind: &str, namespace: &str, name: &str, error: impl Display) -> String {
-        format!("delete {kind} {namespace}/{name} err: {error}")
-    }
-
-    /// A deletion of many failed.
-    pub fn delete_collection_failed(kind: &str, selector: &str, error: impl Display) -> String {
-        format!("deleteCollection {kind} selector({selector}) err: {error}")
-    }
-
-    /// A list could not be read.
-    pub fn list_failed(namespace: &str, kind: &str, error: impl Display) -> String {
-        format!("selector {namespace}/{kind} error: {error}")
-    }
 }
 
-/// Name of a server's TServer and of all objects made for it: `lower(app)-lower(server)`.
+/// Returns the name of a TServer and of all objects derived from it: `lower(app)-lower(server)`.
 pub fn server_object_name(app: &str, server: &str) -> String {
     format!("{}-{}", app.to_lowercase(), server.to_lowercase())
 }
 
-/// The two labels that all objects of a server carry.
+/// Returns the two labels that every object of a server carries.
 pub fn server_labels(app: &str, server: &str) -> BTreeMap<String, String> {
     [(label::SERVER_APP, app), (label::SERVER_NAME, server)]
         .into_iter()
@@ -259,17 +333,17 @@ pub fn server_labels(app: &str, server: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// [`server_labels`] as text of a selector, as it stands in `TServer.status.selector`.
+/// Returns [`server_labels`] in the syntax of a label selector, as in `TServer.status.selector`.
 pub fn server_selector(app: &str, server: &str) -> String {
     format!("{}={app},{}={server}", label::SERVER_APP, label::SERVER_NAME)
 }
 
-/// Name of a servant's or port's port in Services.
+/// Returns the name that the port of a servant has in Services.
 pub fn port_name(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Name of the container port of a servant that is published on the node.
+/// Returns the name of the container port of a servant that is published on the node.
 pub fn host_port_name(host_port: i32, port: i32) -> String {
     format!("p{host_port}-{port}")
 }
@@ -286,5 +360,15 @@ mod tests {
         assert_eq!(label::node("tars"), "tars.io/node.tars");
         assert_eq!(host_port_name(8080, 9999), "p8080-9999");
         assert_eq!(message::immutable("TServer", "app"), r#"TServer resource filed "app" is immutable"#);
+    }
+
+    #[test]
+    fn each_key_is_in_the_table_once_and_in_a_whole_sentence() {
+        let mut keys = BTreeMap::new();
+        for row in ALL_LABELS.iter().chain(ALL_ANNOTATIONS) {
+            assert_eq!(keys.insert(row.key, row), None, "{} is there twice", row.key);
+            assert!(row.meaning.ends_with('.') && !row.carried_by.ends_with('.') && !row.set_by.ends_with('.'), "{row:?}");
+        }
+        assert_eq!(keys["tars.io/node.NAMESPACE"].carried_by, "Node");
     }
 }

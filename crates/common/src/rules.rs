@@ -103,9 +103,8 @@ pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
-
     use super::*;
+    use regex::Regex;
 
     #[test]
     fn images_admit_every_legal_reference() {

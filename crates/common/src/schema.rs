@@ -1,34 +1,33 @@
 //! From Rust types to the structural schemas that the API server demands.
 //!
 //! ```text
-//! struct ─schemars─► JSON schema ─[Shape]─► structural schema ─► JSONSchemaProps
+//! struct ─schemars─► JSON schema ─shape─► structural schema ─► JSONSchemaProps
 //! ```
 //!
-//! schemars says more than the API server takes (formats of integers, types that admit `null`, enumerations as `oneOf`) and in
-//! one place other than the specification wants: a field that Rust fills with a default may be required, or have no default in the
-//! schema. Fields say so by markers, which [`Shape`] takes out:
+//! schemars writes more than the API server accepts: formats of integers, types that admit `null`, enumerations as `oneOf`.
+//! It also writes a default for every field that has one in Rust, and does not make that field required. Some schemas must differ
+//! from this. Markers on the fields say how, and [`shape`] removes the markers:
 //!
 //! * `x-tars-required: true` makes the field required although Rust has a default for it,
-//! * `x-tars-default: VALUE` replaces the default, `null` removes it,
+//! * `x-tars-default: VALUE` replaces the default, and `null` removes it,
 //! * `x-tars-no-defaults: true` on a struct removes the defaults of all of its fields.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
 const REQUIRED: &str = "x-tars-required";
 const DEFAULT: &str = "x-tars-default";
 const NO_DEFAULTS: &str = "x-tars-no-defaults";
 
-/// Structural schema of a kind: an object whose `apiVersion`, `kind` and `metadata` are the API server's business.
-pub fn structural<T: JsonSchema>() -> JSONSchemaProps {
-    // Every schema that `shape` lets through uses only keywords that JSONSchemaProps has; the tests of `crd` convert them all.
+/// Builds the structural schema of a kind. It does not contain `apiVersion`, `kind` and `metadata`, which the API server adds.
+pub fn build_structural<T: JsonSchema>() -> JSONSchemaProps {
+    // `shape` leaves only keywords that JSONSchemaProps has. The tests of `crd` convert the schema of every type.
     #[expect(clippy::expect_used, reason = "depends on the types of this crate only; each of them is converted by a test")]
-    serde_json::from_value(structural_json::<T>()).expect("a structural schema")
+    serde_json::from_value(build_json::<T>()).expect("a structural schema")
 }
 
-fn structural_json<T: JsonSchema>() -> Value {
+fn build_json<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
@@ -37,11 +36,11 @@ fn structural_json<T: JsonSchema>() -> Value {
     shape(schema)
 }
 
-/// Rewrites one node and all below.
+/// Rewrites one node and all nodes below it.
 fn shape(node: Value) -> Value {
     let Value::Object(mut node) = node else { return node };
     take_non_null_alternative(&mut node);
-    if let Some(words) = words_of_enumeration(&node) {
+    if let Some(words) = read_words(&node) {
         node.remove("oneOf");
         node.insert("type".into(), "string".into());
         node.insert("enum".into(), words.into());
@@ -59,7 +58,7 @@ fn shape(node: Value) -> Value {
         }
     }
     if let Some(Value::String(text)) = node.get("description") {
-        node.insert("description".into(), one_line(text).into());
+        node.insert("description".into(), join_lines(text).into());
     }
     for key in ["items", "additionalProperties"] {
         if let Some(child) = node.remove(key) {
@@ -70,7 +69,7 @@ fn shape(node: Value) -> Value {
     Value::Object(node)
 }
 
-/// Rewrites the fields of an object and obeys their markers.
+/// Rewrites the fields of an object and applies their markers.
 fn shape_properties(node: &mut Map<String, Value>) {
     let no_defaults = node.remove(NO_DEFAULTS).is_some();
     let Some(Value::Object(properties)) = node.remove("properties") else { return };
@@ -101,7 +100,7 @@ fn shape_properties(node: &mut Map<String, Value>) {
     }
 }
 
-/// `anyOf: [X, null]`, as schemars writes an optional X, becomes X; what was said beside it stays.
+/// Replaces `anyOf: [X, null]`, which schemars writes for an optional X, by X. Other keywords of the node stay.
 fn take_non_null_alternative(node: &mut Map<String, Value>) {
     let Some(Value::Array(alternatives)) = node.remove("anyOf") else { return };
     for alternative in alternatives {
@@ -116,8 +115,8 @@ fn take_non_null_alternative(node: &mut Map<String, Value>) {
     }
 }
 
-/// The words of an enumeration that schemars wrote as `oneOf` of constants, to give each a description.
-fn words_of_enumeration(node: &Map<String, Value>) -> Option<Vec<Value>> {
+/// Reads the words of an enumeration. schemars writes it as `oneOf` of constants, so that each can have a description.
+fn read_words(node: &Map<String, Value>) -> Option<Vec<Value>> {
     let alternatives = node.get("oneOf")?.as_array()?;
     let mut words = Vec::new();
     for alternative in alternatives {
@@ -130,17 +129,16 @@ fn words_of_enumeration(node: &Map<String, Value>) -> Option<Vec<Value>> {
     Some(words)
 }
 
-/// Descriptions are doc comments: their line breaks, links and code marks are for Rust readers.
-fn one_line(text: &str) -> String {
+/// Makes one plain line of a doc comment. Line breaks, links and code marks are for readers of the Rust source.
+fn join_lines(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace(['`', '[', ']'], "")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use serde::{Deserialize, Serialize};
     use serde_json::json;
-
-    use super::*;
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     enum Word {
@@ -178,6 +176,6 @@ mod tests {
                 "text": { "type": "string", "default": {} },
             },
         });
-        assert_eq!(structural_json::<Sample>(), wanted);
+        assert_eq!(build_json::<Sample>(), wanted);
     }
 }

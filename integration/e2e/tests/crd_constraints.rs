@@ -14,12 +14,15 @@ use kube::{
     Client, ResourceExt,
     api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
 };
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use tars_common::crd::{
-    Conversion, CrdOptions, Version, all,
+use schema::{
     cases::{self, Case, Verdict},
     table::{RULES, Table},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tars_common::{
+    crd::{Conversion, CrdOptions, build_all},
+    version::Version,
 };
 
 /// The name of the group in which a version is tested.
@@ -87,7 +90,7 @@ impl Copies {
 /// Builds the definitions of all kinds that have the version `wanted`, with this version only.
 fn build_definitions(wanted: Version) -> Vec<CustomResourceDefinition> {
     let options = CrdOptions { group: group_name(wanted), served: vec![wanted], storage: wanted, conversion: Conversion::None };
-    let mut definitions = all(&options);
+    let mut definitions = build_all(&options);
     for definition in &mut definitions {
         let spec = &mut definition.spec;
         spec.versions.retain(|version| version.name == wanted.as_str());
@@ -142,8 +145,7 @@ async fn find_type_problem(api: &Api<DynamicObject>, case: &Case) -> Option<Stri
     if case.rule != "present" {
         return None;
     }
-    let (encoded, _) =
-        cases::through_types(&case.kind, case.version, &case.object)?.expect("a unit test has shown that it decodes");
+    let (encoded, _) = cases::recode(&case.kind, case.version, &case.object)?.expect("a unit test has shown that it decodes");
     let dry_run = PostParams { dry_run: true, field_manager: None };
     let error = api.create(&dry_run, &build_object(case, encoded)).await.err()?;
     Some(format!("the object as its type writes it must be accepted, but is refused: {error}"))
@@ -167,8 +169,8 @@ async fn wait_until_served(api: &Api<DynamicObject>, kind: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn api_server_enforces_every_rule() {
     let table = Table::parse(RULES).expect("the table");
-    let cases = cases::all(&table);
-    assert_eq!(cases::untried(&table, &cases), Vec::<String>::new(), "rules without a case");
+    let cases = cases::build_all(&table);
+    assert_eq!(cases::find_untried(&table, &cases), Vec::<String>::new(), "rules without a case");
 
     let space = Space::create("schema").await;
     let copies = Copies::install(connect().await).await;

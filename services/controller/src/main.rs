@@ -54,8 +54,8 @@ async fn reconcile(args: run::Args) -> Result<(), Fatal> {
 
 fn print_crds(chart: bool, without_conversion: bool) -> ExitCode {
     let conversion = if without_conversion { Conversion::None } else { Conversion::default() };
-    let text =
-        if chart { crd::render_chart() } else { crd::render(&crd::all(&CrdOptions { conversion, ..CrdOptions::default() })) };
+    let definitions = crd::build_all(&CrdOptions { conversion, ..CrdOptions::default() });
+    let text = if chart { crd::render_chart(&definitions) } else { crd::render(&definitions) };
     match text {
         Ok(text) => {
             print!("{text}");

@@ -8,7 +8,7 @@ use kube::core::{
 };
 use serde_json::Value;
 use tars_common::{
-    admission::{self, Denied, Effect, Facts, Kind, Operation, Request},
+    admission::{self, Denied, Effect, Facts, Operation, Request, Resource},
     convert::{self, Context},
 };
 
@@ -33,7 +33,7 @@ impl Phase {
 pub struct Review {
     /// The request of the API server, without its objects.
     pub request: AdmissionRequest<DynamicObject>,
-    kind: Kind,
+    resource: Resource,
     operation: Operation,
     name: String,
     object: Value,
@@ -77,8 +77,8 @@ impl Review {
             ReviewOperation::Delete => Some(Operation::Delete),
             ReviewOperation::Connect => None,
         };
-        let kind = Kind::of(&request.resource.group, &request.resource.resource);
-        let (Some(operation), Some(kind)) = (operation, kind) else {
+        let resource = Resource::of(&request.resource.group, &request.resource.resource);
+        let (Some(operation), Some(resource)) = (operation, resource) else {
             return Err(Box::new(describe_unsupported(request, phase)));
         };
         let (object, old) = (request.object.take(), request.old_object.take());
@@ -88,14 +88,14 @@ impl Review {
         // A DynamicObject consists of JSON values, so this cannot fail.
         let json = |object: Option<DynamicObject>| serde_json::to_value(object).unwrap_or_default();
         let (object, old) = (json(object), json(old));
-        Ok(Self { request, kind, operation, name, object, old, now, salt })
+        Ok(Self { request, resource, operation, name, object, old, now, salt })
     }
 
     /// Borrows the request in the terms of the rules.
     pub fn as_request(&self) -> Request<'_> {
         Request {
             operation: self.operation,
-            kind: self.kind,
+            resource: self.resource,
             namespace: self.request.namespace.as_deref().unwrap_or_default(),
             name: &self.name,
             user: self.request.user_info.username.as_deref().unwrap_or_default(),
@@ -143,15 +143,17 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let refused = |denied: Denied| Verdict { response: review.deny(&denied), effects: Vec::new(), denied: Some(denied) };
     match phase {
         Phase::Validating => match admission::validate(&review.as_request(), facts) {
-            Ok(effects) => {
-                Verdict { response: add_warnings(accepted, admission::warnings(&review.as_request())), effects, denied: None }
-            }
+            Ok(effects) => Verdict {
+                response: add_warnings(accepted, admission::list_warnings(&review.as_request())),
+                effects,
+                denied: None,
+            },
             Err(denied) => refused(denied),
         },
         Phase::Mutating => match admission::mutate(&review.as_request(), facts) {
             Ok(object) => {
                 let response =
-                    add_warnings(add_patch(review, accepted, &object), admission::changes(&review.as_request(), &object));
+                    add_warnings(add_patch(review, accepted, &object), admission::list_changes(&review.as_request(), &object));
                 Verdict { response, effects: Vec::new(), denied: None }
             }
             Err(denied) => refused(denied),

@@ -107,8 +107,8 @@ async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject
         }
     };
     let request = review.as_request();
-    let kind = request.kind.as_str();
-    let facts = match app.lookup.gather_facts(request.namespace, request.name, admission::queries(&request)).await {
+    let kind = request.resource.as_str();
+    let facts = match app.lookup.gather_facts(request.namespace, request.name, admission::list_queries(&request)).await {
         Ok(facts) => facts,
         Err(error) => {
             let (namespace, name) = (request.namespace, request.name);
@@ -125,7 +125,7 @@ async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject
     if !review.request.dry_run {
         for effect in &verdict.effects {
             if let Err(error) = app.lookup.apply_effect(request.namespace, effect).await {
-                let denied = effect.failed(&request, &error.to_string());
+                let denied = effect.deny(&request, &error.to_string());
                 tracing::warn!(reason = %denied, "request refused");
                 return (review.deny(&denied), kind, Outcome::Denied("effect"));
             }

@@ -1,14 +1,21 @@
-//! TAccount: passwords are stored as hashes, and names follow from user names (docs/reference/admission.md#5.4 and docs/reference/admission.md#6.5).
+//! TAccount: passwords are stored as hashes, and the object's name is derived from the user name (docs/reference/admission.md#5.4 and
+//! docs/reference/admission.md#6.5).
 
-use super::{Denial, Kind, Operation, Request, json};
+use crate::admission::{
+    denial::Denial,
+    json,
+    request::{Operation, Request},
+    resource::Resource,
+};
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use std::fmt::Write as _;
 
-/// What kubectl copies the applied object into, clear text and all.
+/// The annotation into which kubectl copies the applied object, the password in clear text included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// The cost that the front end's hashes have. Hashing takes milliseconds at it; an admission request must not take seconds.
+/// The cost factor of bcrypt, equal to that of the front ends. Hashing then takes milliseconds; an admission request must not take
+/// seconds.
 const BCRYPT_COST: u32 = 6;
 const AUTHENTICATION: &str = "/spec/authentication";
 const BCRYPT: &str = "/spec/authentication/bcryptPassword";
@@ -20,23 +27,23 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     let password = authentication.shift_remove("password").unwrap_or_default();
     let fresh = password.is_string();
     if let Some(password) = password.as_str() {
-        let hash = hash(password, request.salt)?;
+        let hash = hash_password(password, request.salt)?;
         authentication.insert("bcryptPassword".to_owned(), Value::from(hash));
     }
     if request.operation == Operation::Create || fresh || changed {
-        // Whoever logged in with another password logs in again.
+        // A login with the old password must not outlive it.
         authentication.insert("tokens".to_owned(), json!([]));
     }
     Ok(())
 }
 
-/// bcrypt of the hexadecimal SHA-1 of the clear text: weak by today's measure, but what the front ends compare with.
-fn hash(password: &str, salt: [u8; 16]) -> Result<String, Denial> {
+/// Returns the bcrypt hash of the hexadecimal SHA-1 of the clear text. SHA-1 is weak today, but the front ends compare with this hash.
+fn hash_password(password: &str, salt: [u8; 16]) -> Result<String, Denial> {
     let legal = (6..=32).contains(&password.len()) && password.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-    let hashed = bcrypt::hash_with_salt(hex(&Sha1::digest(password)), BCRYPT_COST, salt);
+    let hashed = bcrypt::hash_with_salt(encode_hex(&Sha1::digest(password)), BCRYPT_COST, salt);
     match hashed {
         Ok(parts) if legal => Ok(parts.format_for_version(bcrypt::Version::TwoA)),
-        // bcrypt refuses costs and lengths that cannot occur here; if it did, the password would be at fault all the same.
+        // bcrypt fails only for costs and lengths that cannot occur here. If it failed, the password would be the cause.
         _ => Err(Denial::forbidden(
             r"password should match pattern ^[\x21-\x7e]{6,32}$",
             "use 6 to 32 printable ASCII characters without spaces",
@@ -45,19 +52,19 @@ fn hash(password: &str, salt: [u8; 16]) -> Result<String, Denial> {
 }
 
 pub(super) fn validate(request: &Request<'_>) -> Result<(), Denial> {
-    let exempt = request.operation == Operation::Update && (request.by_controller() || request.is_metadata_only());
+    let exempt = request.operation == Operation::Update && (request.is_from_controller() || request.is_metadata_only());
     if exempt || request.operation == Operation::Delete {
         return Ok(());
     }
-    let expected = hex(&Md5::digest(json::text(request.object, "/spec/username")));
+    let expected = encode_hex(&Md5::digest(json::text(request.object, "/spec/username")));
     if request.name == expected {
         return Ok(());
     }
     let remedy = format!("with this .spec.username, metadata.name must be {expected} (its MD5); user names cannot change");
-    Err(Denial::invalid(Kind::Account, "unexpected resource name", remedy))
+    Err(Denial::invalid(Resource::Account, "unexpected resource name", remedy))
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -67,8 +74,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, mutate, tests::Fixture, validate};
     use super::*;
+    use crate::admission::{Facts, mutate, tests::Fixture, validate};
 
     fn account(authentication: &Value) -> Value {
         json!({
@@ -80,20 +87,21 @@ mod tests {
 
     #[test]
     fn clear_text_is_replaced_by_a_hash_that_verifies() {
-        let fixture = Fixture::create(Kind::Account, account(&json!({"password": "Correct-Horse", "tokens": [{"name": "old"}]})));
+        let fixture =
+            Fixture::create(Resource::Account, account(&json!({"password": "Correct-Horse", "tokens": [{"name": "old"}]})));
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         assert!(!stored.to_string().contains("Correct-Horse") && !stored.to_string().contains("clear"), "{stored}");
         assert_eq!(stored["metadata"]["annotations"], json!({"kept": "x"}));
         assert_eq!(stored["spec"]["authentication"]["tokens"], json!([]));
         let hash = stored["spec"]["authentication"]["bcryptPassword"].as_str().unwrap();
         assert!(hash.starts_with("$2a$06$") && hash.len() == 60, "{hash}");
-        assert!(bcrypt::verify(hex(&Sha1::digest("Correct-Horse")), hash).unwrap());
+        assert!(bcrypt::verify(encode_hex(&Sha1::digest("Correct-Horse")), hash).unwrap());
     }
 
     #[test]
     fn tokens_end_with_the_password_that_they_were_made_for() {
         let tokens = json!([{"name": "login"}]);
-        let mut fixture = Fixture::create(Kind::Account, account(&json!({"bcryptPassword": "a", "tokens": tokens})));
+        let mut fixture = Fixture::create(Resource::Account, account(&json!({"bcryptPassword": "a", "tokens": tokens})));
         fixture.operation = Operation::Update;
         fixture.old = fixture.object.clone();
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
@@ -106,12 +114,12 @@ mod tests {
     #[test]
     fn bad_passwords_and_names_are_refused() {
         for password in ["short", "with a space", &"x".repeat(33), "Geheimniß-lang"] {
-            let fixture = Fixture::create(Kind::Account, account(&json!({"password": password})));
+            let fixture = Fixture::create(Resource::Account, account(&json!({"password": password})));
             let text = mutate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
             assert!(text.starts_with(r"password should match pattern ^[\x21-\x7e]{6,32}$;"), "{text}");
             assert!(!text.contains(password), "the clear text is not repeated: {text}");
         }
-        let mut fixture = Fixture::create(Kind::Account, account(&json!({"bcryptPassword": "a"})));
+        let mut fixture = Fixture::create(Resource::Account, account(&json!({"bcryptPassword": "a"})));
         assert!(validate(&fixture.request(), &Facts::default()).is_ok());
         fixture.object["spec"]["username"] = json!("root");
         let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();

@@ -1,23 +1,30 @@
-//! TConfig: versions of a configuration, of which one is live (docs/reference/admission.md#5.2 and docs/reference/admission.md#6.2).
+//! TConfig: versions of a configuration, of which one is active (docs/reference/admission.md#5.2 and docs/reference/admission.md#6.2).
 //!
 //! ```text
-//! accepted as live ──► the live version so far gets the label Deactivate ──► the controller sets its `activated` to false
-//! live one deleted ──► the other versions of the identity get the label Deleting ──► the controller deletes them
+//! a version is activated ────────► the active version gets the label Deactivate ──► the controller sets its `activated` to false
+//! the active version is deleted ─► the other versions get the label Deleting ─────► the controller deletes them
 //! ```
 //!
-//! The labels are [`Effect`]s: the webhook writes them, but not for a dry run. Versions that already carry such a label are on
-//! their way out and no longer count, so a second activation right after the first is fine.
+//! The labels are [`Effect`]s: the webhook writes them, but not for a dry run. A version that already carries such a label no longer
+//! counts as active, so a second activation right after the first one is possible.
 
-use super::{ConfigFacts, Denial, Effect, Operation, Query, Request, json};
-use crate::names::label;
+use crate::{
+    admission::{
+        denial::Denial,
+        facts::{ConfigFacts, Facts, Query},
+        json,
+        request::{Effect, Operation, Request},
+    },
+    names::label,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// A new version cannot be deleted for this long: a front end may still be activating it.
-const GUARD: SignedDuration = SignedDuration::from_secs(48);
-/// `podSeq` of the configuration for all pods.
+/// The time after its creation in which an active version cannot be deleted, because a front end may still be working with it.
+const DELETION_GUARD: SignedDuration = SignedDuration::from_secs(48);
+/// `podSeq` of a configuration for all pods.
 const MASTER: &str = "m";
-/// Members that never change, with the spelling of the kind that their message has.
+/// Members that cannot change, each with the spelling of the kind in its message.
 const IMMUTABLE: [(&str, &str); 9] = [
     ("/app", "tconfig"),
     ("/server", "tconfig"),
@@ -30,23 +37,23 @@ const IMMUTABLE: [(&str, &str); 9] = [
     ("/updateReason", "TConfig"),
 ];
 
-pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
-    let asks = match request.operation {
+pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
+    let needed = match request.operation {
         Operation::Create => true,
-        Operation::Update => !request.by_controller() && activates(request),
-        Operation::Delete => !request.by_controller() && !request.by_kubernetes() && is_active(request.old),
+        Operation::Update => !request.is_from_controller() && activates(request),
+        Operation::Delete => !request.is_from_controller() && !request.is_from_kubernetes() && is_active(request.old),
     };
-    if !asks {
+    if !needed {
         return Vec::new();
     }
-    let object = subject(request);
+    let object = if request.operation == Operation::Delete { request.old } else { request.object };
     let text = |pointer| json::text(object, pointer).to_owned();
     vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }]
 }
 
 pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     if request.operation == Operation::Create {
-        let version = version(request.now, json::text(object, "/metadata/name"));
+        let version = build_version(request.now, json::text(object, "/metadata/name"));
         let time = request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         if let Some(members) = object.as_object_mut() {
             members.insert("version".to_owned(), Value::from(version));
@@ -66,22 +73,23 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     }
 }
 
-/// Sorts by time, then tells objects of the same second apart. UTC and 24 hours; the existing webhook used neither.
-fn version(now: Timestamp, name: &str) -> String {
+/// Builds the version of a new object. Versions sort by time, and objects of the same second differ in the second part. The time is
+/// in UTC and has 24 hours; the existing webhook used local time and 12 hours.
+fn build_version(now: Timestamp, name: &str) -> String {
     format!("{}-{:x}", now.strftime("%Y%m%d%H%M%S"), crc32fast::hash(name.as_bytes()))
 }
 
-pub(super) fn validate(request: &Request<'_>, facts: &super::Facts) -> Result<Vec<Effect>, Denial> {
+pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Denial> {
     match request.operation {
-        Operation::Create => create(request, &facts.configs),
-        Operation::Update if request.by_controller() => Ok(Vec::new()),
-        Operation::Update => update(request, &facts.configs),
-        Operation::Delete if request.by_controller() || request.by_kubernetes() => Ok(Vec::new()),
-        Operation::Delete => delete(request, &facts.configs),
+        Operation::Create => validate_creation(request, &facts.configs),
+        Operation::Update if request.is_from_controller() => Ok(Vec::new()),
+        Operation::Update => validate_update(request, &facts.configs),
+        Operation::Delete if request.is_from_controller() || request.is_from_kubernetes() => Ok(Vec::new()),
+        Operation::Delete => validate_deletion(request, &facts.configs),
     }
 }
 
-fn create(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
     for key in [label::DEACTIVATE, label::DELETING] {
         if json::label(request.object, key).is_some() {
             return Err(Denial::forbidden(format!("can not set label [{key}] when create"), "remove the label"));
@@ -90,56 +98,61 @@ fn create(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>
     let seq = json::text(request.object, "/podSeq");
     if seq != MASTER {
         if json::text(request.object, "/server").is_empty() {
-            let remedy = "set .podSeq to m, or name the .server whose pod it is for";
+            let remedy = "set .podSeq to m, or set .server to the server of that pod";
             return Err(Denial::forbidden("app level tconfig does not support master/slave", remedy));
         }
-        let master = |version: &&ConfigFacts| version.pod_seq.as_deref() == Some(MASTER) && version.is_live();
+        let master = |version: &&ConfigFacts| version.pod_seq.as_deref() == Some(MASTER) && version.is_active();
         if !versions.iter().any(|version| master(&version)) {
             let remedy = "create and activate the configuration with .podSeq m first";
             return Err(Denial::forbidden("no activated master tconfig found", remedy));
         }
     }
-    Ok(if is_active(request.object) { hand_over(request, versions) } else { Vec::new() })
+    Ok(if is_active(request.object) { deactivate_others(request, versions) } else { Vec::new() })
 }
 
-fn update(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
-    // Finalizers and owners of an object on its way out must remain removable.
+fn validate_update(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+    // Finalizers and owners of an object that is being deleted must remain removable.
     if json::label(request.old, label::DELETING).is_some() && !request.is_metadata_only() {
         return Err(Denial::forbidden("can not update deleting tconfig", "create a new tconfig"));
     }
     for (pointer, kind) in IMMUTABLE {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
-            return Err(Denial::Immutable { kind, field: pointer, remedy: "create a new tconfig, it becomes the next version" });
+            return Err(Denial::Immutable {
+                kind,
+                field: pointer,
+                remedy: "create a new tconfig, which becomes the next version",
+            });
         }
     }
     match (is_active(request.old), is_active(request.object)) {
         (true, false) => Err(Denial::forbidden(
             "only use authorized account can update /activated from true to false",
-            "activate another version instead, this one is deactivated then",
+            "activate another version instead, the controller then deactivates this version",
         )),
-        (false, true) => Ok(hand_over(request, versions)),
+        (false, true) => Ok(deactivate_others(request, versions)),
         _ => Ok(Vec::new()),
     }
 }
 
-/// Deactivates the live versions of the same identity. More than one is the remains of a race; all of them go.
-fn hand_over(request: &Request<'_>, versions: &[ConfigFacts]) -> Vec<Effect> {
+/// Deactivates the active versions of the same configuration and the same pods. A race can leave more than one active version; all of
+/// them are deactivated.
+fn deactivate_others(request: &Request<'_>, versions: &[ConfigFacts]) -> Vec<Effect> {
     let seq = json::text(request.object, "/podSeq");
     let replaced =
-        |version: &&ConfigFacts| version.name != request.name && version.pod_seq.as_deref() == Some(seq) && version.is_live();
+        |version: &&ConfigFacts| version.name != request.name && version.pod_seq.as_deref() == Some(seq) && version.is_active();
     let effect =
         |version: &ConfigFacts| Effect { config: version.name.clone(), label: label::DEACTIVATE, value: label::DEACTIVATING };
     versions.iter().filter(replaced).map(effect).collect()
 }
 
-fn delete(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
     if !is_active(request.old) {
         return Ok(Vec::new());
     }
     let created = json::text(request.old, "/metadata/creationTimestamp").parse::<Timestamp>().ok();
-    if let Some(left) = created.map(|created| created + GUARD - request.now).filter(|left| left.get_seconds() >= 0) {
+    if let Some(left) = created.map(|created| created + DELETION_GUARD - request.now).filter(|left| left.get_seconds() >= 0) {
         let remedy = format!("try again in {} s", left.get_seconds() + 1);
-        return Err(Denial::forbidden(format!("tconfig during deletion guard time({}s)", GUARD.as_secs()), remedy));
+        return Err(Denial::forbidden(format!("tconfig during deletion guard time({}s)", DELETION_GUARD.as_secs()), remedy));
     }
     if [label::DEACTIVATE, label::DELETING].iter().any(|key| json::label(request.old, key).is_some()) {
         return Ok(Vec::new());
@@ -150,7 +163,7 @@ fn delete(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>
     let slave = others().find(|version| version.pod_seq.as_deref() != Some(MASTER));
     if let (MASTER, Some(slave)) = (seq, slave) {
         let reason = format!("cannot delete tconfig {namespace}/{name} because it is reference by anther tconfig");
-        let remedy = format!("tconfig {} overrides it for one pod, delete that one first", slave.name);
+        let remedy = format!("tconfig {} overrides it for one pod, delete that tconfig first", slave.name);
         return Err(Denial::forbidden(reason, remedy));
     }
     let same = others().filter(|version| version.pod_seq.as_deref() == Some(seq));
@@ -159,7 +172,7 @@ fn delete(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>
     Ok(same.map(effect).collect())
 }
 
-/// The schema's default is true; objects stored before it had one may lack the member.
+/// Reads `activated`. The default of the schema is true; an object that was stored under an older schema may lack the member.
 fn is_active(object: &Value) -> bool {
     object.get("activated").and_then(Value::as_bool).unwrap_or(true)
 }
@@ -168,21 +181,17 @@ fn activates(request: &Request<'_>) -> bool {
     is_active(request.object) && !is_active(request.old)
 }
 
-fn subject<'a>(request: &Request<'a>) -> &'a Value {
-    if request.operation == Operation::Delete { request.old } else { request.object }
-}
-
 impl ConfigFacts {
-    /// Live, and nobody has been asked to change that.
-    fn is_live(&self) -> bool {
+    /// Whether this version is active and the controller has not been asked to change that.
+    fn is_active(&self) -> bool {
         self.activated && !self.deactivating && !self.deleting
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, Kind, mutate, tests::Fixture, validate};
     use super::*;
+    use crate::admission::{Facts, Resource, mutate, tests::Fixture, validate};
     use serde_json::json;
 
     fn config(name: &str, seq: &str, activated: bool) -> Value {
@@ -209,7 +218,7 @@ mod tests {
     fn creation_stamps_version_time_and_labels() {
         let mut object = config("first", "m", true);
         object["updateTime"] = json!("2001-01-01T00:00:00Z");
-        let fixture = Fixture::create(Kind::Config, object);
+        let fixture = Fixture::create(Resource::Config, object);
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         // CRC-32 (IEEE) of "first", 15 o'clock of a 24-hour clock.
         assert_eq!(stored["version"], "20260304150607-b6f0a3d1".replace("b6f0a3d1", &format!("{:x}", crc32fast::hash(b"first"))));
@@ -228,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_new_live_version_takes_over_from_each_live_one_of_its_identity() {
-        let fixture = Fixture::create(Kind::Config, config("new", "m", true));
+        let fixture = Fixture::create(Resource::Config, config("new", "m", true));
         let mut leaving = version("leaving", "m", true);
         leaving.deactivating = true;
         let known = [
@@ -240,25 +249,25 @@ mod tests {
         ];
         let effects = validate(&fixture.request(), &facts(&known)).unwrap();
         assert_eq!(names(&effects), [("old", "tars.io/Deactivate"), ("race", "tars.io/Deactivate")]);
-        let fixture = Fixture::create(Kind::Config, config("new", "m", false));
+        let fixture = Fixture::create(Resource::Config, config("new", "m", false));
         assert_eq!(validate(&fixture.request(), &facts(&known)).unwrap(), []);
     }
 
     #[test]
     fn what_is_for_one_pod_needs_a_live_master() {
-        let fixture = Fixture::create(Kind::Config, config("pod", "3", true));
+        let fixture = Fixture::create(Resource::Config, config("pod", "3", true));
         let text = validate(&fixture.request(), &facts(&[version("m", "m", false)])).unwrap_err().to_string();
         assert!(text.starts_with("no activated master tconfig found;"), "{text}");
         assert!(validate(&fixture.request(), &facts(&[version("m", "m", true)])).is_ok());
         let mut object = config("pod", "3", true);
         object["server"] = json!("");
-        let text = validate(&Fixture::create(Kind::Config, object).request(), &Facts::default()).unwrap_err().to_string();
+        let text = validate(&Fixture::create(Resource::Config, object).request(), &Facts::default()).unwrap_err().to_string();
         assert!(text.starts_with("app level tconfig does not support master/slave;"), "{text}");
     }
 
     #[test]
     fn updates_change_nothing_but_activation_upwards() {
-        let mut fixture = Fixture::create(Kind::Config, config("c", "m", false));
+        let mut fixture = Fixture::create(Resource::Config, config("c", "m", false));
         fixture.operation = Operation::Update;
         fixture.old = fixture.object.clone();
         fixture.object["activated"] = json!(true);
@@ -281,13 +290,13 @@ mod tests {
 
     #[test]
     fn deleting_the_live_version_deletes_all_unless_a_pod_overrides_it() {
-        let fixture = Fixture::delete(Kind::Config, config("live", "m", true));
+        let fixture = Fixture::delete(Resource::Config, config("live", "m", true));
         let versions = [version("live", "m", true), version("older", "m", false)];
         assert_eq!(names(&validate(&fixture.request(), &facts(&versions)).unwrap()), [("older", "tars.io/Deleting")]);
         let overridden = [version("older", "m", false), version("pod", "3", false)];
         let text = validate(&fixture.request(), &facts(&overridden)).unwrap_err().to_string();
         assert!(text.contains("because it is reference by anther tconfig; tconfig pod overrides it"), "{text}");
-        let fixture = Fixture::delete(Kind::Config, config("pod", "3", true));
+        let fixture = Fixture::delete(Resource::Config, config("pod", "3", true));
         assert_eq!(
             names(&validate(&fixture.request(), &facts(&[version("live", "m", true), version("was", "3", false)])).unwrap()),
             [("was", "tars.io/Deleting")]
@@ -296,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_fresh_live_version_is_guarded() {
-        let mut fixture = Fixture::delete(Kind::Config, config("live", "m", true));
+        let mut fixture = Fixture::delete(Resource::Config, config("live", "m", true));
         fixture.old["metadata"]["creationTimestamp"] = json!("2026-03-04T15:05:30Z");
         let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
         assert!(text.starts_with("tconfig during deletion guard time(48s); try again in 12 s"), "{text}");

@@ -1,51 +1,51 @@
-//! Why a request is refused, as sentences.
+//! Reasons to deny a request, as sentences.
 
-use super::Kind;
+use super::resource::Resource;
 use crate::names::message;
 
-/// Why a request is refused. The variant is the category, for metrics; the text is for people.
+/// A reason to deny a request. The variant is the category, for metrics; the text is for people.
 ///
-/// The beginning of each text, up to the semicolon, is that of the existing webhook (docs/reference/admission.md#6), spelling included.
+/// The text up to the semicolon is that of the existing webhook, misspellings included (docs/reference/admission.md#6).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// The object contradicts a rule.
-    #[error("{}; {remedy}", message::invalid(kind.as_str(), reason))]
+    /// The object breaks a rule.
+    #[error("{}; {remedy}", message::invalid(resource.as_str(), reason))]
     Invalid {
-        /// Kind of the object.
-        kind: Kind,
-        /// What is wrong, with the value.
+        /// The resource of the object.
+        resource: Resource,
+        /// The problem, with the value.
         reason: String,
-        /// What to do.
+        /// Advice to the author.
         remedy: String,
     },
-    /// A member that never changes was changed.
+    /// An update changes a member that cannot change.
     #[error("{}; {remedy}", message::immutable(kind, field))]
     Immutable {
-        /// Kind of the object as messages have it; the existing webhook is not consistent in its case.
+        /// The kind of the object, as in messages. The existing webhook sometimes writes `TConfig` and sometimes `tconfig`.
         kind: &'static str,
-        /// Path of the member.
+        /// The path of the member.
         field: &'static str,
-        /// What to do.
+        /// Advice to the author.
         remedy: &'static str,
     },
-    /// Something that the object refers to does not exist.
-    #[error("{}; {remedy}", message::missing(kind.as_str(), namespace, name))]
+    /// The object refers to an object that does not exist.
+    #[error("{}; {remedy}", message::missing(resource.as_str(), namespace, name))]
     Missing {
-        /// Kind of what is missing.
-        kind: Kind,
-        /// Its namespace.
+        /// The resource of the missing object.
+        resource: Resource,
+        /// The namespace of the missing object.
         namespace: String,
-        /// Its name.
+        /// The name of the missing object.
         name: String,
-        /// Where it is referred to, and what to do.
+        /// The field that refers to it, and advice to the author.
         remedy: String,
     },
-    /// The operation is not allowed now, or not to this user.
+    /// The operation is not allowed now, or not allowed to this user.
     #[error("{reason}; {remedy}")]
     Forbidden {
-        /// What is not allowed.
+        /// The operation that is not allowed.
         reason: String,
-        /// What to do.
+        /// Advice to the author.
         remedy: String,
     },
 }
@@ -61,8 +61,8 @@ impl Denial {
         }
     }
 
-    pub(super) fn invalid(kind: Kind, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Invalid { kind, reason: reason.into(), remedy: remedy.into() }
+    pub(super) fn invalid(resource: Resource, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Invalid { resource, reason: reason.into(), remedy: remedy.into() }
     }
 
     pub(super) fn forbidden(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -70,16 +70,16 @@ impl Denial {
     }
 }
 
-/// A [`Denial`] with the object that it is about.
+/// A [`Denial`] together with the object that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{denial} ({kind} {namespace}/{name})")]
+#[error("{denial} ({resource} {namespace}/{name})")]
 pub struct Denied {
-    /// Kind of the object.
-    pub kind: Kind,
-    /// Its namespace.
+    /// The resource of the object.
+    pub resource: Resource,
+    /// The namespace of the object.
     pub namespace: String,
-    /// Its name, empty when the API server has still to generate it.
+    /// The name of the object. It is empty if the API server has yet to generate it.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub denial: Box<Denial>,
 }

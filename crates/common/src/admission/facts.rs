@@ -1,22 +1,22 @@
-//! What a rule may know of other objects.
+//! The questions that rules ask about other objects, and the answers.
 
 use std::collections::BTreeMap;
 
-/// One thing that a rule has to know of the other objects of the request's namespace.
+/// A question about the other objects in the namespace of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// Fill [`Facts::templates`] with this template and its ancestors, up to the longest chain that
-    /// [`templates::walk_parents`](crate::templates::walk_parents) accepts.
+    /// Asks for this template and its ancestors, up to the longest chain that [`walk_parents`](crate::templates::walk_parents)
+    /// accepts, in [`Facts::templates`].
     Lineage(String),
-    /// Fill [`Facts::node_image`].
+    /// Asks for [`Facts::node_image`].
     NodeImage,
-    /// Fill [`Facts::child_template`]: a template other than this one whose parent is this one.
+    /// Asks for [`Facts::child_template`]: another template whose parent is this template.
     ChildOf(String),
-    /// Fill [`Facts::server_with_template`] for this template.
+    /// Asks for [`Facts::server_with_template`] of this template.
     ServerWithTemplate(String),
-    /// Fill [`Facts::server_of_app`] for this application.
+    /// Asks for [`Facts::server_of_app`] of this application.
     ServerOfApp(String),
-    /// Fill [`Facts::configs`] with all TConfigs whose labels have this application, server and configuration name.
+    /// Asks for [`Facts::configs`]: all TConfigs whose labels have this application, server and configuration name.
     Configs {
         /// Label `tars.io/ServerApp`.
         app: String,
@@ -25,49 +25,49 @@ pub enum Query {
         /// Label `tars.io/ConfigName`.
         config: String,
     },
-    /// Fill [`Facts::tree_exists`].
+    /// Asks for [`Facts::tree_exists`].
     Tree,
 }
 
-/// The answers to [`Query`]s. What was not asked stays empty.
+/// The answers to [`Query`]s. A field about which no query asked stays empty.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Templates that exist, each with its parent; `None` for one without parent (or whose parent is itself).
+    /// The existing templates, each with its parent. The parent is `None` for a template that names no parent, or itself.
     pub templates: BTreeMap<String, Option<String>>,
-    /// Default node image of the namespace; `None` without `tars-framework`.
+    /// The default node image of the namespace; `None` if there is no `tars-framework`.
     pub node_image: Option<NodeImage>,
-    /// Name of some template whose parent is the one in question.
+    /// The name of one template whose parent is the template in question.
     pub child_template: Option<String>,
-    /// Name of some TServer that uses the template in question.
+    /// The name of one TServer that uses the template in question.
     pub server_with_template: Option<String>,
-    /// For each application in question that has one: the name of some TServer of it.
+    /// The name of one TServer for each application in question that has a TServer.
     pub server_of_app: BTreeMap<String, String>,
     /// The versions of the configuration in question, for all pods.
     pub configs: Vec<ConfigFacts>,
-    /// Whether the namespace has its `tars-tree`.
+    /// Whether the namespace has a `tars-tree`.
     pub tree_exists: bool,
 }
 
-/// The image that carries tarsnode into pods.
+/// The image that brings tarsnode into pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeImage {
     /// Image reference.
     pub image: String,
-    /// Name of its pull secret, may be empty.
+    /// Name of the pull secret, may be empty.
     pub secret: String,
 }
 
-/// What the labels of a TConfig say.
+/// The labels of a TConfig, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFacts {
     /// Name of the object.
     pub name: String,
-    /// `m` or the ordinal of a pod; `None` when the label is missing.
+    /// `m` or the ordinal of a pod; `None` if the label is missing.
     pub pod_seq: Option<String>,
-    /// Whether this is the live version.
+    /// Whether this version is active.
     pub activated: bool,
-    /// Whether the controller has been asked to deactivate it.
+    /// Whether the webhook has asked the controller to deactivate this version.
     pub deactivating: bool,
-    /// Whether the controller has been asked to delete it.
+    /// Whether this version is being deleted, or the webhook has asked the controller to delete it.
     pub deleting: bool,
 }

@@ -1,23 +1,25 @@
-//! TImage: labels and a clean list of releases (docs/reference/admission.md#5.5).
+//! TImage: labels, and a list of releases without duplicates (docs/reference/admission.md#5.5).
 
-use super::{Request, json};
-use crate::names::label;
+use crate::{
+    admission::{json, request::Request},
+    names::label,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
-    let kind = json::text(object, "/imageType").to_owned();
-    if !kind.is_empty() {
-        json::set_label(object, label::IMAGE_TYPE, &kind);
+    let image_type = json::text(object, "/imageType").to_owned();
+    if !image_type.is_empty() {
+        json::set_label(object, label::IMAGE_TYPE, &image_type);
     }
-    let types = if kind == "base" { json::list(object, "/supportedType") } else { &[] };
+    let types = if image_type == "base" { json::list(object, "/supportedType") } else { &[] };
     let types: Vec<String> = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    label_types(object, &types);
+    label_supported_types(object, &types);
     clean_releases(object, request.old, &request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
 }
 
-/// A base image says by labels which server types it supports; a label that is there keeps its value.
-fn label_types(object: &mut Value, types: &[String]) {
+/// Sets one label for each server type that a base image supports. An existing label keeps its value.
+fn label_supported_types(object: &mut Value, types: &[String]) {
     let wanted: BTreeSet<String> = types.iter().map(|name| label::supported(name)).collect();
     if let Some(labels) = json::members(object, "/metadata/labels") {
         labels.retain(|key, _| !key.starts_with(label::SUPPORTED_PREFIX) || wanted.contains(key));
@@ -30,8 +32,8 @@ fn label_types(object: &mut Value, types: &[String]) {
     }
 }
 
-/// The first release of an id stays; each has a time. One that is written without it keeps the time that is stored, so that writing
-/// the same file again changes nothing; another image makes it another release.
+/// Removes all but the first release of each id, and gives each release a time. A release that is written without a time keeps the
+/// stored time of the release with the same id and image, so that applying the same file again changes nothing.
 fn clean_releases(object: &mut Value, old: &Value, now: &str) {
     let Some(releases) = object.get_mut("releases").and_then(Value::as_array_mut) else { return };
     let mut seen = BTreeSet::new();
@@ -40,15 +42,15 @@ fn clean_releases(object: &mut Value, old: &Value, now: &str) {
         if !json::text(release, "/createTime").is_empty() {
             continue;
         }
-        let time = stored_time(old, release).unwrap_or(now);
+        let time = find_stored_time(old, release).unwrap_or(now);
         if let Some(release) = release.as_object_mut() {
             release.insert("createTime".to_owned(), Value::from(time));
         }
     }
 }
 
-/// The time of the same release in the stored object.
-fn stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
+/// Returns the time of the release with the same id and image in the stored object.
+fn find_stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
     let same = |stored: &&Value| ["/id", "/image"].iter().all(|member| json::text(stored, member) == json::text(release, member));
     let stored = json::list(old, "/releases").iter().find(same)?;
     Some(json::text(stored, "/createTime")).filter(|time| !time.is_empty())
@@ -56,13 +58,13 @@ fn stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, Kind, Operation, mutate, tests::Fixture};
+    use crate::admission::{Facts, Operation, Resource, mutate, tests::Fixture};
     use serde_json::{Value, json};
 
     fn stored(object: &Value) -> Value {
         let mut full = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "metadata": {"name": "cpp-base"}});
         full.as_object_mut().unwrap().extend(object.as_object().unwrap().clone());
-        mutate(&Fixture::create(Kind::Image, full).request(), &Facts::default()).unwrap()
+        mutate(&Fixture::create(Resource::Image, full).request(), &Facts::default()).unwrap()
     }
 
     #[test]
@@ -102,7 +104,7 @@ mod tests {
             {"id": "c", "image": "3"},
             {"id": "d", "image": "4", "createTime": "2022-01-01T00:00:00Z"},
         ]);
-        let mut fixture = Fixture::create(Kind::Image, image(written));
+        let mut fixture = Fixture::create(Resource::Image, image(written));
         (fixture.operation, fixture.old) = (Operation::Update, old);
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         let times: Vec<&Value> = stored["releases"].as_array().unwrap().iter().map(|release| &release["createTime"]).collect();

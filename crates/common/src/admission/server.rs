@@ -1,4 +1,4 @@
-//! TServer: labels, defaults, and what is asked of other objects (docs/reference/admission.md#5.1).
+//! TServer: labels, defaults, and questions about other objects (docs/reference/admission.md#5.1).
 
 mod image;
 mod pod;
@@ -6,15 +6,23 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub(super) use pod::warnings;
+pub(super) use pod::list_warnings;
 pub(super) use rules::validate;
 
-use super::{Denial, Facts, Kind, Operation, Query, Request, json};
-use crate::names::{READINESS_GATE, annotation, label};
+use crate::{
+    admission::{
+        denial::Denial,
+        facts::{Facts, Query},
+        json,
+        request::{Operation, Request},
+        resource::Resource,
+    },
+    names::{READINESS_GATE, annotation, label},
+};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter};
 
-pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
+pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     if request.operation == Operation::Delete || !json::has(request.object, "/spec/tars") {
         return Vec::new();
     }
@@ -25,13 +33,13 @@ pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
     queries
 }
 
-/// A released Tars server without node image gets the one of its namespace.
+/// Whether the server has a release without a node image. A Tars server then gets the node image of its namespace.
 fn needs_node_image(object: &Value) -> bool {
     json::has(object, "/spec/release") && json::text(object, "/spec/release/nodeImage").is_empty()
 }
 
-/// Applies §5.1 in its order. Rule 6 (automatic release) is not there: it never worked in the existing webhook, and which image
-/// becomes a release is a decision for the one who writes the TServer.
+/// Applies the rules of docs/reference/admission.md#5.1 in their order. Rule 6 (automatic release) is left out on purpose: it never
+/// worked in the existing webhook, and the author of the TServer decides which image becomes a release.
 pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {
     set_identity_labels(object)?;
     if json::has(object, "/spec/tars") {
@@ -41,19 +49,19 @@ pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -
         complete_normal(object);
     }
     if !json::list(object, "/spec/k8s/hostPorts").is_empty() || is_true(object, "/spec/k8s/hostIPC") {
-        // Two pods of one server cannot share a host port or the host's IPC names.
+        // Two pods of one server cannot share a port of the node or its IPC names.
         set(object, "/spec/k8s", "notStacked", Value::Bool(true));
     }
-    let (min, max) = replica_bounds(object)?;
+    let (min, max) = read_replica_bounds(object)?;
     let released = json::has(object, "/spec/release");
-    if let Some(wanted) = wanted_replicas(object) {
+    if let Some(wanted) = read_replicas(object) {
         let replicas = if released { wanted.max(min).min(max) } else { 0 };
         set(object, "/spec/k8s", "replicas", Value::from(replicas));
     }
     if released {
         complete_release(request, facts, object)
     } else {
-        // A label of a release that is gone would be copied to pods and endpoints.
+        // The controller copies the labels to the TEndpoint, so the label of a removed release must not stay.
         json::remove_label(object, label::SERVER_ID);
         Ok(())
     }
@@ -69,9 +77,9 @@ fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
         let value = json::text(object, pointer).to_owned();
         if value.len() > json::LABEL_LIMIT {
             return Err(Denial::invalid(
-                Kind::Server,
+                Resource::Server,
                 format!("{} has {} characters", pointer.replace('/', "."), value.len()),
-                format!("it becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
+                format!("its value becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
             ));
         }
         if !value.is_empty() {
@@ -81,10 +89,10 @@ fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
     Ok(())
 }
 
-/// The gate of the registry comes first; other gates keep their order, once each. In v1beta2 there is room for one gate only.
+/// Puts the gate of the registry first. Other gates keep their order, and duplicates go. v1beta2 has room for one gate only.
 fn set_gates(object: &mut Value) {
     if has_gate_list(object) {
-        let gates = unique(std::iter::once(READINESS_GATE).chain(gates(object)));
+        let gates = remove_duplicates(iter::once(READINESS_GATE).chain(gates(object)));
         set(object, "/spec/k8s", "readinessGates", gates);
     } else {
         set(object, "/spec/k8s", "readinessGate", Value::from(READINESS_GATE));
@@ -99,7 +107,7 @@ fn complete_normal(object: &mut Value) {
         set(object, "/spec/normal", "ports", json!([]));
     }
     if has_gate_list(object) && !json::list(object, "/spec/k8s/readinessGates").is_empty() {
-        let gates = unique(gates(object));
+        let gates = remove_duplicates(gates(object));
         set(object, "/spec/k8s", "readinessGates", gates);
     }
 }
@@ -115,7 +123,7 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
     if json::has(object, "/spec/tars") && needs_node_image(object) {
         let Some(node) = facts.node_image.as_ref().filter(|node| !node.image.trim().is_empty()) else {
             return Err(Denial::invalid(
-                Kind::Server,
+                Resource::Server,
                 "no default node image has been set",
                 format!(
                     "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {0}/tars-framework; if namespace {0} has no \
@@ -136,17 +144,17 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
     Ok(())
 }
 
-/// The number of pods that is written, 0 when there is none; `None` for what the schema will refuse because it is no number.
-fn wanted_replicas(object: &Value) -> Option<i64> {
+/// Reads the wanted number of pods, 0 if it is absent. `None` stands for a value that is not a number; the schema refuses it later.
+fn read_replicas(object: &Value) -> Option<i64> {
     match object.pointer("/spec/k8s/replicas") {
         None | Some(Value::Null) => Some(0),
         Some(replicas) => replicas.as_i64(),
     }
 }
 
-/// What the writer should know of what [`mutate`] makes of the object: another number of pods than was written.
-pub(super) fn changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
-    let (Some(wanted), Some(replicas)) = (wanted_replicas(request.object), wanted_replicas(stored)) else { return Vec::new() };
+/// Tells the author if [`mutate`] has changed the number of pods.
+pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
+    let (Some(wanted), Some(replicas)) = (read_replicas(request.object), read_replicas(stored)) else { return Vec::new() };
     if wanted == replicas || request.object.pointer("/spec/k8s/replicas").is_none_or(Value::is_null) {
         return Vec::new();
     }
@@ -159,23 +167,24 @@ pub(super) fn changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
     vec![warning]
 }
 
-/// The bounds that annotations put on the replicas. Without them all numbers pass, and the schema refuses those that cannot be.
-fn replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
+/// Reads the bounds that annotations set for the number of pods. Without annotations every number passes; the schema then refuses
+/// impossible ones.
+fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
     let bound = |key: &str, absent: i64| match json::annotation(object, key) {
         None => Ok(absent),
         Some(text) => parse_bound(text).ok_or_else(|| {
             let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
-            Denial::invalid(Kind::Server, "unexpected annotation format", remedy)
+            Denial::invalid(Resource::Server, "unexpected annotation format", remedy)
         }),
     };
     let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
     if min > max {
         let remedy = format!(
-            "{} is {min} and {} is {max}, make the minimum the smaller one",
+            "{} is {min} and {} is {max}, the minimum must not be above the maximum",
             annotation::MIN_REPLICAS,
             annotation::MAX_REPLICAS
         );
-        return Err(Denial::invalid(Kind::Server, "unexpected annotation value", remedy));
+        return Err(Denial::invalid(Resource::Server, "unexpected annotation value", remedy));
     }
     Ok((min, max))
 }
@@ -188,7 +197,7 @@ fn parse_bound(text: &str) -> Option<i64> {
     }
 }
 
-/// v1beta3 has a list of gates where older versions have one.
+/// Whether the version has a list of gates. Older versions have a single gate.
 fn has_gate_list(object: &Value) -> bool {
     !matches!(json::text(object, "/apiVersion"), "k8s.tars.io/v1beta1" | "k8s.tars.io/v1beta2")
 }
@@ -197,8 +206,8 @@ fn gates(object: &Value) -> impl Iterator<Item = &str> {
     json::list(object, "/spec/k8s/readinessGates").iter().filter_map(Value::as_str)
 }
 
-/// Each text once, where it first occurs.
-fn unique<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
+/// Keeps the first of equal texts.
+fn remove_duplicates<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
     let mut seen = BTreeSet::new();
     texts.filter(|text| seen.insert(*text)).map(Value::from).collect()
 }
@@ -207,7 +216,7 @@ fn is_true(object: &Value, pointer: &str) -> bool {
     object.pointer(pointer).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// Sets a member of the object at `pointer`, if there is one.
+/// Sets a member of the JSON object at `pointer`. Does nothing if there is no object.
 fn set(object: &mut Value, pointer: &str, key: &str, value: Value) {
     if let Some(members) = json::members(object, pointer) {
         members.insert(key.to_owned(), value);

@@ -1,7 +1,14 @@
-//! TTemplate: its label, its parents, and who still needs it (docs/reference/admission.md#5.6 and docs/reference/admission.md#6.4).
+//! TTemplate: the label of the parent, the chain of parents, and the objects that still use a template
+//! (docs/reference/admission.md#5.6 and docs/reference/admission.md#6.4).
 
-use super::{Denial, Facts, Kind, Operation, Query, Request, json};
 use crate::{
+    admission::{
+        denial::Denial,
+        facts::{Facts, Query},
+        json,
+        request::{Operation, Request},
+        resource::Resource,
+    },
     names::label,
     templates::{ChainError, LONGEST_CHAIN, walk_parents},
 };
@@ -9,9 +16,9 @@ use serde_json::Value;
 
 const PARENT: &str = "/spec/parent";
 
-pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
+pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     if request.operation == Operation::Delete {
-        if request.by_controller() || request.by_kubernetes() {
+        if request.is_from_controller() || request.is_from_kubernetes() {
             return Vec::new();
         }
         return vec![Query::ChildOf(request.name.to_owned()), Query::ServerWithTemplate(request.name.to_owned())];
@@ -30,8 +37,8 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     }
     if parent.len() > json::LABEL_LIMIT {
         let reason = format!(".spec.parent has {} characters", parent.len());
-        let remedy = format!("it becomes the label {}, use at most {} characters", label::PARENT, json::LABEL_LIMIT);
-        return Err(Denial::invalid(Kind::Template, reason, remedy));
+        let remedy = format!("its value becomes the label {}, use at most {} characters", label::PARENT, json::LABEL_LIMIT);
+        return Err(Denial::invalid(Resource::Template, reason, remedy));
     }
     json::set_label(object, label::PARENT, &parent);
     Ok(())
@@ -39,7 +46,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
 
 pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     match request.operation {
-        Operation::Delete => deletable(request, facts),
+        Operation::Delete => validate_deletion(request, facts),
         Operation::Create | Operation::Update if request.is_metadata_only() => Ok(()),
         Operation::Create | Operation::Update => validate_parents(request, facts),
     }
@@ -50,7 +57,11 @@ fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> 
     if parent.is_empty() {
         // The trailing space is part of the existing text.
         let reason = "value of filed \".spec.parent\" should not empty ";
-        return Err(Denial::invalid(Kind::Template, reason, "name the parent template, or the template itself if it has none"));
+        return Err(Denial::invalid(
+            Resource::Template,
+            reason,
+            "name the parent template, or the template itself if it has no parent",
+        ));
     }
     let parent_of = |name: &str| match facts.templates.get(name) {
         // The facts may still have the parent that this template had before.
@@ -59,46 +70,46 @@ fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> 
     };
     match walk_parents(request.name, parent_of, |parent| parent) {
         Err(ChainError::Missing { name, child }) if child.as_deref() == Some(request.name) => Err(Denial::Missing {
-            kind: Kind::Template,
+            resource: Resource::Template,
             namespace: request.namespace.to_owned(),
             name,
-            remedy: ".spec.parent names it, create it first or name one that exists".to_owned(),
+            remedy: ".spec.parent names it, create it first or name an existing template".to_owned(),
         }),
         // Another template names the ancestor that does not exist, so this one is not refused for it.
         Ok(_) | Err(ChainError::Missing { .. }) => Ok(()),
         Err(ChainError::Cycle { path }) => {
             let reason = format!("parents form a cycle: {}", path.join(" -> "));
-            Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that does not descend from it"))
+            Err(Denial::invalid(Resource::Template, reason, "set .spec.parent to a template that does not descend from it"))
         }
         Err(ChainError::TooLong { .. }) => {
             let reason = format!("the chain of parents has more than {LONGEST_CHAIN} templates");
-            Err(Denial::invalid(Kind::Template, reason, "set .spec.parent to a template that has fewer ancestors"))
+            Err(Denial::invalid(Resource::Template, reason, "set .spec.parent to a template that has fewer ancestors"))
         }
     }
 }
 
-fn deletable(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
-    if request.by_controller() || request.by_kubernetes() {
+fn validate_deletion(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    if request.is_from_controller() || request.is_from_kubernetes() {
         return Ok(());
     }
     let Request { namespace, name, .. } = request;
-    let referenced = |by: Kind, which: &str| {
+    let referenced = |by: Resource, which: &str| {
         let reason = format!("cannot delete ttemplate {namespace}/{name} because it is reference by some {by}");
-        Denial::forbidden(reason, format!("{by} {which} names it, change that one first"))
+        Denial::forbidden(reason, format!("{by} {which} names it, change that {by} first"))
     };
     if let Some(child) = &facts.child_template {
-        return Err(referenced(Kind::Template, child));
+        return Err(referenced(Resource::Template, child));
     }
     if let Some(server) = &facts.server_with_template {
-        return Err(referenced(Kind::Server, server));
+        return Err(referenced(Resource::Server, server));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Denied, mutate, tests::Fixture, validate};
     use super::*;
+    use crate::admission::{Denied, mutate, tests::Fixture, validate};
     use serde_json::json;
 
     fn template(name: &str, parent: &str) -> Value {
@@ -111,7 +122,7 @@ mod tests {
     }
 
     fn refusal(name: &str, parent: &str, facts: &Facts) -> Option<String> {
-        let fixture = Fixture::create(Kind::Template, template(name, parent));
+        let fixture = Fixture::create(Resource::Template, template(name, parent));
         validate(&fixture.request(), facts).err().map(|denied: Denied| denied.to_string())
     }
 
@@ -138,7 +149,7 @@ mod tests {
             let text = refusal("a", "b", &facts(known)).unwrap();
             assert!(text.contains(&format!("parents form a cycle: {cycle};")), "{text}");
         }
-        assert_eq!(refusal("a", "b", &facts(&[("b", Some("b"))])), None, "own parent means none");
+        assert_eq!(refusal("a", "b", &facts(&[("b", Some("b"))])), None, "b is its own parent, so it has no parent");
         assert_eq!(refusal("a", "b", &facts(&[("b", Some("gone"))])), None, "a missing grandparent is not this template's fault");
     }
 
@@ -154,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_label_follows_the_parent() {
-        let mut fixture = Fixture::create(Kind::Template, template("leaf", "root"));
+        let mut fixture = Fixture::create(Resource::Template, template("leaf", "root"));
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         assert_eq!(stored["metadata"]["labels"]["tars.io/Parent"], "root");
         fixture.object = stored;
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_template_in_use_stays_except_for_the_system() {
-        let mut fixture = Fixture::delete(Kind::Template, template("root", "root"));
+        let mut fixture = Fixture::delete(Resource::Template, template("root", "root"));
         let used = Facts { server_with_template: Some("ledger-audit".to_owned()), ..Facts::default() };
         let text = validate(&fixture.request(), &used).unwrap_err().to_string();
         assert!(text.starts_with("cannot delete ttemplate ledger/root because it is reference by some tserver;"), "{text}");
@@ -182,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_update_of_metadata_alone_is_accepted_though_the_parent_is_gone() {
-        let mut fixture = Fixture::create(Kind::Template, template("leaf", "gone"));
+        let mut fixture = Fixture::create(Resource::Template, template("leaf", "gone"));
         fixture.operation = Operation::Update;
         fixture.old = fixture.object.clone();
         fixture.object["metadata"]["finalizers"] = json!([]);

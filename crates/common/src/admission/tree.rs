@@ -1,21 +1,29 @@
 //! TTree: applications and their businesses (docs/reference/admission.md#5.3 and docs/reference/admission.md#6.3).
 
-use super::{Denial, Facts, Kind, Operation, Query, Request, json};
-use crate::names::TREE;
+use crate::{
+    admission::{
+        denial::Denial,
+        facts::{Facts, Query},
+        json,
+        request::{Operation, Request},
+        resource::Resource,
+    },
+    names::TREE,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub(super) fn queries(request: &Request<'_>) -> Vec<Query> {
+pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     match request.operation {
         Operation::Create => vec![Query::Tree],
-        Operation::Update if !request.by_controller() => {
-            removed_apps(request).into_iter().map(|app| Query::ServerOfApp(app.to_owned())).collect()
+        Operation::Update if !request.is_from_controller() => {
+            find_removed_apps(request).into_iter().map(|app| Query::ServerOfApp(app.to_owned())).collect()
         }
         Operation::Update | Operation::Delete => Vec::new(),
     }
 }
 
-/// Detaches applications from businesses that are not there (any more).
+/// Detaches applications from businesses that the tree does not have.
 pub(super) fn mutate(object: &mut Value) {
     let businesses: BTreeSet<String> = names(object, "/businesses").map(str::to_owned).collect();
     let Some(apps) = object.get_mut("apps").and_then(Value::as_array_mut) else { return };
@@ -31,46 +39,50 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
     match request.operation {
         Operation::Create => {
             if request.name != TREE || facts.tree_exists {
-                let remedy = format!("a namespace has exactly one ttree, it is called {TREE}");
+                let remedy = format!("a namespace has exactly one ttree, and its name is {TREE}");
                 return Err(Denial::forbidden("create ttree operation is defined", remedy));
             }
-            unique(request.object)
+            validate_unique(request.object)
         }
-        Operation::Update if request.by_controller() => Ok(()),
+        Operation::Update if request.is_from_controller() => Ok(()),
         Operation::Update => {
-            unique(request.object)?;
-            apps_in_use(request, facts)
+            validate_unique(request.object)?;
+            validate_removed_apps(request, facts)
         }
-        Operation::Delete if request.name != TREE || request.by_controller() || request.by_kubernetes() => Ok(()),
+        Operation::Delete if request.name != TREE || request.is_from_controller() || request.is_from_kubernetes() => Ok(()),
         Operation::Delete => {
-            Err(Denial::forbidden("delete ttree operation is defined", "the framework needs it, edit it instead"))
+            Err(Denial::forbidden("delete ttree operation is defined", "the framework needs the ttree, edit it instead"))
         }
     }
 }
 
-fn unique(object: &Value) -> Result<(), Denial> {
-    for (what, pointer) in [("business", "/businesses"), ("app", "/apps")] {
+fn validate_unique(object: &Value) -> Result<(), Denial> {
+    for (word, pointer) in [("business", "/businesses"), ("app", "/apps")] {
         let mut seen = BTreeSet::new();
         if let Some(name) = names(object, pointer).find(|name| !seen.insert(*name)) {
-            let reason = format!("duplicate {what} name : {name}");
-            return Err(Denial::invalid(Kind::Tree, reason, "remove the second entry"));
+            let reason = format!("duplicate {word} name : {name}");
+            return Err(Denial::invalid(Resource::Tree, reason, "remove the second entry"));
         }
     }
     Ok(())
 }
 
-fn apps_in_use(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
-    let used = removed_apps(request).into_iter().find_map(|app| Some((app, facts.server_of_app.get(app)?)));
+fn validate_removed_apps(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
+    let used = find_removed_apps(request).into_iter().find_map(|app| Some((app, facts.server_of_app.get(app)?)));
     match used {
         None => Ok(()),
         Some((app, server)) => {
             let reason = format!("cannot delete ttree/apps[{app}] because it is reference by some tserver");
-            Err(Denial::invalid(Kind::Tree, reason, format!("tserver {server} belongs to it, delete that one first")))
+            Err(Denial::invalid(
+                Resource::Tree,
+                reason,
+                format!("tserver {server} belongs to the application, delete that tserver first"),
+            ))
         }
     }
 }
 
-fn removed_apps<'a>(request: &Request<'a>) -> Vec<&'a str> {
+fn find_removed_apps<'a>(request: &Request<'a>) -> Vec<&'a str> {
     let kept: BTreeSet<&str> = names(request.object, "/apps").collect();
     names(request.old, "/apps").filter(|name| !kept.contains(name)).collect()
 }
@@ -81,8 +93,8 @@ fn names<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a str> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{mutate, tests::Fixture, validate};
     use super::*;
+    use crate::admission::{mutate, tests::Fixture, validate};
     use serde_json::json;
 
     fn tree(apps: &[(&str, &str)], businesses: &[&str]) -> Value {
@@ -93,7 +105,7 @@ mod tests {
 
     #[test]
     fn apps_of_a_removed_business_are_detached() {
-        let fixture = Fixture::create(Kind::Tree, tree(&[("Pay", "money"), ("Shop", "gone"), ("Free", "")], &["money"]));
+        let fixture = Fixture::create(Resource::Tree, tree(&[("Pay", "money"), ("Shop", "gone"), ("Free", "")], &["money"]));
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         assert_eq!(
             stored["apps"],
@@ -123,7 +135,7 @@ mod tests {
         ];
         for (name, mut object, facts, expected) in cases {
             object["metadata"]["name"] = json!(name);
-            let fixture = Fixture::create(Kind::Tree, object);
+            let fixture = Fixture::create(Resource::Tree, object);
             let text = validate(&fixture.request(), &facts).err().map(|denied| denied.to_string());
             assert_eq!(text.as_deref().map(|text| &text[..=text.find(';').unwrap()]), expected);
         }
@@ -131,10 +143,10 @@ mod tests {
 
     #[test]
     fn an_app_with_servers_stays() {
-        let mut fixture = Fixture::create(Kind::Tree, tree(&[("Shop", "")], &[]));
+        let mut fixture = Fixture::create(Resource::Tree, tree(&[("Shop", "")], &[]));
         fixture.operation = Operation::Update;
         fixture.old = tree(&[("Shop", ""), ("Pay", "")], &[]);
-        assert_eq!(queries(&fixture.request()), [Query::ServerOfApp("Pay".to_owned())]);
+        assert_eq!(list_queries(&fixture.request()), [Query::ServerOfApp("Pay".to_owned())]);
         assert!(validate(&fixture.request(), &Facts::default()).is_ok());
         let used = Facts { server_of_app: [("Pay".to_owned(), "pay-bank".to_owned())].into(), ..Facts::default() };
         let text = validate(&fixture.request(), &used).unwrap_err().to_string();
@@ -148,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_tree_goes_only_with_its_namespace() {
-        let mut fixture = Fixture::delete(Kind::Tree, tree(&[], &[]));
+        let mut fixture = Fixture::delete(Resource::Tree, tree(&[], &[]));
         assert!(validate(&fixture.request(), &Facts::default()).is_err());
         fixture.user = "system:serviceaccount:kube-system:namespace-controller";
         assert!(validate(&fixture.request(), &Facts::default()).is_ok());

@@ -1,35 +1,43 @@
-//! Services, StatefulSets and DaemonSets of a TServer: one writer, the controller (docs/reference/admission.md#6.7).
+//! Protected objects of a TServer, such as its Service and StatefulSet: only the controller writes them
+//! (docs/reference/admission.md#6.7).
 //!
-//! Anybody may change metadata (finalizers and owners belong to the garbage collector, annotations to anyone), and may restart pods
-//! the way `kubectl rollout restart` does. Everything else is changed through the TServer, or the controller would change it back.
+//! Other users may change metadata (the garbage collector needs finalizers and owners, anyone may add annotations), and may restart
+//! pods like `kubectl rollout restart`. All other changes belong into the TServer; the controller would undo them here.
 
-use super::{Denial, Operation, Request, json};
-use crate::names::label;
+use crate::{
+    admission::{
+        denial::Denial,
+        json,
+        request::{Operation, Request},
+    },
+    names::label,
+};
 use serde_json::Value;
 
-/// What `kubectl rollout restart` writes.
+/// The annotation that `kubectl rollout restart` writes.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 pub(super) fn validate(request: &Request<'_>) -> Result<(), Denial> {
-    if request.by_controller() || request.operation == Operation::Delete {
+    if request.is_from_controller() || request.operation == Operation::Delete {
         return Ok(());
     }
     if request.operation == Operation::Create {
-        let reason = format!("only use authorized account can create {}", request.kind);
+        let reason = format!("only use authorized account can create {}", request.resource);
         let remedy = format!("create a tserver, or do not use the labels {} and {}", label::SERVER_APP, label::SERVER_NAME);
         return Err(Denial::forbidden(reason, remedy));
     }
     let identity = |object| [label::SERVER_APP, label::SERVER_NAME].map(|key| json::label(object, key).map(str::to_owned));
     let same_identity = identity(request.object) == identity(request.old);
-    if same_identity && json::same_but_metadata(&without_restart(request.object), &without_restart(request.old)) {
+    if same_identity && json::differ_in_metadata_only(&remove_restart(request.object), &remove_restart(request.old)) {
         return Ok(());
     }
-    let remedy = format!("edit tserver {}/{}, the {} follows", request.namespace, request.name, request.kind);
+    let remedy =
+        format!("edit tserver {}/{}, the controller then changes the {}", request.namespace, request.name, request.resource);
     Err(Denial::forbidden("resource should be modified through tserver", remedy))
 }
 
-/// The object as if nobody had restarted its pods by hand.
-fn without_restart(object: &Value) -> Value {
+/// Returns the object without the annotation of a restart.
+fn remove_restart(object: &Value) -> Value {
     let mut object = object.clone();
     let Some(metadata) = json::members(&mut object, "/spec/template/metadata") else { return object };
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -43,8 +51,11 @@ fn without_restart(object: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, Kind, tests::Fixture, validate};
     use super::*;
+    use crate::{
+        admission::{Facts, Resource, tests::Fixture, validate},
+        derived::DerivedKind,
+    };
     use serde_json::json;
 
     fn stateful() -> Value {
@@ -56,7 +67,7 @@ mod tests {
     }
 
     fn refusal(change: impl FnOnce(&mut Value)) -> Option<String> {
-        let mut fixture = Fixture::create(Kind::StatefulSet, stateful());
+        let mut fixture = Fixture::create(Resource::Derived(DerivedKind::StatefulSet), stateful());
         fixture.operation = Operation::Update;
         fixture.old = fixture.object.clone();
         change(&mut fixture.object);
@@ -65,7 +76,7 @@ mod tests {
 
     #[test]
     fn only_the_controller_creates() {
-        let mut fixture = Fixture::create(Kind::StatefulSet, stateful());
+        let mut fixture = Fixture::create(Resource::Derived(DerivedKind::StatefulSet), stateful());
         let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
         assert!(text.starts_with("only use authorized account can create statefulset; create a tserver"), "{text}");
         fixture.user = crate::names::CONTROLLER_USER;

@@ -1,18 +1,21 @@
-//! TFrameworkConfig (docs/reference/resources.md#7.4): v1beta2 calls `imageRegistry` what v1beta3 calls `imageUpload`, and knows no build executor.
+//! TFrameworkConfig (docs/reference/resources.md#7.4): `imageRegistry` of v1beta2 is `imageUpload` of v1beta3, and v1beta2 has no build
+//! executor.
 //!
-//! The executor's image is required in v1beta3. An object that has only ever been v1beta2 has none, and a converter cannot invent one:
-//! it stays away, and whoever edits the object as v1beta3 is told so by the schema.
+//! v1beta3 requires the image of the executor. An object that was always v1beta2 has no such image, and a converter cannot invent one.
+//! The field then stays absent, and the schema tells the next author who edits the object as v1beta3.
 
-use super::{Version, stash};
+use super::stash;
+use crate::version::Version;
 use serde_json::{Map, Value};
 
+/// The pair of versions, in the key of the annotation.
 const PAIR: &str = "1b21b3";
 
 pub(super) fn convert(object: &mut Value, to: Version) {
     let stashed = stash::take(object, PAIR);
-    if to == Version::V3 {
+    if to == Version::V1Beta3 {
         rename(object, "imageRegistry", "imageUpload");
-        let executor = stash::part(stashed, "append").shift_remove("executor").filter(|executor| !executor.is_null());
+        let executor = stash::take_part(stashed, "append").shift_remove("executor").filter(|executor| !executor.is_null());
         if let (Some(executor), Some(root)) = (executor, object.as_object_mut()) {
             let build = root.entry("imageBuild").or_insert_with(|| Value::Object(Map::new()));
             if let Some(build) = build.as_object_mut() {
@@ -28,7 +31,7 @@ pub(super) fn convert(object: &mut Value, to: Version) {
     }
 }
 
-/// Gives a member of the root another name.
+/// Renames a member of the root.
 fn rename(object: &mut Value, from: &str, to: &str) {
     if let Some(root) = object.as_object_mut()
         && let Some(value) = root.shift_remove(from)

@@ -9,50 +9,58 @@
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
 //! | `release.source` | yes | | |
 
-use super::{Context, Version, stash};
-use crate::names::PLACEHOLDER_IMAGE;
+use super::stash;
+use crate::{names::PLACEHOLDER_IMAGE, version::Version};
 use serde_json::{Map, Value, json};
 
-/// Where `release.source` waits until the object is read as v1beta1 again. One key for both upper versions: the object may be
-/// written as one of them and read through the other.
+/// The annotation that keeps `release.source` until the object is read as v1beta1 again. Both upper versions use the same key, because
+/// an object may be written in one of them and read in the other.
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
-/// Fields of ours, which the existing converter does not know: it ignores them in the annotation and loses them when it writes one.
+/// Fields that the existing system does not have. Its converter ignores them in the annotation, and loses them when it writes one.
 const PASSED_TO_POD: [&str; 5] = ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext"];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];
 
 type Members = Map<String, Value>;
 
-pub(super) fn convert(object: &mut Value, from: Version, to: Version, context: &Context) {
-    if to < from { down(object, from, to) } else { up(object, from, to, context) }
+/// Facts from outside of the object that a conversion uses.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Image and pull secret of tarsnode in the object's namespace; `None` without `tars-framework`. A released Tars server that was
+    /// always v1beta1 gets them in v1beta2.
+    pub node_image: Option<(String, String)>,
 }
 
-/// The annotation of a pair of versions.
-fn pair(lower: Version, upper: Version) -> &'static str {
+pub(super) fn convert(object: &mut Value, from: Version, to: Version, context: &Context) {
+    if to < from { convert_down(object, from, to) } else { convert_up(object, from, to, context) }
+}
+
+/// Names the annotation of a pair of versions.
+fn name_pair(lower: Version, upper: Version) -> &'static str {
     match (lower, upper) {
-        (Version::V1, Version::V2) => "1b11b2",
-        (Version::V1, _) => "1b11b3",
+        (Version::V1Beta1, Version::V1Beta2) => "1b11b2",
+        (Version::V1Beta1, _) => "1b11b3",
         _ => "1b21b3",
     }
 }
 
-fn down(object: &mut Value, from: Version, to: Version) {
-    let pair = pair(to, from);
-    // What an old converter left behind says nothing about the object as it is now.
+fn convert_down(object: &mut Value, from: Version, to: Version) {
+    let pair = name_pair(to, from);
+    // The existing converter leaves its annotation on objects. Its content is not about the current state of the object.
     stash::take(object, pair);
     let mut append = Members::new();
     if let Some(k8s) = members(object, "/spec/k8s") {
-        if to == Version::V1 {
+        if to == Version::V1Beta1 {
             keep(k8s, &LAUNCH, &mut append);
         }
-        if from == Version::V3 {
+        if from == Version::V1Beta3 {
             keep(k8s, &COMMANDS, &mut append);
             keep(k8s, &PASSED_TO_POD, &mut append);
             lower_gates(k8s, &mut append);
         }
     }
-    if to == Version::V1 {
+    if to == Version::V1Beta1 {
         if let Some(release) = members(object, "/spec/release") {
             keep(release, &NODE, &mut append);
         }
@@ -61,31 +69,31 @@ fn down(object: &mut Value, from: Version, to: Version) {
     stash::put(object, pair, &append, &Members::new());
 }
 
-fn up(object: &mut Value, from: Version, to: Version, context: &Context) {
-    let pair = pair(from, to);
+fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context) {
+    let pair = name_pair(from, to);
     let stashed = stash::take(object, pair);
     let known = stashed.is_some();
-    let mut append = stash::part(stashed, "append");
-    if from == Version::V1 {
+    let mut append = stash::take_part(stashed, "append");
+    if from == Version::V1Beta1 {
         stash_source(object);
     }
     let is_tars = object.pointer("/spec/tars").is_some_and(Value::is_object);
     if let Some(k8s) = members(object, "/spec/k8s") {
-        if from == Version::V1 {
+        if from == Version::V1Beta1 {
             restore(k8s, &LAUNCH, &mut append);
             default_launch(k8s);
         }
-        if to == Version::V3 {
+        if to == Version::V1Beta3 {
             restore(k8s, &COMMANDS, &mut append);
             restore(k8s, &PASSED_TO_POD, &mut append);
             raise_gate(k8s, append.shift_remove("readinessGates"));
         }
     }
-    if from == Version::V1
+    if from == Version::V1Beta1
         && let Some(release) = members(object, "/spec/release")
     {
         restore(release, &NODE, &mut append);
-        if to == Version::V2 && is_tars && !known {
+        if to == Version::V1Beta2 && is_tars && !known {
             let placeholder = || (PLACEHOLDER_IMAGE.to_owned(), String::new());
             let (image, secret) = context.node_image.clone().unwrap_or_else(placeholder);
             release.insert("nodeImage".to_owned(), Value::from(image));
@@ -112,7 +120,7 @@ fn restore(members: &mut Members, names: &[&str], append: &mut Members) {
     }
 }
 
-/// What v1beta1 does without saying so.
+/// Sets the fields that v1beta1 does not have to the behaviour of v1beta1.
 fn default_launch(k8s: &mut Members) {
     for (name, value) in [
         ("updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})),
@@ -123,7 +131,7 @@ fn default_launch(k8s: &mut Members) {
     }
 }
 
-/// The first gate stays visible, the others are kept. An empty list is kept too: it is not the same as none.
+/// Shows the first gate as the only gate, and keeps the others. An empty list is kept, too, because it differs from an absent list.
 fn lower_gates(k8s: &mut Members, append: &mut Members) {
     let Some(Value::Array(mut gates)) = k8s.shift_remove("readinessGates") else { return };
     if gates.is_empty() {
@@ -136,7 +144,7 @@ fn lower_gates(k8s: &mut Members, append: &mut Members) {
     }
 }
 
-/// The one gate first, then those that were kept: a writer of the lower version changes the first one only.
+/// Puts the only gate first and the kept gates behind it. So an author in the lower version changes the first gate only.
 fn raise_gate(k8s: &mut Members, kept: Option<Value>) {
     let first = k8s.shift_remove("readinessGate").filter(|gate| gate.as_str() != Some("") && !gate.is_null());
     let kept = match kept {
@@ -149,6 +157,7 @@ fn raise_gate(k8s: &mut Members, kept: Option<Value>) {
     }
 }
 
+/// Moves `release.source` into its annotation.
 fn stash_source(object: &mut Value) {
     stash::take(object, SOURCE);
     let Some(release) = members(object, "/spec/release") else { return };
@@ -158,9 +167,9 @@ fn stash_source(object: &mut Value) {
     stash::put(object, SOURCE, &Members::new(), &kept);
 }
 
-/// A release that was made meanwhile came from somewhere else.
+/// Moves `release.source` back if the release is still the same. A newer release has another source.
 fn restore_source(object: &mut Value) {
-    let mut kept = stash::part(stash::take(object, SOURCE), "drop");
+    let mut kept = stash::take_part(stash::take(object, SOURCE), "drop");
     let Some(release) = members(object, "/spec/release") else { return };
     if let Some(source) = kept.shift_remove("source")
         && kept.get("id") == release.get("id")

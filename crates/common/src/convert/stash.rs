@@ -1,18 +1,18 @@
-//! The annotations that keep what a lower version cannot say: `{"append":{…},"drop":{}}`.
+//! The annotations that keep the fields that a lower version does not have: `{"append":{…},"drop":{}}`.
 
 use crate::names::annotation::CONVERSION_PREFIX;
 use serde_json::{Map, Value, json};
 
-/// The annotation's key: `1b21b3` for what v1beta2 cannot say of v1beta3.
-fn key(pair: &str) -> String {
+/// Builds the key of the annotation. `pair` is `1b21b3` for fields of v1beta3 that v1beta2 does not have.
+fn build_key(pair: &str) -> String {
     format!("{CONVERSION_PREFIX}{pair}")
 }
 
-/// Takes the stash of `pair` off the object. What is no valid stash is taken off as well, and forgotten.
+/// Removes the stash of `pair` from the object and returns it. An invalid stash is removed, too, and the result is `None`.
 pub(super) fn take(object: &mut Value, pair: &str) -> Option<Map<String, Value>> {
     let metadata = object.get_mut("metadata")?.as_object_mut()?;
     let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
-    let text = annotations.shift_remove(&key(pair))?;
+    let text = annotations.shift_remove(&build_key(pair))?;
     if annotations.is_empty() {
         metadata.shift_remove("annotations");
     }
@@ -23,15 +23,15 @@ pub(super) fn take(object: &mut Value, pair: &str) -> Option<Map<String, Value>>
     }
 }
 
-/// The part of a stash that the upper version appends, or that it drops.
-pub(super) fn part(stash: Option<Map<String, Value>>, name: &str) -> Map<String, Value> {
+/// Returns one part of a stash: `append` or `drop`.
+pub(super) fn take_part(stash: Option<Map<String, Value>>, name: &str) -> Map<String, Value> {
     match stash.and_then(|mut stash| stash.shift_remove(name)) {
         Some(Value::Object(part)) => part,
         _ => Map::new(),
     }
 }
 
-/// Keeps `append` and `drop` on the object, unless both are empty.
+/// Writes `append` and `drop` to the annotation of `pair`, unless both are empty.
 pub(super) fn put(object: &mut Value, pair: &str, append: &Map<String, Value>, drop: &Map<String, Value>) {
     if append.is_empty() && drop.is_empty() {
         return;
@@ -42,6 +42,6 @@ pub(super) fn put(object: &mut Value, pair: &str, append: &Map<String, Value>, d
         *annotations = json!({});
     }
     if let Some(annotations) = annotations.as_object_mut() {
-        annotations.insert(key(pair), Value::from(json!({"append": append, "drop": drop}).to_string()));
+        annotations.insert(build_key(pair), Value::from(json!({"append": append, "drop": drop}).to_string()));
     }
 }

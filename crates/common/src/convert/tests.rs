@@ -1,4 +1,4 @@
-//! Round trips over generated objects, and the cases of the spec one by one.
+//! Round trips over generated objects, and single cases of docs/reference/resources.md#7.
 
 use super::*;
 use proptest::{collection::vec, option, prelude::*};
@@ -62,7 +62,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// The members that only v1beta3 has and that go to the pod as they are.
+    /// The members that only v1beta3 has and that the pod gets unchanged.
     fn passed()(
         liveness in option::of(1..99), readiness in option::of(1..99), startup in option::of(1..99),
         container in option::of(any::<bool>()), pod in option::of(0..9),
@@ -96,26 +96,26 @@ prop_compose! {
             let defaults = [json!({"type": "RollingUpdate"}), json!("Always"), json!("background")];
             for ((_, value), default) in launch.iter_mut().zip(defaults) { value.get_or_insert(default); }
         }
-        server(Version::V3, &base, &object(launch), node.map(object).as_ref())
+        server(Version::V1Beta3, &base, &object(launch), node.map(object).as_ref())
     }
 }
 
 prop_compose! {
     fn v2()(base in base(), mut launch in launch(), node in option::of(node()), gate in option::of("[a-z.]{1,6}")) -> Value {
         launch.push(("readinessGate", gate.map(Value::from)));
-        server(Version::V2, &base, &object(launch), node.map(object).as_ref())
+        server(Version::V1Beta2, &base, &object(launch), node.map(object).as_ref())
     }
 }
 
 prop_compose! {
     fn v1()(base in base(), gate in option::of("[a-z.]{1,6}"), source in option::of(option::of("[a-z]{1,5}"))) -> Value {
         let release = source.map(|source| object(vec![("id", Some(json!("v1"))), ("source", source.map(Value::from))]));
-        server(Version::V1, &base, &object(vec![("readinessGate", gate.map(Value::from))]), release.as_ref())
+        server(Version::V1Beta1, &base, &object(vec![("readinessGate", gate.map(Value::from))]), release.as_ref())
     }
 }
 
-/// The three members that v1beta1 takes for granted are filled in on the way up when they were absent: the API server's defaults of
-/// v1beta2 and v1beta3 say the same.
+/// On the way up from v1beta1 three members are filled in if they are absent, with the defaults that the API server has for v1beta2 and
+/// v1beta3.
 fn has_launch(object: &Value) -> bool {
     ["updateStrategy", "imagePullPolicy", "launcherType"].iter().all(|name| object["spec"]["k8s"].get(name).is_some())
 }
@@ -123,29 +123,29 @@ fn has_launch(object: &Value) -> bool {
 proptest! {
     #[test]
     fn v3_comes_back_from_v2(object in v3()) {
-        prop_assert_eq!(via(&object, &[Version::V2, Version::V3]), object);
+        prop_assert_eq!(via(&object, &[Version::V1Beta2, Version::V1Beta3]), object);
     }
 
     #[test]
     fn v3_comes_back_from_v1(object in v3().prop_filter("complete", has_launch)) {
-        prop_assert_eq!(via(&object, &[Version::V1, Version::V3]), object);
+        prop_assert_eq!(via(&object, &[Version::V1Beta1, Version::V1Beta3]), object);
     }
 
     #[test]
     fn v2_comes_back_from_v3(object in v2()) {
-        prop_assert_eq!(via(&object, &[Version::V3, Version::V2]), object);
+        prop_assert_eq!(via(&object, &[Version::V1Beta3, Version::V1Beta2]), object);
     }
 
     #[test]
     fn v1_comes_back_from_anywhere(object in v1()) {
-        prop_assert_eq!(&via(&object, &[Version::V3, Version::V1])["spec"], &object["spec"]);
-        prop_assert_eq!(&via(&object, &[Version::V2, Version::V1])["spec"], &object["spec"]);
-        prop_assert_eq!(&via(&object, &[Version::V3, Version::V2, Version::V1])["spec"], &object["spec"]);
+        prop_assert_eq!(&via(&object, &[Version::V1Beta3, Version::V1Beta1])["spec"], &object["spec"]);
+        prop_assert_eq!(&via(&object, &[Version::V1Beta2, Version::V1Beta1])["spec"], &object["spec"]);
+        prop_assert_eq!(&via(&object, &[Version::V1Beta3, Version::V1Beta2, Version::V1Beta1])["spec"], &object["spec"]);
     }
 
     #[test]
-    fn conversion_is_stable(object in v3(), path in vec(prop_oneof![Just(Version::V1), Just(Version::V2), Just(Version::V3)], 1..6)) {
-        // Whatever was read in between: once more the same way changes nothing more.
+    fn conversion_is_stable(object in v3(), path in vec(prop_oneof![Just(Version::V1Beta1), Just(Version::V1Beta2), Just(Version::V1Beta3)], 1..6)) {
+        // After a walk through any versions, the same walk once more changes nothing.
         let once = via(&object, &path);
         let again = via(&via(&once, &path), &path);
         prop_assert_eq!(via(&again, &path), again);
@@ -153,12 +153,12 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(text in r#"\{"append":.{0,40}"#, value in any::<i64>()) {
-        for (from, key) in [(Version::V1, "1b11b3"), (Version::V1, "1b11b2"), (Version::V2, "1b21b3")] {
+        for (from, key) in [(Version::V1Beta1, "1b11b3"), (Version::V1Beta1, "1b11b2"), (Version::V1Beta2, "1b21b3")] {
             let mut odd = json!({
                 "apiVersion": api(from), "kind": "TServer", "spec": {"k8s": value, "release": [value]},
                 "metadata": {"annotations": {format!("tars.io/Conversion.{key}"): text}},
             });
-            let to = if key.ends_with('3') { Version::V3 } else { Version::V2 };
+            let to = if key.ends_with('3') { Version::V1Beta3 } else { Version::V1Beta2 };
             prop_assert!(convert(&mut odd, api(to), &Context::default()).is_ok());
         }
     }
@@ -170,10 +170,10 @@ proptest! {
         let executor = executor.filter(|_| build).map(|image| json!({"image": image, "secret": ""}));
         let build = build.then(|| object(vec![("idFormat", id.map(Value::from)), ("executor", executor)]));
         let config = object(vec![
-            ("apiVersion", Some(json!(api(Version::V3)))), ("kind", Some(json!("TFrameworkConfig"))), ("metadata", Some(json!({"name": "tars-framework"}))),
+            ("apiVersion", Some(json!(api(Version::V1Beta3)))), ("kind", Some(json!("TFrameworkConfig"))), ("metadata", Some(json!({"name": "tars-framework"}))),
             ("imageBuild", build), ("imageUpload", Some(json!({"registry": upload}))), ("nodeImage", Some(json!({"image": "n"}))),
         ]);
-        prop_assert_eq!(via(&config, &[Version::V2, Version::V3]), config);
+        prop_assert_eq!(via(&config, &[Version::V1Beta2, Version::V1Beta3]), config);
     }
 }
 
@@ -181,43 +181,43 @@ proptest! {
 fn stashes_of_the_existing_converter_are_read() {
     let text = r#"{"append":{"command":["run"],"args":null,"readinessGates":["second"]},"drop":{}}"#;
     let stored = json!({
-        "apiVersion": api(Version::V2), "kind": "TServer", "metadata": {"annotations": {"tars.io/Conversion.1b21b3": text, "a": "b"}},
+        "apiVersion": api(Version::V1Beta2), "kind": "TServer", "metadata": {"annotations": {"tars.io/Conversion.1b21b3": text, "a": "b"}},
         "spec": {"k8s": {"readinessGate": "first"}},
     });
     let expected = json!({
-        "apiVersion": api(Version::V3), "kind": "TServer", "metadata": {"annotations": {"a": "b"}},
+        "apiVersion": api(Version::V1Beta3), "kind": "TServer", "metadata": {"annotations": {"a": "b"}},
         "spec": {"k8s": {"command": ["run"], "readinessGates": ["first", "second"]}},
     });
-    assert_eq!(converted(&stored, Version::V3), expected);
+    assert_eq!(converted(&stored, Version::V1Beta3), expected);
 }
 
 #[test]
 fn an_unreadable_stash_is_removed_and_ignored() {
     for text in ["", "{", "[]", r#"{"append":7}"#] {
         let stored = json!({
-            "apiVersion": api(Version::V2), "kind": "TServer", "metadata": {"annotations": {"tars.io/Conversion.1b21b3": text}},
+            "apiVersion": api(Version::V1Beta2), "kind": "TServer", "metadata": {"annotations": {"tars.io/Conversion.1b21b3": text}},
             "spec": {"k8s": {"replicas": 1}},
         });
         let expected =
-            json!({"apiVersion": api(Version::V3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"replicas": 1}}});
-        assert_eq!(converted(&stored, Version::V3), expected, "{text}");
+            json!({"apiVersion": api(Version::V1Beta3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"replicas": 1}}});
+        assert_eq!(converted(&stored, Version::V1Beta3), expected, "{text}");
     }
 }
 
-/// What an old version cannot say is nowhere in its spec, and one annotation of the existing name holds it.
+/// Fields that an old version does not have are not in its spec. One annotation with the existing key keeps them.
 #[test]
 fn probes_and_security_contexts_wait_in_the_annotation() {
     let passed = json!({
         "livenessProbe": {"exec": {"command": ["true"]}}, "readinessProbe": {"tcpSocket": {"port": "http"}},
         "startupProbe": {"grpc": {"port": 1}}, "securityContext": {"privileged": false}, "podSecurityContext": {},
     });
-    let upper = json!({"apiVersion": api(Version::V3), "kind": "TServer", "metadata": {}, "spec": {"k8s": passed}});
-    for (lower, pair) in [(Version::V2, "1b21b3"), (Version::V1, "1b11b3")] {
+    let upper = json!({"apiVersion": api(Version::V1Beta3), "kind": "TServer", "metadata": {}, "spec": {"k8s": passed}});
+    for (lower, pair) in [(Version::V1Beta2, "1b21b3"), (Version::V1Beta1, "1b11b3")] {
         let stored = converted(&upper, lower);
         assert_eq!(stored["spec"]["k8s"], json!({}));
         let text = stored["metadata"]["annotations"][format!("tars.io/Conversion.{pair}")].as_str().unwrap();
         assert_eq!(serde_json::from_str::<Value>(text).unwrap(), json!({"append": passed, "drop": {}}));
-        let mut back = converted(&stored, Version::V3)["spec"]["k8s"].clone();
+        let mut back = converted(&stored, Version::V1Beta3)["spec"]["k8s"].clone();
         back.as_object_mut().unwrap().retain(|name, _| passed.get(name).is_some());
         assert_eq!(back, passed);
     }
@@ -225,38 +225,38 @@ fn probes_and_security_contexts_wait_in_the_annotation() {
 
 #[test]
 fn a_lower_writer_changes_the_first_gate_only() {
-    let upper = json!({"apiVersion": api(Version::V3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"readinessGates": ["a", "b"]}}});
-    let mut lower = converted(&upper, Version::V2);
+    let upper = json!({"apiVersion": api(Version::V1Beta3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"readinessGates": ["a", "b"]}}});
+    let mut lower = converted(&upper, Version::V1Beta2);
     lower["spec"]["k8s"]["readinessGate"] = json!("");
-    assert_eq!(converted(&lower, Version::V3)["spec"]["k8s"]["readinessGates"], json!(["b"]));
+    assert_eq!(converted(&lower, Version::V1Beta3)["spec"]["k8s"]["readinessGates"], json!(["b"]));
 }
 
 #[test]
 fn a_released_tars_server_of_v1_gets_the_node_image_of_its_namespace() {
-    let lower = json!({"apiVersion": api(Version::V1), "kind": "TServer", "metadata": {}, "spec": {"tars": {}, "k8s": {}, "release": {"id": "1"}}});
+    let lower = json!({"apiVersion": api(Version::V1Beta1), "kind": "TServer", "metadata": {}, "spec": {"tars": {}, "k8s": {}, "release": {"id": "1"}}});
     let mut upper = lower.clone();
     let context = Context { node_image: Some(("node:1".to_owned(), "pull".to_owned())) };
-    convert(&mut upper, api(Version::V2), &context).unwrap();
+    convert(&mut upper, api(Version::V1Beta2), &context).unwrap();
     assert_eq!(upper["spec"]["release"], json!({"id": "1", "nodeImage": "node:1", "nodeSecret": "pull"}));
     assert_eq!(upper["spec"]["k8s"]["launcherType"], "background");
-    assert_eq!(converted(&lower, Version::V2)["spec"]["release"]["nodeImage"], " ");
-    assert_eq!(converted(&lower, Version::V3)["spec"]["release"], json!({"id": "1"}));
+    assert_eq!(converted(&lower, Version::V1Beta2)["spec"]["release"]["nodeImage"], " ");
+    assert_eq!(converted(&lower, Version::V1Beta3)["spec"]["release"], json!({"id": "1"}));
 }
 
 #[test]
 fn the_source_of_another_release_is_forgotten() {
-    let lower = json!({"apiVersion": api(Version::V1), "kind": "TServer", "metadata": {}, "spec": {"k8s": {}, "release": {"id": "1", "source": "image"}}});
-    let mut upper = converted(&lower, Version::V3);
+    let lower = json!({"apiVersion": api(Version::V1Beta1), "kind": "TServer", "metadata": {}, "spec": {"k8s": {}, "release": {"id": "1", "source": "image"}}});
+    let mut upper = converted(&lower, Version::V1Beta3);
     assert_eq!(upper["spec"]["release"].get("source"), None);
     upper["spec"]["release"]["id"] = json!("2");
-    assert_eq!(converted(&upper, Version::V1)["spec"]["release"], json!({"id": "2"}));
+    assert_eq!(converted(&upper, Version::V1Beta1)["spec"]["release"], json!({"id": "2"}));
 }
 
 #[test]
 fn versions_that_do_not_exist_are_named() {
-    let mut config = json!({"apiVersion": api(Version::V2), "kind": "TFrameworkConfig", "metadata": {"name": "tars-framework", "namespace": "ns"}});
-    let error = convert(&mut config, api(Version::V1), &Context::default()).unwrap_err().to_string();
+    let mut config = json!({"apiVersion": api(Version::V1Beta2), "kind": "TFrameworkConfig", "metadata": {"name": "tars-framework", "namespace": "ns"}});
+    let error = convert(&mut config, api(Version::V1Beta1), &Context::default()).unwrap_err().to_string();
     assert_eq!(error, "TFrameworkConfig ns/tars-framework: the kind has no k8s.tars.io/v1beta1, use v1beta2 or v1beta3");
     assert!(convert(&mut config, "k8s.tars.io/v1", &Context::default()).is_err());
-    assert!(convert(&mut json!({}), api(Version::V2), &Context::default()).is_err());
+    assert!(convert(&mut json!({}), api(Version::V1Beta2), &Context::default()).is_err());
 }

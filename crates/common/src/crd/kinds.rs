@@ -1,12 +1,14 @@
 //! Names, printer columns and subresources of the kinds (docs/reference/resources.md#2 and docs/reference/resources.md#5).
 
+use crate::{
+    schema::build_structural,
+    v1beta1, v1beta2, v1beta3,
+    version::Version::{self, V1Beta1, V1Beta2, V1Beta3},
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceColumnDefinition, JSONSchemaProps};
+use schemars::JsonSchema;
 
-use super::Version::{self, V1Beta1, V1Beta2, V1Beta3};
-use crate::schema::structural;
-use crate::{v1beta1, v1beta2, v1beta3};
-
-/// One kind.
+/// One kind of the group.
 pub(super) struct KindDefinition {
     pub kind: &'static str,
     pub plural: &'static str,
@@ -16,14 +18,14 @@ pub(super) struct KindDefinition {
     pub status: bool,
     /// Whether there is a `scale` subresource, with the paths of TServer.
     pub scale: bool,
-    /// Whether its versions differ in more than `apiVersion`.
+    /// Whether the versions differ in more than `apiVersion`, so that objects must be converted.
     pub converted: bool,
     pub versions: &'static [VersionDefinition],
 }
 
 impl KindDefinition {
-    /// The version that is stored if the installation wants `wanted`.
-    pub fn storage(&self, wanted: Version) -> Version {
+    /// Chooses the version to store if the installation wants `wanted`.
+    pub fn choose_storage(&self, wanted: Version) -> Version {
         if self.versions.iter().any(|of| of.version == wanted) { wanted } else { V1Beta3 }
     }
 }
@@ -32,10 +34,11 @@ impl KindDefinition {
 pub(super) struct VersionDefinition {
     pub version: Version,
     pub schema: fn() -> JSONSchemaProps,
-    /// Name, type and path of each printer column, without the age.
+    /// The printer columns without the age.
     pub columns: &'static [Column],
 }
 
+/// Name, type and path of a printer column.
 type Column = (&'static str, &'static str, &'static str);
 
 const APP: Column = ("App", "string", ".spec.app");
@@ -69,14 +72,12 @@ const TEMPLATE: &[Column] = &[("Parent", "string", ".spec.parent")];
 const ACCOUNT: &[Column] = &[("Username", "string", ".spec.username")];
 const IMAGE: &[Column] = &[("type", "string", ".imageType")];
 
-/// Lists the versions of a kind: the module and type, its name in [`Version`], its columns.
-macro_rules! versions {
-    ($($Version:ident $module:ident::$Kind:ident $columns:expr),+ $(,)?) => {
-        &[$(VersionDefinition { version: $Version, schema: structural::<$module::$Kind>, columns: $columns }),+]
-    };
+/// Describes the version `version` of a kind, whose objects have the type `T`.
+const fn describe<T: JsonSchema>(version: Version, columns: &'static [Column]) -> VersionDefinition {
+    VersionDefinition { version, schema: build_structural::<T>, columns }
 }
 
-/// A kind without subresources that nobody has to convert.
+/// A kind without subresources and without conversion.
 const PLAIN: KindDefinition = KindDefinition {
     kind: "",
     plural: "",
@@ -88,7 +89,7 @@ const PLAIN: KindDefinition = KindDefinition {
     versions: &[],
 };
 
-/// All kinds.
+/// All kinds of the group.
 pub(super) static KINDS: &[KindDefinition] = &[
     KindDefinition {
         kind: "TServer",
@@ -98,10 +99,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         status: true,
         scale: true,
         converted: true,
-        versions: versions![
-            V1Beta1 v1beta1::TServer SERVER_BEFORE,
-            V1Beta2 v1beta2::TServer SERVER_BEFORE,
-            V1Beta3 v1beta3::TServer SERVER_NOW,
+        versions: &[
+            describe::<v1beta1::TServer>(V1Beta1, SERVER_BEFORE),
+            describe::<v1beta2::TServer>(V1Beta2, SERVER_BEFORE),
+            describe::<v1beta3::TServer>(V1Beta3, SERVER_NOW),
         ],
     },
     KindDefinition {
@@ -109,10 +110,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tconfigs",
         singular: "tconfig",
         short: "tc",
-        versions: versions![
-            V1Beta1 v1beta1::TConfig CONFIG,
-            V1Beta2 v1beta2::TConfig CONFIG,
-            V1Beta3 v1beta3::TConfig CONFIG,
+        versions: &[
+            describe::<v1beta1::TConfig>(V1Beta1, CONFIG),
+            describe::<v1beta2::TConfig>(V1Beta2, CONFIG),
+            describe::<v1beta3::TConfig>(V1Beta3, CONFIG),
         ],
         ..PLAIN
     },
@@ -121,10 +122,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "ttemplates",
         singular: "ttemplate",
         short: "tt",
-        versions: versions![
-            V1Beta1 v1beta1::TTemplate &[],
-            V1Beta2 v1beta2::TTemplate &[],
-            V1Beta3 v1beta3::TTemplate TEMPLATE,
+        versions: &[
+            describe::<v1beta1::TTemplate>(V1Beta1, &[]),
+            describe::<v1beta2::TTemplate>(V1Beta2, &[]),
+            describe::<v1beta3::TTemplate>(V1Beta3, TEMPLATE),
         ],
         ..PLAIN
     },
@@ -133,10 +134,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "taccounts",
         singular: "taccount",
         short: "ta",
-        versions: versions![
-            V1Beta1 v1beta1::TAccount &[],
-            V1Beta2 v1beta2::TAccount ACCOUNT,
-            V1Beta3 v1beta3::TAccount ACCOUNT,
+        versions: &[
+            describe::<v1beta1::TAccount>(V1Beta1, &[]),
+            describe::<v1beta2::TAccount>(V1Beta2, ACCOUNT),
+            describe::<v1beta3::TAccount>(V1Beta3, ACCOUNT),
         ],
         ..PLAIN
     },
@@ -145,10 +146,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "timages",
         singular: "timage",
         short: "ti",
-        versions: versions![
-            V1Beta1 v1beta1::TImage &[],
-            V1Beta2 v1beta2::TImage &[],
-            V1Beta3 v1beta3::TImage IMAGE,
+        versions: &[
+            describe::<v1beta1::TImage>(V1Beta1, &[]),
+            describe::<v1beta2::TImage>(V1Beta2, &[]),
+            describe::<v1beta3::TImage>(V1Beta3, IMAGE),
         ],
         ..PLAIN
     },
@@ -158,10 +159,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         singular: "tendpoint",
         short: "te",
         status: true,
-        versions: versions![
-            V1Beta1 v1beta1::TEndpoint &[],
-            V1Beta2 v1beta2::TEndpoint &[],
-            V1Beta3 v1beta3::TEndpoint &[],
+        versions: &[
+            describe::<v1beta1::TEndpoint>(V1Beta1, &[]),
+            describe::<v1beta2::TEndpoint>(V1Beta2, &[]),
+            describe::<v1beta3::TEndpoint>(V1Beta3, &[]),
         ],
         ..PLAIN
     },
@@ -170,10 +171,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "texitedrecords",
         singular: "texitedrecord",
         short: "ter",
-        versions: versions![
-            V1Beta1 v1beta1::TExitedRecord &[],
-            V1Beta2 v1beta2::TExitedRecord &[],
-            V1Beta3 v1beta3::TExitedRecord &[],
+        versions: &[
+            describe::<v1beta1::TExitedRecord>(V1Beta1, &[]),
+            describe::<v1beta2::TExitedRecord>(V1Beta2, &[]),
+            describe::<v1beta3::TExitedRecord>(V1Beta3, &[]),
         ],
         ..PLAIN
     },
@@ -182,10 +183,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "ttrees",
         singular: "ttree",
         short: "ttr",
-        versions: versions![
-            V1Beta1 v1beta1::TTree &[],
-            V1Beta2 v1beta2::TTree &[],
-            V1Beta3 v1beta3::TTree &[],
+        versions: &[
+            describe::<v1beta1::TTree>(V1Beta1, &[]),
+            describe::<v1beta2::TTree>(V1Beta2, &[]),
+            describe::<v1beta3::TTree>(V1Beta3, &[]),
         ],
         ..PLAIN
     },
@@ -194,10 +195,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tplugins",
         singular: "tplugin",
         short: "tp",
-        versions: versions![
-            V1Beta1 v1beta1::TPlugin &[],
-            V1Beta2 v1beta2::TPlugin &[],
-            V1Beta3 v1beta3::TPlugin &[],
+        versions: &[
+            describe::<v1beta1::TPlugin>(V1Beta1, &[]),
+            describe::<v1beta2::TPlugin>(V1Beta2, &[]),
+            describe::<v1beta3::TPlugin>(V1Beta3, &[]),
         ],
         ..PLAIN
     },
@@ -207,10 +208,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         singular: "tframeworkconfig",
         short: "tfc",
         converted: true,
-        versions: versions![
-            V1Beta2 v1beta2::TFrameworkConfig &[],
-            V1Beta3 v1beta3::TFrameworkConfig &[],
-        ],
+        versions: &[describe::<v1beta2::TFrameworkConfig>(V1Beta2, &[]), describe::<v1beta3::TFrameworkConfig>(V1Beta3, &[])],
         ..PLAIN
     },
     KindDefinition {
@@ -218,16 +216,13 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tframeworkkey",
         singular: "tframeworkkey",
         short: "tfk",
-        versions: versions![
-            V1Beta2 v1beta2::TFrameworkKey &[],
-            V1Beta3 v1beta3::TFrameworkKey &[],
-        ],
+        versions: &[describe::<v1beta2::TFrameworkKey>(V1Beta2, &[]), describe::<v1beta3::TFrameworkKey>(V1Beta3, &[])],
         ..PLAIN
     },
 ];
 
-/// The printer columns of a version, the age last; none where the API server's own (name and age) do.
-pub(super) fn columns(of: &VersionDefinition) -> Option<Vec<CustomResourceColumnDefinition>> {
+/// Builds the printer columns of a version, the age last. Without columns the API server shows name and age.
+pub(super) fn build_columns(of: &VersionDefinition) -> Option<Vec<CustomResourceColumnDefinition>> {
     let column = |&(name, type_, path): &Column| CustomResourceColumnDefinition {
         name: name.to_owned(),
         type_: type_.to_owned(),

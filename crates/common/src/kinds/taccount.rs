@@ -1,12 +1,13 @@
 //! TAccount: a user of the web front end (docs/reference/resources.md#4.4).
 
+use crate::{
+    kind::kind,
+    lenient::{self, null_default, yes},
+    rules,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::{kind, with_spec};
-use crate::lenient::{null_default, yes};
-use crate::{lenient, rules};
 
 kind! {
     [v1beta1, v1beta2, v1beta3] "taccounts";
@@ -20,10 +21,6 @@ kind! {
         }
     }
 }
-
-with_spec!(v1beta1::TAccount, TAccountSpec);
-with_spec!(v1beta2::TAccount, TAccountSpec);
-with_spec!(v1beta3::TAccount, TAccountSpec);
 
 /// Who the user is and what he may do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

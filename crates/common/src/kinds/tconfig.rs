@@ -1,9 +1,7 @@
 //! TConfig: one version of one configuration file (docs/reference/resources.md#4.2). The fields sit at the root.
 
+use crate::{kind::kind, lenient, rules};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
-use crate::kind::kind;
-use crate::{lenient, rules};
 
 kind! {
     [v1beta1, v1beta2, v1beta3] "tconfigs";

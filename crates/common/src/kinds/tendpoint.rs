@@ -2,11 +2,12 @@
 //!
 //! Written by the controller only, so the schema has neither bounds nor defaults; what is absent reads as empty.
 
+use crate::{
+    kind::kind,
+    lenient::{integer, null_default, yes},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::{kind, with_spec, with_status};
-use crate::lenient::{integer, null_default, yes};
 
 mod status;
 pub use status::{
@@ -29,13 +30,6 @@ kind! {
         }
     }
 }
-
-with_spec!(v1beta1::TEndpoint, TEndpointSpec);
-with_spec!(v1beta2::TEndpoint, TEndpointSpec);
-with_spec!(v1beta3::TEndpoint, TEndpointSpec);
-with_status!(v1beta1::TEndpoint, TEndpointStatus);
-with_status!(v1beta2::TEndpoint, TEndpointStatus);
-with_status!(v1beta3::TEndpoint, TEndpointStatus);
 
 /// Copies from the TServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,8 @@
 //! TExitedRecord: the pods a server has had (docs/reference/resources.md#4.7). The fields sit at the root.
 
+use crate::{kind::kind, lenient::null_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::kind;
-use crate::lenient::null_default;
 
 kind! {
     [v1beta1, v1beta2, v1beta3] "texitedrecords";

@@ -1,12 +1,12 @@
 //! TFrameworkConfig: settings of a namespace's framework (docs/reference/resources.md#4.9). The fields sit at the root.
 
-use std::collections::BTreeMap;
-
+use crate::{
+    lenient::{int, integer, yes},
+    rules,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::{int, integer, yes};
-use crate::rules;
+use std::collections::BTreeMap;
 
 pub mod v1beta2;
 pub mod v1beta3;

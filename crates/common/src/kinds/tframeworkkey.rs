@@ -1,10 +1,8 @@
 //! TFrameworkKey: the web front end's account at the cloud market (docs/reference/resources.md#4.10). Nothing of ours reads it.
 
+use crate::{kind::kind, lenient::optional_integer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::{kind, with_spec};
-use crate::lenient::optional_integer;
 
 kind! {
     [v1beta2, v1beta3] "tframeworkkey";
@@ -18,9 +16,6 @@ kind! {
         }
     }
 }
-
-with_spec!(v1beta2::TFrameworkKey, TFrameworkKeySpec);
-with_spec!(v1beta3::TFrameworkKey, TFrameworkKeySpec);
 
 /// An account at the cloud market.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

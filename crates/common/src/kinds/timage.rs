@@ -1,11 +1,9 @@
 //! TImage: the builds of a server, and its running build (docs/reference/resources.md#4.5). The fields sit at the root.
 
+use crate::{kind::root, lenient, rules};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::root;
-use crate::{lenient, rules};
 
 pub mod v1beta1;
 pub mod v1beta2;

@@ -49,8 +49,6 @@ macro_rules! object {
                 pub spec: TPluginSpec,
             }
         }
-
-        $crate::kind::with_spec!(TPlugin, TPluginSpec);
     };
 }
 use object;

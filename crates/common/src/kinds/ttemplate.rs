@@ -1,10 +1,8 @@
 //! TTemplate: text that the configurations of many servers start from (docs/reference/resources.md#4.3).
 
+use crate::{kind::kind, rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::{kind, with_spec};
-use crate::rules;
 
 kind! {
     [v1beta1, v1beta2, v1beta3] "ttemplates";
@@ -18,10 +16,6 @@ kind! {
         }
     }
 }
-
-with_spec!(v1beta1::TTemplate, TTemplateSpec);
-with_spec!(v1beta2::TTemplate, TTemplateSpec);
-with_spec!(v1beta3::TTemplate, TTemplateSpec);
 
 /// Text and parent of a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,12 +1,13 @@
 //! TTree: the applications of a namespace and their groups (docs/reference/resources.md#4.8). The fields sit at the root.
 
+use crate::{
+    kind::kind,
+    lenient::{self, int, null_default},
+    rules,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::kind::kind;
-use crate::lenient::{int, null_default};
-use crate::{lenient, rules};
 
 kind! {
     [v1beta1, v1beta2, v1beta3] "ttrees";

@@ -1,24 +1,25 @@
-//! TServer: image references that the schema admits and no kubelet takes. Its pattern has upper case for the sake of tags and
-//! registries; a repository in upper case would end as `InvalidImageName` on the pod.
+//! TServer: image references that the schema admits and a kubelet does not. The pattern of the schema admits upper case because tags
+//! and registries may have it. A repository in upper case would end as `InvalidImageName` on the pod.
 
-use super::super::{Denial, Kind, Request, json};
+use crate::admission::{denial::Denial, json, request::Request, resource::Resource};
 
-/// What has an upper-case repository is refused where it is new; one that is stored already stays.
-pub(super) fn references(request: &Request<'_>) -> Result<(), Denial> {
+/// A new image reference must not contain an upper-case repository name. A stored reference may stay.
+pub(super) fn validate_images(request: &Request<'_>) -> Result<(), Denial> {
     for pointer in ["/spec/release/image", "/spec/release/nodeImage"] {
         let reference = json::text(request.object, pointer);
         if reference != json::text(request.old, pointer) && repository(reference).contains(|c: char| c.is_ascii_uppercase()) {
             return Err(Denial::invalid(
-                Kind::Server,
+                Resource::Server,
                 format!("the repository of image {reference:?} has upper-case letters"),
-                format!("write {} in lower case, only its tag may have others", pointer.replace('/', ".")),
+                format!("write {} in lower case, only the tag may have upper case", pointer.replace('/', ".")),
             ));
         }
     }
     Ok(())
 }
 
-/// A reference without registry, tag and digest. The first component is a registry when it looks like a host, as the runtimes have it.
+/// Returns the part of a reference between the registry and the tag or digest. The first component is a registry if it looks like a
+/// host; container runtimes use the same criterion.
 fn repository(reference: &str) -> &str {
     let name = reference.split('@').next().unwrap_or_default();
     let is_host =
@@ -29,8 +30,8 @@ fn repository(reference: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Operation, tests::Fixture};
     use super::*;
+    use crate::admission::{Operation, tests::Fixture};
     use serde_json::json;
 
     #[test]
@@ -54,16 +55,16 @@ mod tests {
     #[test]
     fn upper_case_is_refused_where_it_is_new() {
         let server = |image: &str, node: &str| json!({"metadata": {"name": "a-b"}, "spec": {"release": {"image": image, "nodeImage": node}}});
-        let refused = |fixture: &Fixture| references(&fixture.request()).err().map(|denial| denial.to_string());
-        let created = |image: &str, node: &str| refused(&Fixture::create(Kind::Server, server(image, node)));
+        let refused = |fixture: &Fixture| validate_images(&fixture.request()).err().map(|denial| denial.to_string());
+        let created = |image: &str, node: &str| refused(&Fixture::create(Resource::Server, server(image, node)));
         assert_eq!(created("Docker.io/tars/x:V1", ""), None);
         assert_eq!(
             created("Docker.io/Tars/X:v1", "").unwrap(),
             "tserver resource is invalid : the repository of image \"Docker.io/Tars/X:v1\" has upper-case letters; write \
-             .spec.release.image in lower case, only its tag may have others"
+             .spec.release.image in lower case, only the tag may have upper case"
         );
         assert!(created("x", "Node").unwrap().contains("write .spec.release.nodeImage in lower case"));
-        let mut update = Fixture::create(Kind::Server, server("x", "Node"));
+        let mut update = Fixture::create(Resource::Server, server("x", "Node"));
         (update.operation, update.old) = (Operation::Update, update.object.clone());
         assert_eq!(refused(&update), None);
     }

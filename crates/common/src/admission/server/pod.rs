@@ -1,25 +1,30 @@
-//! TServer: what is passed to the pod as it is, probes and security contexts. The schema has seen each field by itself; here is how
-//! they go together. Without these rules the API server would refuse the workload, or the kubelet the container, and only the status
-//! would tell.
+//! TServer: probes and security contexts, which the controller passes to the pod unchanged. The schema checks each field alone; these
+//! rules check combinations. Without them the API server would refuse the workload, or the kubelet the container, and only the status
+//! of the TServer would say so.
 
-use super::super::{Denial, Kind, Operation, Request, json};
+use crate::admission::{
+    denial::Denial,
+    json,
+    request::{Operation, Request},
+    resource::Resource,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 
 fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
-    Denial::invalid(Kind::Server, reason, remedy)
+    Denial::invalid(Resource::Server, reason, remedy)
 }
 
-/// A port that is named must be one of the server; `ports` are their names in lower case.
-pub(super) fn probes(object: &Value, ports: &BTreeSet<String>) -> Result<(), Denial> {
+/// A probe that gives a port by name must name a port of the server. `ports` are the names of those ports, in lower case.
+pub(super) fn validate_probes(object: &Value, ports: &BTreeSet<String>) -> Result<(), Denial> {
     for (probe, handler) in PROBES.iter().flat_map(|probe| ["httpGet", "tcpSocket"].map(|handler| (probe, handler))) {
         let Some(name) = object.pointer(&format!("/spec/k8s/{probe}/{handler}/port")).and_then(Value::as_str) else { continue };
         if !ports.contains(&name.to_lowercase()) {
             let remedy = format!(
-                ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server is called so; name one, or write a \
-                 number without quotes"
+                ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server has this name; use such a name, \
+                 or a number without quotes"
             );
             return Err(invalid(format!("port name {name} not exist"), remedy));
         }
@@ -27,9 +32,9 @@ pub(super) fn probes(object: &Value, ports: &BTreeSet<String>) -> Result<(), Den
     Ok(())
 }
 
-/// The combinations that cannot run.
-pub(super) fn security(object: &Value) -> Result<(), Denial> {
-    // Go clients write what they leave out as `null`.
+/// Refuses security settings that contradict each other.
+pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
+    // Go clients write `null` for an absent field.
     let field =
         |context: &str, name: &str| object.pointer(&format!("/spec/k8s/{context}/{name}")).filter(|value| !value.is_null());
     let container = |name: &str| field("securityContext", name);
@@ -44,7 +49,7 @@ pub(super) fn security(object: &Value) -> Result<(), Denial> {
             let local = json::text(stated, "/type") == "Localhost";
             if local == json::text(stated, "/localhostProfile").is_empty() {
                 let remedy = format!("correct .spec.k8s.{context}.{profile}");
-                return Err(invalid("localhostProfile goes with type Localhost, and only with that", remedy));
+                return Err(invalid("type Localhost needs a localhostProfile, and no other type may have one", remedy));
             }
         }
     }
@@ -52,13 +57,13 @@ pub(super) fn security(object: &Value) -> Result<(), Denial> {
     if is(effective("runAsNonRoot"), true) && effective("runAsUser").and_then(Value::as_i64) == Some(0) {
         let remedy =
             "set runAsUser of .spec.k8s.securityContext or .spec.k8s.podSecurityContext to another user, or remove runAsNonRoot";
-        return Err(invalid("user 0 is root, and runAsNonRoot is true", remedy));
+        return Err(invalid("runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
     }
     Ok(())
 }
 
-/// What is accepted, but hardly meant.
-pub(in super::super) fn warnings(request: &Request<'_>) -> Vec<String> {
+/// Warns about a liveness probe under tarsnode.
+pub(in super::super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
     let object = request.object;
     let supervised =
         json::text(object, "/spec/subType") == "tars" && json::text(object, "/spec/k8s/launcherType") != "foreground";
@@ -72,11 +77,11 @@ pub(in super::super) fn warnings(request: &Request<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Facts, tests::Fixture, validate, warnings};
     use super::*;
+    use crate::admission::{Facts, list_warnings, tests::Fixture, validate};
     use serde_json::json;
 
-    /// Most characters of a warning that the API server passes on whole.
+    /// The API server cuts longer warnings.
     const WARNING_LIMIT: usize = 256;
 
     fn server(sub_type: &str, k8s: &Value) -> Fixture {
@@ -84,7 +89,7 @@ mod tests {
         let mut spec = json!({"app": "Trade", "server": "Web", "subType": sub_type, "k8s": k8s});
         spec[block] =
             json!({"ports": [{"name": "http", "port": 80}], "template": "t", "servants": [{"name": "WebObj", "port": 81}]});
-        Fixture::create(Kind::Server, json!({"kind": "TServer", "metadata": {"name": "trade-web"}, "spec": spec}))
+        Fixture::create(Resource::Server, json!({"kind": "TServer", "metadata": {"name": "trade-web"}, "spec": spec}))
     }
 
     fn refused(k8s: &Value) -> Option<String> {
@@ -119,7 +124,7 @@ mod tests {
         refused_with(json!({"securityContext": {"appArmorProfile": named}}), "securityContext.appArmorProfile");
         let inherited =
             json!({"securityContext": {"runAsUser": 0}, "podSecurityContext": {"runAsNonRoot": true, "runAsUser": 7}});
-        refused_with(inherited, "user 0 is root");
+        refused_with(inherited, "runAsUser is 0, which is root");
         for good in [
             json!({"securityContext": {"runAsNonRoot": true, "runAsUser": 7}, "podSecurityContext": {"runAsUser": 0}}),
             json!({"securityContext": {"privileged": true}, "podSecurityContext": {"seccompProfile": null}}),
@@ -131,18 +136,18 @@ mod tests {
 
     #[test]
     fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
-        let warned = |sub_type: &str, k8s: Value| warnings(&server(sub_type, &k8s).request());
+        let warned = |sub_type: &str, k8s: Value| list_warnings(&server(sub_type, &k8s).request());
         let probe = || json!({"grpc": {"port": 1}});
         for background in [json!({"livenessProbe": probe()}), json!({"livenessProbe": probe(), "launcherType": "background"})] {
             let all = warned("tars", background);
             assert!(all.len() == 1 && all[0].len() <= WARNING_LIMIT && all[0].starts_with("spec.k8s.livenessProbe: "), "{all:?}");
         }
         assert!(warned("tars", json!({"livenessProbe": probe(), "launcherType": "foreground"})).is_empty());
-        assert!(warned("normal", json!({"livenessProbe": probe()})).is_empty(), "nothing is between kubelet and process");
+        assert!(warned("normal", json!({"livenessProbe": probe()})).is_empty(), "a normal server has no supervisor");
         assert!(warned("tars", json!({"readinessProbe": probe(), "startupProbe": probe()})).is_empty());
         let mut touched = server("tars", &json!({"livenessProbe": probe()}));
         touched.operation = Operation::Update;
         touched.old = touched.object.clone();
-        assert!(warnings(&touched.request()).is_empty(), "nobody changed the spec");
+        assert!(list_warnings(&touched.request()).is_empty(), "the spec did not change");
     }
 }

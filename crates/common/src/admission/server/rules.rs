@@ -1,18 +1,27 @@
-//! TServer: what is refused (docs/reference/admission.md#6.1).
+//! TServer: the reasons to deny (docs/reference/admission.md#6.1).
 
-use super::super::{Denial, Facts, Kind, Operation, Request, json};
 use super::{image, pod};
-use crate::{lenient::null_default, names};
+use crate::{
+    admission::{
+        denial::Denial,
+        facts::Facts,
+        json,
+        request::{Operation, Request},
+        resource::Resource,
+    },
+    lenient::null_default,
+    names,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The port of tarsnode in every Tars server's pod.
+/// The port of tarsnode in every pod of a Tars server.
 const NODE_PORT: i64 = names::port::NODE as i64;
 /// Volumes and claims that the controller adds to pods.
 const RESERVED_MOUNTS: [&str; 3] = [names::DELAY_BIND, names::TIMEZONE_VOLUME, names::NODE_WORK_VOLUME];
 
-/// What the rules read of a spec; alike in all versions.
+/// The part of a spec that the rules read. It is the same in all versions.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
@@ -95,48 +104,48 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
         return Ok(());
     }
     if request.operation == Operation::Update {
-        immutable(request)?;
+        validate_immutable(request)?;
     }
     if request.is_metadata_only() {
         return Ok(());
     }
-    let spec = read(request.object)?;
-    name(request, &spec)?;
-    let ports = ports(&spec)?;
+    let spec = read_spec(request.object)?;
+    validate_name(request, &spec)?;
+    let ports = validate_ports(&spec)?;
     if let Some(tars) = &spec.tars {
-        template(request, tars, facts)?;
+        validate_template(request, tars, facts)?;
     }
-    host_ports(&spec.k8s, &ports)?;
-    mounts(&spec.k8s)?;
-    pod::probes(request.object, &ports.names)?;
-    pod::security(request.object)?;
-    image::references(request)?;
+    validate_host_ports(&spec.k8s, &ports)?;
+    validate_mounts(&spec.k8s)?;
+    pod::validate_probes(request.object, &ports.names)?;
+    pod::validate_security(request.object)?;
+    image::validate_images(request)?;
     if spec_part(request.object, "nodeSelector") != spec_part(request.old, "nodeSelector") {
-        selectors(&spec.k8s)?;
+        validate_selectors(&spec.k8s)?;
     }
     if spec_part(request.object, "mounts") != spec_part(request.old, "mounts") {
-        reserved_mounts(&spec.k8s)?;
+        validate_mount_names(&spec.k8s)?;
     }
     Ok(())
 }
 
 fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
-    Denial::invalid(Kind::Server, reason, remedy)
+    Denial::invalid(Resource::Server, reason, remedy)
 }
 
-/// A part of `spec.k8s`. Rules that the existing webhook does not have apply to what is new or changed only, so that objects
-/// which it accepted can go on being updated.
+/// A part of `spec.k8s`. A rule that the existing webhook does not have checks only new and changed parts, so that objects which that
+/// webhook accepted can still be updated.
 fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
     object.pointer("/spec/k8s")?.get(member)
 }
 
-fn read(object: &Value) -> Result<Spec, Denial> {
+fn read_spec(object: &Value) -> Result<Spec, Denial> {
     let spec = object.get("spec").unwrap_or(&Value::Null);
     Spec::deserialize(spec).map_err(|error| invalid(format!("spec does not decode: {error}"), "compare it with the schema"))
 }
 
-fn immutable(request: &Request<'_>) -> Result<(), Denial> {
-    let remedy = "delete the tserver and create it anew, or create a second one";
+fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
+    let remedy = "delete the tserver and create it again, or create a second tserver";
     for (pointer, field) in [("/spec/app", ".spec.app"), ("/spec/server", ".spec.server"), ("/spec/subType", ".spec.subType")] {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
             return Err(Denial::Immutable { kind: "tserver", field, remedy });
@@ -150,7 +159,7 @@ fn immutable(request: &Request<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-fn name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
+fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
     let expected = names::server_object_name(&spec.app, &spec.server);
     if request.name != expected {
         let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
@@ -170,7 +179,7 @@ fn name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Names in lower case and numbers of all ports.
+/// The names, in lower case, and the numbers of ports.
 #[derive(Default)]
 struct Ports {
     names: BTreeSet<String>,
@@ -178,31 +187,33 @@ struct Ports {
 }
 
 impl Ports {
-    fn add(&mut self, what: &str, port: &Port) -> Result<(), Denial> {
+    fn add(&mut self, word: &str, port: &Port) -> Result<(), Denial> {
         if !self.names.insert(port.name.to_lowercase()) {
-            let remedy = "names are compared without case and must differ from each other, those of servants included";
-            return Err(invalid(format!("duplicate {what} name value {}", port.name), remedy));
+            let remedy = "all servants and ports must have different names; upper and lower case count as equal";
+            return Err(invalid(format!("duplicate {word} name value {}", port.name), remedy));
         }
         if !self.numbers.insert(port.port) {
-            let remedy =
-                format!("{:?} has a number that another servant or port has, TCP or UDP; give it one of its own", port.name);
+            let remedy = format!(
+                "another servant or port has the number of {:?}, and TCP and UDP share numbers; give it another number",
+                port.name
+            );
             return Err(invalid(format!("duplicate port value {}", port.port), remedy));
         }
         Ok(())
     }
 }
 
-fn ports(spec: &Spec) -> Result<Ports, Denial> {
+fn validate_ports(spec: &Spec) -> Result<Ports, Denial> {
     let mut ports = Ports::default();
     if let Some(tars) = &spec.tars {
-        for (what, list) in [("servant", &tars.servants), ("port", &tars.ports)] {
+        for (word, list) in [("servant", &tars.servants), ("port", &tars.ports)] {
             for port in list {
                 if port.port == NODE_PORT {
-                    let field = if what == "servant" { "servants port" } else { "port" };
-                    let remedy = format!("tarsnode listens there in every pod, give {:?} another number", port.name);
+                    let field = if word == "servant" { "servants port" } else { "port" };
+                    let remedy = format!("tarsnode listens on this port in every pod, give {:?} another number", port.name);
                     return Err(invalid(format!("{field} value should not equal {NODE_PORT}"), remedy));
                 }
-                ports.add(what, port)?;
+                ports.add(word, port)?;
             }
         }
     } else if let Some(normal) = &spec.normal {
@@ -213,24 +224,24 @@ fn ports(spec: &Spec) -> Result<Ports, Denial> {
     Ok(ports)
 }
 
-fn template(request: &Request<'_>, tars: &Tars, facts: &Facts) -> Result<(), Denial> {
+fn validate_template(request: &Request<'_>, tars: &Tars, facts: &Facts) -> Result<(), Denial> {
     if facts.templates.contains_key(&tars.template) {
         return Ok(());
     }
     Err(Denial::Missing {
-        kind: Kind::Template,
+        resource: Resource::Template,
         namespace: request.namespace.to_owned(),
         name: tars.template.clone(),
-        remedy: ".spec.tars.template names it, create it first or name one that exists".to_owned(),
+        remedy: ".spec.tars.template names it, create it first or name an existing template".to_owned(),
     })
 }
 
-fn host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
+fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
     let mut used = Ports::default();
     for host in &k8s.host_ports {
         let name = host.name_ref.to_lowercase();
         if !ports.names.contains(&name) {
-            let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server is called so";
+            let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server has this name";
             return Err(invalid(format!("port name {} not exist", host.name_ref), remedy));
         }
         if !used.names.insert(name) {
@@ -238,18 +249,18 @@ fn host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
             return Err(invalid(format!("duplicate nameRef value {}", host.name_ref), remedy));
         }
         if !used.numbers.insert(host.port) {
-            let remedy = format!("two entries of .spec.k8s.hostPorts have it, give {:?} another one", host.name_ref);
+            let remedy = format!("two entries of .spec.k8s.hostPorts have this number, give {:?} another number", host.name_ref);
             return Err(invalid(format!("duplicate port value {}", host.port), remedy));
         }
     }
     Ok(())
 }
 
-fn mounts(k8s: &K8s) -> Result<(), Denial> {
+fn validate_mounts(k8s: &K8s) -> Result<(), Denial> {
     let mut names = BTreeSet::new();
     for mount in &k8s.mounts {
         if !names.insert(mount.name.as_str()) {
-            return Err(invalid(format!("duplicate .mounts.name value {}", mount.name), "give each mount a name of its own"));
+            return Err(invalid(format!("duplicate .mounts.name value {}", mount.name), "give each mount a different name"));
         }
         let bound = ["tLocalVolume", "persistentVolumeClaimTemplate"].iter().any(|source| mount.source.get(source).is_some());
         if k8s.daemon_set && bound {
@@ -261,7 +272,7 @@ fn mounts(k8s: &K8s) -> Result<(), Denial> {
     Ok(())
 }
 
-fn reserved_mounts(k8s: &K8s) -> Result<(), Denial> {
+fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
     match k8s.mounts.iter().find(|mount| RESERVED_MOUNTS.contains(&mount.name.as_str())) {
         None => Ok(()),
         Some(mount) => {
@@ -271,8 +282,9 @@ fn reserved_mounts(k8s: &K8s) -> Result<(), Denial> {
     }
 }
 
-/// What the API server would say of the pod's node affinity, too late and to nobody: the operator and its values must fit.
-fn selectors(k8s: &K8s) -> Result<(), Denial> {
+/// The operator of a node selector must fit its values. The API server has the same rule for pods, but would report it too late, and to
+/// the StatefulSet controller instead of the author.
+fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
     for Selector { key, operator, values } in &k8s.node_selector {
         let problem = match operator.as_str() {
             "In" | "NotIn" if values.is_empty() => "needs at least one value",

@@ -1,6 +1,6 @@
 //! The rules of TServer, one table for each direction, and properties over generated objects.
 
-use super::super::{Facts, Kind, NodeImage, Operation, changes, mutate, tests::Fixture, validate};
+use crate::admission::{Facts, NodeImage, Operation, Resource, list_changes, mutate, tests::Fixture, validate};
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Value, json};
 
@@ -36,23 +36,23 @@ fn facts() -> Facts {
 /// The object after `change`, as it is stored.
 fn stored(mut object: Value, change: impl FnOnce(&mut Value)) -> Value {
     change(&mut object);
-    mutate(&Fixture::create(Kind::Server, object).request(), &facts()).unwrap()
+    mutate(&Fixture::create(Resource::Server, object).request(), &facts()).unwrap()
 }
 
 fn mutation_refused(mut object: Value, change: impl FnOnce(&mut Value), facts: &Facts) -> String {
     change(&mut object);
-    mutate(&Fixture::create(Kind::Server, object).request(), facts).unwrap_err().to_string()
+    mutate(&Fixture::create(Resource::Server, object).request(), facts).unwrap_err().to_string()
 }
 
 /// Why the object after `change` is refused at its creation.
 fn refused(mut object: Value, change: impl FnOnce(&mut Value)) -> Option<String> {
     change(&mut object);
-    validate(&Fixture::create(Kind::Server, object).request(), &facts()).err().map(|denied| denied.to_string())
+    validate(&Fixture::create(Resource::Server, object).request(), &facts()).err().map(|denied| denied.to_string())
 }
 
 /// Why the update from `old` to `old` after `change` is refused.
 fn update_refused(old: &Value, change: impl FnOnce(&mut Value)) -> Option<String> {
-    let mut fixture = Fixture::create(Kind::Server, old.clone());
+    let mut fixture = Fixture::create(Resource::Server, old.clone());
     fixture.operation = Operation::Update;
     fixture.old = old.clone();
     change(&mut fixture.object);
@@ -131,9 +131,9 @@ fn a_number_of_pods_that_is_not_stored_as_written_draws_a_warning() {
     let warned = |change: fn(&mut Value)| {
         let mut object = tars();
         change(&mut object);
-        let fixture = Fixture::create(Kind::Server, object);
+        let fixture = Fixture::create(Resource::Server, object);
         let stored = mutate(&fixture.request(), &facts()).unwrap();
-        changes(&fixture.request(), &stored)
+        list_changes(&fixture.request(), &stored)
     };
     for (change, expected) in [
         (
@@ -302,7 +302,7 @@ fn metadata_of_a_server_that_is_no_longer_valid_can_be_changed() {
 fn odd_shapes_are_left_to_the_schema() {
     for spec in [json!(null), json!(7), json!([]), json!({}), json!({"k8s": 1, "release": "x", "tars": []})] {
         let object = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "a-b"}, "spec": spec});
-        let fixture = Fixture::create(Kind::Server, object);
+        let fixture = Fixture::create(Resource::Server, object);
         assert_eq!(mutate(&fixture.request(), &facts()).unwrap()["spec"], spec);
         assert!(validate(&fixture.request(), &facts()).is_err());
     }

@@ -1,11 +1,9 @@
 //! TFrameworkConfig v1beta2.
 
+use super::ImageRegistry;
+use crate::{lenient::int, rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::ImageRegistry;
-use crate::lenient::int;
-use crate::rules;
 
 super::object!(v1beta2 {
     /// How images are built.

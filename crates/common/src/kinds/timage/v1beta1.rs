@@ -1,11 +1,9 @@
 //! TImage v1beta1.
 
+use super::{TImageBuildState, TImageServerType, TImageType, object, release, root};
+use crate::{lenient::null_default, rules};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-
-use super::{TImageBuildState, TImageServerType, TImageType, object, release, root};
-use crate::lenient::null_default;
-use crate::rules;
 
 object!(v1beta1);
 release!(#[schemars(regex(pattern = rules::IMAGE), length(max = 500))]);

@@ -1,8 +1,7 @@
 //! TImage v1beta2.
 
 use super::{TImageBuild, TImageServerType, TImageType, object, release, root};
-use crate::lenient::null_default;
-use crate::rules;
+use crate::{lenient::null_default, rules};
 
 object!(v1beta2);
 release!(#[schemars(length(max = 500))]);

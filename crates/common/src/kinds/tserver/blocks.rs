@@ -141,9 +141,6 @@ macro_rules! object {
                 pub status: Option<$crate::kinds::tserver::TServerStatus>,
             }
         }
-
-        $crate::kind::with_spec!(TServer, TServerSpec);
-        $crate::kind::with_status!(TServer, $crate::kinds::tserver::TServerStatus);
     };
 }
 

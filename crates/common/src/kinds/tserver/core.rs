@@ -5,16 +5,15 @@
 mod probe;
 mod security;
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as CoreQuantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-
 use super::{
     ClaimMetadata, ClaimSpec, ComputeResources, ConfigMapVolume, EmptyDirVolume, EnvFromSource, EnvVar, EnvVarSource,
     HostPathType, KeyToPath, LabelSelector, MountSource, NodeSelectorRule, Quantity, ResourceList, SecretVolume, StorageAmount,
 };
+use k8s_openapi::{
+    api::core::v1 as core,
+    apimachinery::pkg::{api::resource::Quantity as CoreQuantity, apis::meta::v1 as meta},
+};
+use std::collections::BTreeMap;
 
 /// The text, unless it is empty, which the API server would not store.
 fn filled(text: Option<&String>) -> Option<String> {

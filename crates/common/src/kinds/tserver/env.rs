@@ -2,12 +2,10 @@
 //!
 //! Own structs rather than those of core Kubernetes: the schema here is narrower, and `optional` is true when absent.
 
+use super::Quantity;
+use crate::{lenient::yes, rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::Quantity;
-use crate::lenient::yes;
-use crate::rules;
 
 /// One environment variable: exactly one of `value` and `valueFrom`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

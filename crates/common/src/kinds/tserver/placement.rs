@@ -1,10 +1,11 @@
 //! Where and how pods run: affinity, ports of the node, resources, update.
 
+use crate::{
+    lenient::{integer, null_default},
+    rules,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::{integer, null_default};
-use crate::rules;
 
 /// Whether tarsnode supervises the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -3,12 +3,10 @@
 //! Own structs rather than those of core Kubernetes: what differs between the probes is in the schema here, and a port may be
 //! called by the name of a servant.
 
+use crate::{lenient::null_default, rules};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::null_default;
-use crate::rules;
 
 /// Defines a probe: how the container is asked, and how often, are common to all.
 macro_rules! probe {

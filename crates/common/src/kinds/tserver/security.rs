@@ -3,10 +3,9 @@
 //! They are those of core Kubernetes without `windowsOptions` (every pod of a TServer mounts a file of a Linux node) and `procMount`
 //! (which needs a user namespace, and a TServer cannot ask for one).
 
+use crate::lenient::null_default;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::null_default;
 
 /// With which rights a container runs; what it says comes before what the pod says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,12 +1,12 @@
 //! Sources of mounts: seven kinds of volumes.
 
-use std::collections::BTreeMap;
-
+use crate::{
+    lenient::{int, null_default, yes},
+    rules,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
-
-use crate::lenient::{int, null_default, yes};
-use crate::rules;
+use std::collections::BTreeMap;
 
 /// Source of a mount: exactly one of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,11 +1,12 @@
 //! What came of a TServer.
 
+use crate::{
+    lenient::{integer, null_default},
+    rules,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::{integer, null_default};
-use crate::rules;
 
 /// Observed state of a TServer, written by the controller only.
 ///

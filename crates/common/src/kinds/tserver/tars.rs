@@ -1,10 +1,11 @@
 //! What a server serves: the `tars` and the `normal` block.
 
+use crate::{
+    lenient::{int, null_default, yes},
+    rules,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::lenient::{int, null_default, yes};
-use crate::rules;
 
 /// The Tars block: servants, their template and its private additions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,8 @@
-use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-use kube::Resource;
-use serde_json::{Value, json};
-
 use super::*;
 use crate::v1beta3::{Mount, TServer, TServerK8s, TServerSpec};
+use k8s_openapi::{api::core::v1 as core, apimachinery::pkg::apis::meta::v1 as meta};
+use kube::Resource;
+use serde_json::{Value, json};
 
 fn server(yaml: &str) -> TServer {
     serde_saphyr::from_str(yaml).unwrap()

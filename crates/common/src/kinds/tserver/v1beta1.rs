@@ -1,12 +1,9 @@
 //! TServer v1beta1, no longer served by default.
 
+use super::{ComputeResources, TServerPort, blocks, mounts};
+use crate::{lenient::null_default, rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::{ComputeResources, TServerPort};
-use super::{blocks, mounts};
-use crate::lenient::null_default;
-use crate::rules;
 
 blocks::object!(v1beta1);
 blocks::spec!({

@@ -1,7 +1,6 @@
 //! TServer v1beta2.
 
-use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy};
-use super::{blocks, mounts};
+use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy, blocks, mounts};
 use crate::rules;
 
 blocks::object!(v1beta2);

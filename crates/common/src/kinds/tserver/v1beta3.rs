@@ -1,12 +1,10 @@
 //! TServer v1beta3, the version that is stored and that the controller works with.
 
-use super::blocks;
 use super::{
     ComputeResources, ImagePullPolicy, LauncherType, PodSecurityContext, Probe, ReadinessProbe, SecurityContext, TServerNormal,
-    UpdateStrategy,
+    UpdateStrategy, blocks,
 };
-use crate::lenient::null_default;
-use crate::rules;
+use crate::{lenient::null_default, rules};
 
 // v1beta2 and v1beta3 run the same release.
 pub use super::v1beta2::{Mount, TServerRelease};

@@ -4,7 +4,7 @@ use crate::tserver::validate::Validated;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tars_common::names::{self, GROUP, VERSION};
+use tars_common::{names, version::Version};
 
 /// The two labels that identify a server, in their original case (docs/reference/controller.md#3).
 pub fn selector(server: &Validated) -> BTreeMap<String, String> {
@@ -14,7 +14,7 @@ pub fn selector(server: &Validated) -> BTreeMap<String, String> {
 /// The reference by which an object is deleted together with its TServer.
 pub fn owner(server: &Validated) -> OwnerReference {
     OwnerReference {
-        api_version: format!("{GROUP}/{VERSION}"),
+        api_version: Version::CURRENT.api_version().to_owned(),
         kind: "TServer".to_owned(),
         name: server.key.name.clone(),
         uid: server.uid.clone(),

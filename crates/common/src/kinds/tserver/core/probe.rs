@@ -1,37 +1,53 @@
 //! Probes. What the API server would not store (0 seconds of delay, empty texts and lists) is left out.
 
+use super::{
+    super::{ExecProbe, GrpcProbe, HttpProbe, Probe, ReadinessProbe, TcpProbe, UriScheme},
+    filled,
+};
 use k8s_openapi::api::core::v1 as core;
-
-use super::super::{ExecProbe, GrpcProbe, HttpProbe, Probe, ReadinessProbe, TcpProbe, UriScheme};
-use super::filled;
-
-/// A probe of core Kubernetes out of what all probes have, with the fields that only this one has.
-macro_rules! probe {
-    ($probe:expr, $($own:tt)*) => {
-        core::Probe {
-            exec: $probe.exec.as_ref().map(Into::into),
-            grpc: $probe.grpc.as_ref().map(Into::into),
-            http_get: $probe.http_get.as_ref().map(Into::into),
-            tcp_socket: $probe.tcp_socket.as_ref().map(Into::into),
-            initial_delay_seconds: $probe.initial_delay_seconds.filter(|seconds| *seconds != 0),
-            period_seconds: $probe.period_seconds,
-            timeout_seconds: $probe.timeout_seconds,
-            failure_threshold: $probe.failure_threshold,
-            success_threshold: $probe.success_threshold,
-            $($own)*
-        }
-    };
-}
 
 impl From<&Probe> for core::Probe {
     fn from(probe: &Probe) -> Self {
-        probe!(probe, termination_grace_period_seconds: probe.termination_grace_period_seconds,)
+        Self {
+            exec: probe.exec.as_ref().map(Into::into),
+            grpc: probe.grpc.as_ref().map(Into::into),
+            http_get: probe.http_get.as_ref().map(Into::into),
+            tcp_socket: probe.tcp_socket.as_ref().map(Into::into),
+            initial_delay_seconds: probe.initial_delay_seconds.filter(|seconds| *seconds != 0),
+            period_seconds: probe.period_seconds,
+            timeout_seconds: probe.timeout_seconds,
+            failure_threshold: probe.failure_threshold,
+            success_threshold: probe.success_threshold,
+            termination_grace_period_seconds: probe.termination_grace_period_seconds,
+        }
     }
 }
 
 impl From<&ReadinessProbe> for core::Probe {
     fn from(probe: &ReadinessProbe) -> Self {
-        probe!(probe, termination_grace_period_seconds: None,)
+        let ReadinessProbe {
+            exec,
+            grpc,
+            http_get,
+            tcp_socket,
+            initial_delay_seconds,
+            period_seconds,
+            timeout_seconds,
+            failure_threshold,
+            success_threshold,
+        } = probe.clone();
+        Self::from(&Probe {
+            exec,
+            grpc,
+            http_get,
+            tcp_socket,
+            initial_delay_seconds,
+            period_seconds,
+            timeout_seconds,
+            failure_threshold,
+            success_threshold,
+            termination_grace_period_seconds: None,
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! Security contexts. What the API server would not store (empty texts and lists) is left out.
 
-use k8s_openapi::api::core::v1 as core;
-
-use super::super::{
-    Capabilities, FsGroupChangePolicy, PodSecurityContext, Profile, SeLinuxChangePolicy, SeLinuxOptions, SecurityContext,
-    SupplementalGroupsPolicy, Sysctl,
+use super::{
+    super::{
+        Capabilities, FsGroupChangePolicy, PodSecurityContext, Profile, SeLinuxChangePolicy, SeLinuxOptions, SecurityContext,
+        SupplementalGroupsPolicy, Sysctl,
+    },
+    filled, stated,
 };
-use super::{filled, stated};
+use k8s_openapi::api::core::v1 as core;
 
 impl From<&SecurityContext> for core::SecurityContext {
     fn from(context: &SecurityContext) -> Self {

@@ -1,62 +1,58 @@
-//! The rules of the schemas as a table, one line per field: what `rules.txt` holds, and what a schema says, in the same terms.
-//!
-//! Tests compare the two, and ask a real API server about each line.
-
-use std::collections::BTreeMap;
+//! The table of rules, one line for each field: read from `rules.txt`, or derived from a schema in the same terms.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use std::collections::BTreeMap;
+use tars_common::version::Version;
 use thiserror::Error;
 
-use super::Version;
+/// The text of the table. Its head explains the syntax.
+pub const RULES: &str = include_str!("../rules.txt");
 
-/// The table, as its head explains it.
-pub const RULES: &str = include_str!("rules.txt");
-
-/// What is said about one field in one version.
+/// The rule of one field in one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// `object`, `string[]`, `map of string`, `int-or-string`, `time` and the like.
     pub type_: String,
-    /// Whether the object above must have the field.
+    /// Whether the object that contains the field must have it.
     pub required: bool,
-    /// Default as compact JSON; empty for none.
+    /// The default as compact JSON; empty if there is no default.
     pub default: String,
-    /// Constraints, sorted: `pattern NAME`, `maxLength 63`, `range 1..20`, `enum A B`, `exactly one of: a / b+c`, `each: …`.
+    /// The constraints, sorted: `pattern NAME`, `maxLength 63`, `range 1..20`, `enum A B`, `exactly one of: a / b+c`, `each: …`.
     pub constraints: Vec<String>,
 }
 
-/// Rules of a kind in a version, by path of the field.
+/// The rules of a kind in a version, by the path of the field.
 pub type Rules = BTreeMap<String, Rule>;
 
-/// The table, read.
+/// The parsed table.
 #[derive(Debug, Default)]
 pub struct Table {
     /// Regular expressions by name.
     pub patterns: BTreeMap<String, String>,
-    /// Texts that each pattern admits, by its name.
+    /// Texts that a pattern admits, by the name of the pattern.
     pub good: BTreeMap<String, Vec<String>>,
-    /// Texts that each pattern does not admit, by its name.
+    /// Texts that a pattern does not admit, by the name of the pattern.
     pub bad: BTreeMap<String, Vec<String>>,
     /// Rules by kind and version.
     pub kinds: BTreeMap<(String, Version), Rules>,
 }
 
-/// A line of the table that can't be read.
+/// A line of the table that cannot be parsed.
 #[derive(Debug, Error)]
-#[error("line {line} of the table of rules can't be read: {problem}: {text:?}")]
+#[error("line {line} of the table of rules cannot be parsed: {problem}: {text:?}")]
 pub struct TableError {
-    /// Number of the line, from 1.
+    /// The number of the line; the first line is 1.
     pub line: usize,
-    /// What is wrong.
+    /// The mistake.
     pub problem: &'static str,
-    /// The line.
+    /// The text of the line.
     pub text: String,
 }
 
 impl Table {
-    /// Reads a table such as [`RULES`].
+    /// Parses a table such as [`RULES`].
     pub fn parse(text: &str) -> Result<Self, TableError> {
         let mut table = Self::default();
         let mut kind = String::new();
@@ -108,7 +104,7 @@ impl Table {
         Ok(())
     }
 
-    /// What a schema says, in the terms of the table. Patterns that the table does not name appear as they are.
+    /// Describes a schema in the terms of the table. A pattern without a name in the table appears as its regular expression.
     pub fn describe(&self, schema: &JSONSchemaProps) -> Rules {
         let mut rules = Rules::new();
         self.describe_fields(schema, "", &mut rules);
@@ -120,17 +116,17 @@ impl Table {
         for (name, field) in schema.properties.iter().flatten() {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let rule = Rule {
-                type_: type_of(field),
+                type_: describe_type(field),
                 required: required.contains(name),
                 default: field.default.as_ref().map(|default| default.0.to_string()).unwrap_or_default(),
-                constraints: self.constraints(field),
+                constraints: self.describe_constraints(field),
             };
             self.describe_below(field, &path, rules);
             rules.insert(path, rule);
         }
     }
 
-    /// Descends through lists and maps to the fields of objects.
+    /// Goes down through lists and maps to the fields of objects.
     fn describe_below(&self, field: &JSONSchemaProps, path: &str, rules: &mut Rules) {
         if let Some(items) = items(field) {
             self.describe_below(items, &format!("{path}[]"), rules);
@@ -141,16 +137,16 @@ impl Table {
         }
     }
 
-    fn constraints(&self, field: &JSONSchemaProps) -> Vec<String> {
-        let mut found = self.own_constraints(field);
+    fn describe_constraints(&self, field: &JSONSchemaProps) -> Vec<String> {
+        let mut found = self.describe_own_constraints(field);
         if let Some(inner) = items(field).or_else(|| values(field)) {
-            found.extend(self.own_constraints(inner).into_iter().map(|one| format!("each: {one}")));
+            found.extend(self.describe_own_constraints(inner).into_iter().map(|one| format!("each: {one}")));
         }
         found.sort();
         found
     }
 
-    fn own_constraints(&self, field: &JSONSchemaProps) -> Vec<String> {
+    fn describe_own_constraints(&self, field: &JSONSchemaProps) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(pattern) = &field.pattern {
             let name = self.patterns.iter().find(|(_, regex)| *regex == pattern).map_or(pattern, |(name, _)| name);
@@ -200,12 +196,12 @@ fn values(field: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
-fn type_of(field: &JSONSchemaProps) -> String {
+fn describe_type(field: &JSONSchemaProps) -> String {
     if let Some(items) = items(field) {
-        return format!("{}[]", type_of(items));
+        return format!("{}[]", describe_type(items));
     }
     if let Some(values) = values(field) {
-        return format!("map of {}", type_of(values));
+        return format!("map of {}", describe_type(values));
     }
     match (field.type_.as_deref(), field.format.as_deref()) {
         (None, None) if field.x_kubernetes_int_or_string == Some(true) => "int-or-string".to_owned(),

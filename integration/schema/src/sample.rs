@@ -1,18 +1,17 @@
-//! Objects made of the table of rules.
+//! Builds objects from the table of rules.
 
+use crate::table::{Rule, Rules, Table};
 use serde_json::{Map, Value, json};
 
-use super::table::{Rule, Rules, Table};
-
-/// What an object has besides what its rules demand.
+/// Decides which optional parts an object has.
 pub(super) trait Choice {
-    /// Whether the optional field is there.
+    /// Decides whether the optional field is present.
     fn optional(&mut self, path: &str) -> bool;
-    /// Which of `0..count` alternatives is taken; `count` is never 0.
+    /// Chooses one of `0..count` alternatives; `count` is never 0.
     fn pick(&mut self, count: usize) -> usize;
 }
 
-/// Nothing but what the rules demand, always the first alternative.
+/// Chooses required parts only, and always the first alternative.
 pub(super) struct Least;
 
 impl Choice for Least {
@@ -25,66 +24,66 @@ impl Choice for Least {
     }
 }
 
-/// What is special about one place of an object.
+/// The special state of one place in an object.
 #[derive(Clone, Debug)]
 pub(super) enum Special {
-    /// Nothing but that the place is there.
+    /// The place is present.
     Present,
     /// The field is absent.
     Absent,
     /// The place has this value.
     Value(Value),
-    /// The object has exactly these of its groups of which one is allowed.
+    /// The object has exactly these of its exclusive groups of fields.
     Groups(Vec<usize>),
 }
 
-/// Makes objects of a kind.
+/// Builds objects of a kind.
 pub(super) struct Sample<'a, C> {
     pub table: &'a Table,
     pub rules: &'a Rules,
     pub choice: C,
-    /// The place that is special; empty for none.
+    /// The special place; empty if no place is special.
     pub target: &'a str,
     pub special: Special,
 }
 
 impl<C: Choice> Sample<'_, C> {
-    /// The object without its metadata.
-    pub fn object(&mut self) -> Value {
-        self.fields("", &[])
+    /// Builds the object without its metadata.
+    pub fn build(&mut self) -> Value {
+        self.build_fields("", &[])
     }
 
-    fn value(&mut self, path: &str, type_: &str, constraints: &[&str]) -> Value {
+    fn build_value(&mut self, path: &str, type_: &str, constraints: &[&str]) -> Value {
         if path == self.target
             && let Special::Value(value) = &self.special
         {
             return value.clone();
         }
         if let Some(inner) = type_.strip_suffix("[]").filter(|_| !type_.starts_with("map of ")) {
-            let inner = self.value(&format!("{path}[]"), inner, &each(constraints));
+            let inner = self.build_value(&format!("{path}[]"), inner, &read_each(constraints));
             return json!([inner]);
         }
         if let Some(inner) = type_.strip_prefix("map of ") {
-            let inner = self.value(&format!("{path}{{}}"), inner, &each(constraints));
+            let inner = self.build_value(&format!("{path}{{}}"), inner, &read_each(constraints));
             return json!({ "k": inner });
         }
         match type_ {
-            "object" => self.fields(path, constraints),
-            "integer" => json!(self.pick(&integers(constraints))),
+            "object" => self.build_fields(path, constraints),
+            "integer" => json!(self.pick(&list_integers(constraints))),
             "boolean" => json!(self.choice.pick(2) == 0),
             "time" => json!("2023-06-12T08:00:00Z"),
             "int-or-string" => self.pick(&[json!("1"), json!(5), json!("10Gi")]),
-            _ => self.pick(&texts(self.table, constraints)).into(),
+            _ => self.pick(&list_texts(self.table, constraints)).into(),
         }
     }
 
-    fn fields(&mut self, path: &str, constraints: &[&str]) -> Value {
-        let groups = groups(constraints);
-        let next = self.next_toward_target(path);
-        let chosen = self.chosen_groups(path, &groups, next.as_deref());
+    fn build_fields(&mut self, path: &str, constraints: &[&str]) -> Value {
+        let groups = read_groups(constraints);
+        let next = self.find_next_field(path);
+        let chosen = self.choose_groups(path, &groups, next.as_deref());
         let mut object = Map::new();
-        for (name, rule) in children(self.rules, path) {
-            let field = join(path, name);
+        for (name, rule) in list_fields(self.rules, path) {
+            let field = join_path(path, name);
             let special = field == self.target;
             if special && matches!(self.special, Special::Absent) {
                 continue;
@@ -96,14 +95,14 @@ impl<C: Choice> Sample<'_, C> {
                 || !grouped && self.choice.optional(&field);
             if wanted {
                 let constraints: Vec<_> = rule.constraints.iter().map(String::as_str).collect();
-                object.insert(name.to_owned(), self.value(&field, &rule.type_, &constraints));
+                object.insert(name.to_owned(), self.build_value(&field, &rule.type_, &constraints));
             }
         }
         object.into()
     }
 
-    /// Which groups of an object of which one is allowed are there.
-    fn chosen_groups(&mut self, path: &str, groups: &[Vec<&str>], next: Option<&str>) -> Vec<usize> {
+    /// Lists the exclusive groups of fields that an object has.
+    fn choose_groups(&mut self, path: &str, groups: &[Vec<&str>], next: Option<&str>) -> Vec<usize> {
         if groups.is_empty() {
             return Vec::new();
         }
@@ -116,8 +115,8 @@ impl<C: Choice> Sample<'_, C> {
         vec![toward.unwrap_or_else(|| self.choice.pick(groups.len()))]
     }
 
-    /// The field of the object at `path` through which the target is reached.
-    fn next_toward_target(&self, path: &str) -> Option<String> {
+    /// Finds the field of the object at `path` that leads to the target.
+    fn find_next_field(&self, path: &str) -> Option<String> {
         let rest = if path.is_empty() { Some(self.target) } else { self.target.strip_prefix(path)?.strip_prefix('.') }?;
         let name = rest.split(['.', '[', '{']).next()?;
         (!name.is_empty()).then(|| name.to_owned())
@@ -128,74 +127,74 @@ impl<C: Choice> Sample<'_, C> {
     }
 }
 
-/// The fields of the object at `path`.
-pub(super) fn children<'a>(rules: &'a Rules, path: &str) -> Vec<(&'a str, &'a Rule)> {
+/// Lists the fields of the object at `path`.
+pub(super) fn list_fields<'a>(rules: &'a Rules, path: &str) -> Vec<(&'a str, &'a Rule)> {
     let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
     let below = rules.range(prefix.clone()..).take_while(|(full, _)| full.starts_with(&prefix));
     let names = below.filter_map(|(full, rule)| Some((full.strip_prefix(&prefix)?, rule)));
     names.filter(|(name, _)| !name.contains(['.', '[', '{'])).collect()
 }
 
-fn join(path: &str, name: &str) -> String {
+fn join_path(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// What the constraints say of elements.
-pub(super) fn each<'a>(constraints: &[&'a str]) -> Vec<&'a str> {
+/// Reads the constraints of elements.
+pub(super) fn read_each<'a>(constraints: &[&'a str]) -> Vec<&'a str> {
     constraints.iter().filter_map(|one| one.strip_prefix("each: ")).collect()
 }
 
-/// The argument of a constraint.
-pub(super) fn argument<'a>(constraints: &[&'a str], name: &str) -> Option<&'a str> {
+/// Reads the argument of a constraint.
+pub(super) fn read_argument<'a>(constraints: &[&'a str], name: &str) -> Option<&'a str> {
     constraints.iter().find_map(|one| one.strip_prefix(name)?.strip_prefix(' '))
 }
 
-/// The limit that a constraint sets.
-pub(super) fn limit(constraints: &[&str], name: &str) -> Option<usize> {
-    argument(constraints, name)?.parse().ok()
+/// Reads the limit that a constraint sets.
+pub(super) fn read_limit(constraints: &[&str], name: &str) -> Option<usize> {
+    read_argument(constraints, name)?.parse().ok()
 }
 
-/// Groups of fields of which one must be complete.
-pub(super) fn groups<'a>(constraints: &[&'a str]) -> Vec<Vec<&'a str>> {
-    let groups = argument(constraints, "exactly one of:").map(|groups| groups.split(" / "));
+/// Reads the exclusive groups of fields. An object must have exactly one of them, and all of its fields.
+pub(super) fn read_groups<'a>(constraints: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let groups = read_argument(constraints, "exactly one of:").map(|groups| groups.split(" / "));
     groups.into_iter().flatten().map(|group| group.split('+').collect()).collect()
 }
 
-/// The least and the greatest integer admitted.
-pub(super) fn bounds(constraints: &[&str]) -> (Option<i64>, Option<i64>) {
-    if let Some((min, max)) = argument(constraints, "range").and_then(|range| range.split_once("..")) {
+/// Reads the minimal and the maximal integer.
+pub(super) fn read_bounds(constraints: &[&str]) -> (Option<i64>, Option<i64>) {
+    if let Some((min, max)) = read_argument(constraints, "range").and_then(|range| range.split_once("..")) {
         return (min.parse().ok(), max.parse().ok());
     }
-    let parse = |name| argument(constraints, name).and_then(|limit| limit.parse().ok());
+    let parse = |name| read_argument(constraints, name).and_then(|limit| limit.parse().ok());
     (parse("min"), parse("max"))
 }
 
-fn integers(constraints: &[&str]) -> Vec<i64> {
-    let (min, max) = bounds(constraints);
+fn list_integers(constraints: &[&str]) -> Vec<i64> {
+    let (min, max) = read_bounds(constraints);
     [min.or(Some(1)), max].into_iter().flatten().collect()
 }
 
-/// Words of an enumeration; `""` is the empty one.
-pub(super) fn words<'a>(constraints: &[&'a str]) -> Vec<&'a str> {
-    let words = argument(constraints, "enum").map(|words| words.split(' ')).into_iter().flatten();
+/// Reads the words of an enumeration; `""` is the empty word.
+pub(super) fn read_words<'a>(constraints: &[&'a str]) -> Vec<&'a str> {
+    let words = read_argument(constraints, "enum").map(|words| words.split(' ')).into_iter().flatten();
     words.map(|word| if word == "\"\"" { "" } else { word }).collect()
 }
 
-/// Texts that the constraints admit, at least one.
-pub(super) fn texts(table: &Table, constraints: &[&str]) -> Vec<String> {
-    let words = words(constraints);
+/// Lists at least one text that the constraints admit.
+pub(super) fn list_texts(table: &Table, constraints: &[&str]) -> Vec<String> {
+    let words = read_words(constraints);
     if !words.is_empty() {
         return words.into_iter().map(str::to_owned).collect();
     }
     let fitting = |text: &str| {
         let count = text.chars().count();
-        limit(constraints, "minLength").is_none_or(|min| count >= min)
-            && limit(constraints, "maxLength").is_none_or(|max| count <= max)
+        read_limit(constraints, "minLength").is_none_or(|min| count >= min)
+            && read_limit(constraints, "maxLength").is_none_or(|max| count <= max)
     };
-    let good = argument(constraints, "pattern").and_then(|name| table.good.get(name));
+    let good = read_argument(constraints, "pattern").and_then(|name| table.good.get(name));
     let mut texts: Vec<_> = good.into_iter().flatten().filter(|text| fitting(text)).cloned().collect();
     if texts.is_empty() {
-        texts.push("a".repeat(limit(constraints, "minLength").unwrap_or(1)));
+        texts.push("a".repeat(read_limit(constraints, "minLength").unwrap_or(1)));
     }
     texts
 }

@@ -1,20 +1,18 @@
+use super::*;
+use crate::{sample::Choice, table::RULES};
 use proptest::prelude::*;
 use regex::Regex;
-
-use super::*;
-use crate::crd::sample::Choice;
-use crate::crd::table::RULES;
 
 fn table() -> Table {
     Table::parse(RULES).unwrap()
 }
 
-/// Whether all of `part` is in `whole`; numbers and their texts are the same, as in quantities.
+/// Whether `whole` contains all of `part`. A number equals its text, as in quantities.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => part.iter().all(|(name, part)| match whole.get(name) {
             Some(whole) => contains(whole, part),
-            // What is empty may be left out.
+            // An empty list may be absent.
             None => part.as_array().is_some_and(Vec::is_empty),
         }),
         (Value::Array(whole), Value::Array(part)) => {
@@ -40,54 +38,53 @@ fn examples_of_patterns_are_what_they_are_said_to_be() {
 #[test]
 fn every_rule_is_tried() {
     let table = table();
-    assert_eq!(untried(&table, &all(&table)), Vec::<String>::new());
+    assert_eq!(find_untried(&table, &build_all(&table)), Vec::<String>::new());
 }
 
-/// What the API server accepts, the types read and write without loss.
+/// The types read and write every accepted object without loss.
 #[test]
 fn accepted_objects_pass_through_the_types() {
-    for case in all(&table()) {
+    for case in build_all(&table()) {
         let Case { kind, version, path, rule, object, verdict } = case;
         if matches!(verdict, Verdict::Refused { .. }) {
             continue;
         }
         let context = format!("{kind} {version:?} {path} {rule}");
-        let (encoded, same) =
-            through_types(&kind, version, &object).unwrap().unwrap_or_else(|error| panic!("{context}: {error}"));
+        let (encoded, same) = recode(&kind, version, &object).unwrap().unwrap_or_else(|error| panic!("{context}: {error}"));
         assert!(same, "{context}: {encoded}");
         assert!(contains(&encoded, &object), "{context}: {object} became {encoded}");
         assert_eq!(encoded["apiVersion"], format!("k8s.tars.io/{}", version.as_str()));
         assert_eq!(encoded["kind"], kind);
-        // Defaults of Rust are those of the schema.
+        // The defaults of Rust are equal to those of the schema.
         if let Verdict::Defaulted { pointer, value } = verdict {
-            // An empty text may be read as an absent one.
+            // An empty text may be absent after encoding.
             let found = encoded.pointer(&pointer).unwrap_or(&Value::String(String::new())).clone();
             assert!(contains(&found, &value), "{context}: {found} is not {value}");
         }
     }
 }
 
-/// Lists and maps that Go clients leave unset arrive as `null`.
+/// Go clients write `null` for an unset list or map.
 #[test]
 fn null_lists_are_empty() {
     let table = table();
-    for case in all(&table) {
+    for case in build_all(&table) {
         if case.rule != "present" {
             continue;
         }
         let rule = &table.kinds[&(case.kind.clone(), case.version)][&case.path];
         let listed = rule.type_.ends_with("[]") || rule.type_.starts_with("map of ");
-        // What is required without default can't be null: the API server refuses it, so the types may.
+        // The API server refuses `null` for a required list without default, so the types may refuse it, too.
         if listed && !(rule.required && rule.default.is_empty()) {
             let mut object = case.object.clone();
-            *object.pointer_mut(&pointer(&case.path)).unwrap() = Value::Null;
-            let (_, same) = through_types(&case.kind, case.version, &object).unwrap().unwrap();
+            *object.pointer_mut(&write_pointer(&case.path)).unwrap() = Value::Null;
+            let (_, same) = recode(&case.kind, case.version, &object).unwrap().unwrap();
             assert!(same, "{} {}", case.kind, case.path);
         }
     }
 }
 
-/// Decides by a list of numbers, over and over.
+/// Takes decisions from a list of numbers, again and again.
 struct Dice(Vec<u8>, usize);
 
 impl Choice for Dice {
@@ -104,14 +101,14 @@ impl Choice for Dice {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Any object that the rules allow survives decoding and encoding.
+    /// Decoding and encoding do not change an object that the rules allow.
     #[test]
     fn objects_survive_the_types(numbers in proptest::collection::vec(any::<u8>(), 1..200)) {
         let table = table();
         for ((kind, version), rules) in &table.kinds {
             let choice = Dice(numbers.clone(), 0);
-            let object = Sample { table: &table, rules, choice, target: "", special: Special::Present }.object();
-            let (encoded, same) = through_types(kind, *version, &object).unwrap().unwrap();
+            let object = Sample { table: &table, rules, choice, target: "", special: Special::Present }.build();
+            let (encoded, same) = recode(kind, *version, &object).unwrap().unwrap();
             prop_assert!(same, "{} {}", kind, encoded);
             prop_assert!(contains(&encoded, &object), "{} became {}", object, encoded);
         }
