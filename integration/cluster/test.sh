@@ -41,6 +41,8 @@ if [[ ${1:-} != inside ]]; then
     scratch=$(mktemp -d /var/lib/tars-test.XXXXXX)
     layers=$(mktemp -d /tmp/tars-test-layers.XXXXXX)
     trap 'rm -rf --one-file-system "$scratch" "$layers"' EXIT
+    # After a signal, the script inside ends the cluster. Its folder must stay until then, so this script waits.
+    trap true INT TERM
     status=0
     (
         for hierarchy in $(list_hierarchies); do

@@ -117,7 +117,9 @@ remove_folders() {
     if [[ -d /var/log/containers ]]; then
         find /var/log/containers -type l -lname "$mounts/*" -delete
     fi
-    rm -f /var/lib/cni/results/tars-local-*
+    # A result of a CNI plug-in contains the path of the pod's network name space.
+    { grep --files-with-matches --no-messages --fixed-strings "$mounts/" /var/lib/cni/results/* || true; } |
+        xargs --no-run-if-empty rm -f
     # The kubelet makes groups named kubepods in each hierarchy.
     find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
     while read -r folder; do
