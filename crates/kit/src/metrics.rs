@@ -1,19 +1,116 @@
 //! Prometheus metrics over plain HTTP at `/metrics`, in the OpenMetrics text format.
+//!
+//! A service declares each metric once, where it registers the metric. [`Registry::table`] lists all declarations for the reference
+//! pages, also those of metrics that no sample was taken of yet.
 
 use axum::{Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
-use prometheus_client::{encoding::text::encode, metrics::info::Info, registry::Registry};
-use std::sync::Arc;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        MetricType, TypedMetric,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        info::Info,
+    },
+    registry::{Metric, Registry as Samples},
+};
+use std::{fmt, hash::Hash, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// A registry whose metrics are all called `PREFIX_…`, with `PREFIX_build_info` in it.
+/// What a service says about one of its metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration {
+    /// The name without the prefix of the service, and without the suffix that OpenMetrics adds for the type.
+    pub name: &'static str,
+    /// Whether the metric is a counter, a gauge, a histogram or an info.
+    pub kind: MetricType,
+    /// The names of its labels, in the order in which samples have them.
+    pub labels: &'static [&'static str],
+    /// One sentence without full stop.
+    pub help: &'static str,
+}
+
+/// The metrics of a service.
 ///
-/// Register everything before [`serve`]: the set of metrics of a process does not change while it runs. Label values come from
-/// closed sets (a kind, a verb, an outcome), never from names of objects.
-pub fn registry(prefix: &'static str, version: &'static str) -> Registry {
-    let mut registry = Registry::with_prefix(prefix);
-    registry.register("build", "The version that runs", Info::new(vec![("version", version)]));
-    registry
+/// The set of metrics of a process does not change while it runs. Label values come from closed sets (a kind, a verb, an outcome),
+/// never from names of objects.
+#[derive(Debug)]
+pub struct Registry {
+    prefix: &'static str,
+    samples: Samples,
+    rows: Vec<String>,
+}
+
+impl Registry {
+    /// A registry whose metrics are all called `PREFIX_…`. It has the metric `PREFIX_build_info` with the label `version`.
+    pub fn new(prefix: &'static str, version: &'static str) -> Self {
+        let mut registry = Self { prefix, samples: Samples::with_prefix(prefix), rows: Vec::new() };
+        registry.add_row("build", MetricType::Info, &["version"], "The version that runs");
+        registry.samples.register("build", "The version that runs", Info::new([("version", version)]));
+        registry
+    }
+
+    /// Declares a metric without labels, of which `metric` has the samples.
+    pub fn register<M: Metric + TypedMetric>(&mut self, name: &'static str, help: &'static str, metric: M) {
+        self.add_row(name, M::TYPE, &[] as &[&str], help);
+        self.samples.register(name, help, metric);
+    }
+
+    /// Declares a metric with the labels of `L`, of which `family` has the samples.
+    pub fn register_family<L, M, C>(&mut self, name: &'static str, help: &'static str, family: Family<L, M, C>)
+    where
+        L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static,
+        M: TypedMetric,
+        C: MetricConstructor<M>,
+        Family<L, M, C>: Metric,
+    {
+        self.add_row(name, M::TYPE, &label_names::<L>(), help);
+        self.samples.register(name, help, family);
+    }
+
+    /// Declares the metrics whose samples `collector` reads at each scrape.
+    pub fn register_collector(&mut self, declarations: impl IntoIterator<Item = Declaration>, collector: impl Collector) {
+        for Declaration { name, kind, labels, help } in declarations {
+            self.add_row(name, kind, labels, help);
+        }
+        self.samples.register_collector(Box::new(collector));
+    }
+
+    /// All declarations as a Markdown table: name as Prometheus shows it, type, labels and help.
+    pub fn table(&self) -> String {
+        let head = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n";
+        self.rows.iter().fold(head.to_owned(), |table, row| table + row)
+    }
+
+    fn add_row(&mut self, name: &str, kind: MetricType, labels: &[impl AsRef<str>], help: &str) {
+        let suffix = match kind {
+            MetricType::Counter => "_total",
+            MetricType::Info => "_info",
+            MetricType::Gauge | MetricType::Histogram | MetricType::Unknown => "",
+        };
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{}`", label.as_ref())).collect();
+        self.rows.push(format!("| `{}_{name}{suffix}` | {} | {} | {help} |\n", self.prefix, kind.as_str(), labels.join(", ")));
+    }
+
+    fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.samples)?;
+        Ok(text)
+    }
+}
+
+/// The names of the labels of `L`, read from a sample with default values: the derived encoding is the only place that has them.
+fn label_names<L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static>() -> Vec<String> {
+    let family = Family::<L, Gauge>::default();
+    drop(family.get_or_create(&L::default()));
+    let (mut probe, mut text) = (Samples::default(), String::new());
+    probe.register("probe", "", family);
+    // Writing into a String does not fail.
+    let _ = encode(&mut text, &probe);
+    let labels = text.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(labels, _)| labels);
+    labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Serves `registry` on `listener` until `stop` is cancelled.
@@ -21,14 +118,75 @@ pub fn registry(prefix: &'static str, version: &'static str) -> Registry {
 /// # Errors
 /// Those of accepting connections.
 pub async fn serve(listener: TcpListener, registry: Arc<Registry>, stop: CancellationToken) -> std::io::Result<()> {
-    let router = Router::new().route("/metrics", get(render)).with_state(registry);
+    let router = Router::new().route("/metrics", get(answer_scrape)).with_state(registry);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-async fn render(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => (StatusCode::OK, [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text),
+async fn answer_scrape(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
+    match registry.encode() {
+        Ok(text) => (StatusCode::OK, [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "text/plain")], error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::{
+        encoding::{DescriptorEncoder, EncodeMetric},
+        metrics::{counter::Counter, gauge::ConstGauge},
+    };
+
+    #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+    struct CallLabels {
+        verb: &'static str,
+        outcome: String,
+    }
+
+    const DEPTH: Declaration =
+        Declaration { name: "queue_depth", kind: MetricType::Gauge, labels: &["queue"], help: "Items that wait" };
+
+    #[derive(Debug)]
+    struct Queues;
+
+    impl Collector for Queues {
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            let mut family = encoder.encode_descriptor(DEPTH.name, DEPTH.help, None, DEPTH.kind)?;
+            ConstGauge::new(3).encode(family.encode_family(&[("queue", "high")])?)
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_metric_although_no_sample_was_taken() {
+        let mut registry = Registry::new("demo", "1.2");
+        registry.register_family("calls", "Calls by verb and outcome", Family::<CallLabels, Counter>::default());
+        registry.register("leading", "1 while this instance leads", Gauge::<i64>::default());
+        registry.register_collector([DEPTH], Queues);
+        assert_eq!(
+            registry.table(),
+            "| metric | type | labels | meaning |\n\
+             | --- | --- | --- | --- |\n\
+             | `demo_build_info` | info | `version` | The version that runs |\n\
+             | `demo_calls_total` | counter | `verb`, `outcome` | Calls by verb and outcome |\n\
+             | `demo_leading` | gauge |  | 1 while this instance leads |\n\
+             | `demo_queue_depth` | gauge | `queue` | Items that wait |\n"
+        );
+    }
+
+    #[test]
+    fn samples_have_the_names_of_the_table() {
+        let mut registry = Registry::new("demo", "1.2");
+        let calls = Family::<CallLabels, Counter>::default();
+        registry.register_family("calls", "Calls by verb and outcome", calls.clone());
+        registry.register_collector([DEPTH], Queues);
+        calls.get_or_create(&CallLabels { verb: "get", outcome: "ok".to_owned() }).inc();
+        let text = registry.encode().unwrap();
+        for sample in [
+            "demo_build_info{version=\"1.2\"} 1",
+            "demo_calls_total{verb=\"get\",outcome=\"ok\"} 1",
+            "demo_queue_depth{queue=\"high\"} 3",
+        ] {
+            assert!(text.contains(sample), "{text}");
+        }
     }
 }

@@ -81,7 +81,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::signal().map_err(Fatal::configuration)?;
 
-    let mut registry = tars_kit::metrics::registry("tarsagent", env!("CARGO_PKG_VERSION"));
+    let mut registry = tars_kit::metrics::Registry::new("tarsagent", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let health = Health::new(&[CHECK_CACHES]).await;
     let routes = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;

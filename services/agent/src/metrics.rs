@@ -5,20 +5,20 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicU64},
 };
+use tars_kit::metrics::Registry;
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StepLabels {
     step: &'static str,
     outcome: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PhaseLabel {
     phase: String,
 }
@@ -40,8 +40,8 @@ impl Metrics {
     /// Registers all metrics.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        registry.register("steps", "Steps, by kind and outcome", metrics.steps.clone());
-        registry.register("volumes", "Volumes of this node, by phase", metrics.volumes.clone());
+        registry.register_family("steps", "Steps, by kind and outcome", metrics.steps.clone());
+        registry.register_family("volumes", "Volumes of this node, by phase", metrics.volumes.clone());
         let help = "Directories whose volume is gone, kept for the return of the server";
         registry.register("retained_directories", help, metrics.retained.clone());
         registry.register("filesystem_size_bytes", "Size of the file system that holds the volumes", metrics.size.clone());

@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let stop = shutdown::signal().map_err(Fatal::configuration)?;
     let client = connect().await?;
 
-    let mut registry = tars_kit::metrics::registry("tars_controller", env!("CARGO_PKG_VERSION"));
+    let mut registry = tars_kit::metrics::Registry::new("tars_controller", env!("CARGO_PKG_VERSION"));
     let metrics = Arc::new(Metrics::register(&mut registry));
     let engine = Arc::new(assemble(client.clone(), metrics, args.workers));
     let health = Health::new(&[CACHES]).await;

@@ -82,7 +82,7 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
         writer.apply(Change::Endpoint(serde_json::from_value(object)?));
     }
     writer.publish();
-    let metrics = Metrics::new(&mut tars_kit::metrics::registry("bench", "0"));
+    let metrics = Metrics::new(&mut tars_kit::metrics::Registry::new("bench", "0"));
     let nobody = tower::service_fn(|_| async { Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty())) });
     let reporter = Reporter::new(Pods::new(kube::Client::new(nobody, "bench"), "bench"), metrics.clone());
     let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -1,7 +1,7 @@
 //! What is counted. All label values come from closed sets.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
@@ -9,11 +9,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
 use tars::server::{AdapterStats, Stats};
+use tars_kit::metrics::{Declaration, Registry};
 
 use crate::contact::Contacts;
-use crate::index::{Found, Index, Kind};
+use crate::index::{Found, Index, Kind, Snapshot};
 
 /// A function that looks up a servant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,18 +83,18 @@ const fn outcome(found: Found<'_>) -> usize {
 }
 
 /// How a state report or the rendering of a configuration ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Ended {
     outcome: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LookupLabels {
     function: &'static str,
     outcome: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResourceLabels {
     resource: &'static str,
 }
@@ -128,11 +128,11 @@ impl Metrics {
             drop(metrics.watch_failures.get_or_create(&labels));
             drop(metrics.skipped.get_or_create(&labels));
         }
-        registry.register("lookups", "Lookups of servants by function and by who knew the answer", lookups);
-        registry.register("watch_failures", "Failed lists and watches of the API server", metrics.watch_failures.clone());
-        registry.register("objects_skipped", "Objects that could not be used", metrics.skipped.clone());
-        registry.register("state_reports", "Reported states of servers by what became of them", metrics.reports.clone());
-        registry.register("renderings", "Rendered configurations of servers", metrics.renderings.clone());
+        registry.register_family("lookups", "Lookups of servants by function and by who knew the answer", lookups);
+        registry.register_family("watch_failures", "Failed lists and watches of the API server", metrics.watch_failures.clone());
+        registry.register_family("objects_skipped", "Objects that could not be used", metrics.skipped.clone());
+        registry.register_family("state_reports", "Reported states of servers by what became of them", metrics.reports.clone());
+        registry.register_family("renderings", "Rendered configurations of servers", metrics.renderings.clone());
         metrics
     }
 
@@ -162,65 +162,114 @@ impl Metrics {
     }
 }
 
-/// What is read from elsewhere at each scrape: size and age of the index, and the counts of the Tars adapters.
-pub struct Observed {
+/// Makes the counters of this service, and the registry that shows them together with `readings`.
+pub fn register(readings: Readings) -> (Metrics, Registry) {
+    let mut registry = Registry::new("tars_registry", env!("CARGO_PKG_VERSION"));
+    let metrics = Metrics::new(&mut registry);
+    registry.register_collector(Readings::declarations(), readings);
+    (metrics, registry)
+}
+
+/// Where the metrics that are read at each scrape come from: the index, the contacts with the API server, and the Tars adapters.
+#[derive(Default)]
+pub struct Readings {
     /// The index.
     pub index: Index,
     /// Last contacts with the API server.
     pub contacts: Arc<Contacts>,
-    /// The Tars server, once it listens.
-    pub server: Arc<std::sync::OnceLock<Stats>>,
+    /// Counts of the Tars server; set once the server listens.
+    pub server: Arc<OnceLock<Stats>>,
 }
 
-impl fmt::Debug for Observed {
+impl fmt::Debug for Readings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").finish_non_exhaustive()
+        f.debug_struct("Readings").finish_non_exhaustive()
     }
 }
 
-impl Collector for Observed {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.index.load();
-        let totals = snapshot.totals();
-        let out = &mut encoder;
-        gauge(out, "index_servers", "Servers with servants", totals.servers)?;
-        gauge(out, "index_servants", "Servants of these servers", totals.servants)?;
-        gauge(out, "index_templates", "Templates", snapshot.templates())?;
-        gauge(out, "index_up_chain_ids", "Servants with an up-chain of their own", snapshot.up_chain().len())?;
-        let states = [("active", totals.active), ("inactive", totals.inactive)];
-        gauges(out, "index_endpoints", "Endpoints by state of their pod", "state", states)?;
-        let changes = ConstCounter::new(snapshot.revision());
-        changes.encode(out.encode_descriptor("index_changes", "Published states of the index", None, MetricType::Counter)?)?;
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Declaration {
+    Declaration { name, kind: MetricType::Gauge, labels, help }
+}
 
-        let help =
-            "Seconds since the API server last answered a list or watch; at rest below 60, above 120 the answers may be old";
-        let mut family = out.encode_descriptor("watch_age_seconds", help, None, MetricType::Gauge)?;
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Declaration {
+    Declaration { name, kind: MetricType::Counter, labels, help }
+}
+
+/// Reads a value of a metric.
+type Read<From, Value> = fn(&From) -> Value;
+
+/// Sizes of the index.
+const INDEX_SIZES: [(Declaration, Read<Snapshot, usize>); 4] = [
+    (gauge("index_servers", &[], "Servers with servants"), |snapshot| snapshot.totals().servers),
+    (gauge("index_servants", &[], "Servants of these servers"), |snapshot| snapshot.totals().servants),
+    (gauge("index_templates", &[], "Templates"), Snapshot::templates),
+    (gauge("index_up_chain_ids", &[], "Servants with an up-chain of their own"), |snapshot| snapshot.up_chain().len()),
+];
+const INDEX_ENDPOINTS: Declaration = gauge("index_endpoints", &["state"], "Endpoints by state of their pod");
+const INDEX_CHANGES: Declaration = counter("index_changes", &[], "Published states of the index");
+const WATCH_AGE: Declaration = gauge(
+    "watch_age_seconds",
+    &["resource"],
+    "Seconds since the API server last answered a list or watch; at rest below 60, above 120 the answers may be old",
+);
+/// Present values of each Tars adapter.
+const ADAPTER_GAUGES: [(Declaration, Read<AdapterStats, usize>); 3] = [
+    (gauge("connections", &["adapter"], "Open Tars connections"), |adapter| adapter.connections),
+    (gauge("requests_running", &["adapter"], "Tars requests in tasks of their own"), |adapter| adapter.running),
+    (gauge("requests_queued", &["adapter"], "Tars requests that wait for others"), |adapter| adapter.queued),
+];
+/// Counts of each Tars adapter since the process began.
+const ADAPTER_COUNTERS: [(Declaration, Read<AdapterStats, u64>); 6] = [
+    (counter("connections_accepted", &["adapter"], "Accepted Tars connections"), |adapter| adapter.accepted),
+    (counter("connections_refused", &["adapter"], "Tars connections above the limit"), |adapter| adapter.refused),
+    (counter("requests", &["adapter"], "Decoded Tars requests"), |adapter| adapter.requests),
+    (counter("requests_overloaded", &["adapter"], "Tars requests refused because of the queue's length"), |adapter| {
+        adapter.overloaded
+    }),
+    (counter("requests_timed_out", &["adapter"], "Tars requests that waited too long"), |adapter| adapter.timed_out),
+    (counter("packets_malformed", &["adapter"], "Tars packets that could not be decoded"), |adapter| adapter.malformed),
+];
+
+impl Readings {
+    fn declarations() -> impl Iterator<Item = Declaration> {
+        let sizes = INDEX_SIZES.into_iter().map(|(declaration, _)| declaration);
+        let gauges = ADAPTER_GAUGES.into_iter().map(|(declaration, _)| declaration);
+        let counters = ADAPTER_COUNTERS.into_iter().map(|(declaration, _)| declaration);
+        sizes.chain([INDEX_ENDPOINTS, INDEX_CHANGES, WATCH_AGE]).chain(gauges).chain(counters)
+    }
+}
+
+impl Collector for Readings {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut encoder;
+        let snapshot = self.index.load();
+        for (declaration, read) in INDEX_SIZES {
+            encode_gauge(read(&snapshot), begin(out, declaration)?)?;
+        }
+        let totals = snapshot.totals();
+        let mut family = begin(out, INDEX_ENDPOINTS)?;
+        for (state, count) in [("active", totals.active), ("inactive", totals.inactive)] {
+            encode_gauge(count, family.encode_family(&[("state", state)])?)?;
+        }
+        ConstCounter::new(snapshot.revision()).encode(begin(out, INDEX_CHANGES)?)?;
+        let mut family = begin(out, WATCH_AGE)?;
         for kind in Kind::ALL {
             let age = ConstGauge::new(self.contacts.age(kind).as_secs_f64());
             age.encode(family.encode_family(&[("resource", kind.plural())])?)?;
         }
-        self.server.get().map_or(Ok(()), |stats| adapters(out, &stats.snapshot()))
+        self.server.get().map_or(Ok(()), |stats| encode_adapters(out, &stats.snapshot()))
     }
 }
 
-/// Takes one count of an adapter.
-type Read = fn(&AdapterStats) -> u64;
-
-fn adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> fmt::Result {
-    let gauge_of = |read: fn(&AdapterStats) -> usize| stats.iter().map(move |adapter| (adapter.adapter.as_str(), read(adapter)));
-    gauges(out, "connections", "Open Tars connections", "adapter", gauge_of(|adapter| adapter.connections))?;
-    gauges(out, "requests_running", "Tars requests in tasks of their own", "adapter", gauge_of(|adapter| adapter.running))?;
-    gauges(out, "requests_queued", "Tars requests that wait for others", "adapter", gauge_of(|adapter| adapter.queued))?;
-    let counters: [(&str, &str, Read); 6] = [
-        ("connections_accepted", "Accepted Tars connections", |adapter| adapter.accepted),
-        ("connections_refused", "Tars connections above the limit", |adapter| adapter.refused),
-        ("requests", "Decoded Tars requests", |adapter| adapter.requests),
-        ("requests_overloaded", "Tars requests refused because of the queue's length", |adapter| adapter.overloaded),
-        ("requests_timed_out", "Tars requests that waited too long", |adapter| adapter.timed_out),
-        ("packets_malformed", "Tars packets that could not be decoded", |adapter| adapter.malformed),
-    ];
-    for (name, help, read) in counters {
-        let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+fn encode_adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> fmt::Result {
+    for (declaration, read) in ADAPTER_GAUGES {
+        let mut family = begin(out, declaration)?;
+        for adapter in stats {
+            encode_gauge(read(adapter), family.encode_family(&[("adapter", adapter.adapter.as_str())])?)?;
+        }
+    }
+    for (declaration, read) in ADAPTER_COUNTERS {
+        let mut family = begin(out, declaration)?;
         for adapter in stats {
             let count = ConstCounter::new(read(adapter));
             count.encode(family.encode_family(&[("adapter", adapter.adapter.as_str())])?)?;
@@ -229,24 +278,35 @@ fn adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> fmt::Res
     Ok(())
 }
 
-fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: usize) -> fmt::Result {
-    number(value, out.encode_descriptor(name, help, None, MetricType::Gauge)?)
+/// Writes name, type and help of a metric; its samples follow.
+fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: Declaration) -> Result<MetricEncoder<'a>, fmt::Error> {
+    out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }
 
-fn gauges<'a>(
-    out: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    label: &str,
-    values: impl IntoIterator<Item = (&'a str, usize)>,
-) -> fmt::Result {
-    let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (value_of_label, value) in values {
-        number(value, family.encode_family(&[(label, value_of_label)])?)?;
-    }
-    Ok(())
-}
-
-fn number(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {
+fn encode_gauge(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {
     ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder)
+}
+
+/// All metrics of this service as a Markdown table, for the reference pages.
+pub fn table() -> String {
+    register(Readings::default()).1.table()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_lists_counters_and_readings_with_their_labels() {
+        let table = table();
+        for row in [
+            "| `tars_registry_build_info` | info | `version` |",
+            "| `tars_registry_lookups_total` | counter | `function`, `outcome` |",
+            "| `tars_registry_index_servers` | gauge |  |",
+            "| `tars_registry_watch_age_seconds` | gauge | `resource` |",
+            "| `tars_registry_requests_total` | counter | `adapter` |",
+        ] {
+            assert!(table.contains(row), "{row} is not in\n{table}");
+        }
+    }
 }

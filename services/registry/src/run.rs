@@ -26,7 +26,7 @@ use crate::args::Config;
 use crate::contact::{ContactLayer, Contacts};
 use crate::grpc::Names;
 use crate::index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer};
-use crate::metrics::{Metrics, Observed};
+use crate::metrics::{self, Metrics, Readings};
 use crate::query::QueryObj;
 use crate::readiness::{OwnGate, Pods, Reporter};
 use crate::registry_obj::RegistryObj;
@@ -55,9 +55,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Fatal> {
 pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), Fatal> {
     let index = Index::default();
     let stats = Arc::new(OnceLock::new());
-    let mut registry = tars_kit::metrics::registry("tars_registry", env!("CARGO_PKG_VERSION"));
-    let metrics = Metrics::new(&mut registry);
-    registry.register_collector(Box::new(Observed { index: index.clone(), contacts, server: Arc::clone(&stats) }));
+    let (metrics, registry) = metrics::register(Readings { index: index.clone(), contacts, server: Arc::clone(&stats) });
     let pods = Pods::new(client.clone(), &config.namespace);
     let gate = OwnGate::new(pods.clone(), config.pod_name.clone());
     let health = Health::new(&[LISTS, LISTENERS]).await;

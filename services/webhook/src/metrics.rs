@@ -3,9 +3,9 @@
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
 };
 use std::time::Duration;
+use tars_kit::metrics::Registry;
 
 /// How a review ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,14 @@ impl Outcome {
     }
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReviewLabels {
     path: &'static str,
     kind: &'static str,
     outcome: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PathLabel {
     path: &'static str,
 }
@@ -68,8 +68,8 @@ impl Metrics {
             seconds: Family::new_with_constructor(buckets),
             certificate_ends: Gauge::default(),
         };
-        registry.register("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
-        registry.register(
+        registry.register_family("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
+        registry.register_family(
             "review_duration_seconds",
             "Time from the complete body of a review to its answer, by path",
             metrics.seconds.clone(),

@@ -3,22 +3,22 @@
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
 };
 use std::time::Duration;
+use tars_kit::metrics::Registry;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Run {
     reconciler: &'static str,
     outcome: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunSeconds {
     reconciler: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Write {
     verb: &'static str,
     kind: String,
@@ -52,9 +52,9 @@ impl Default for Metrics {
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        registry.register("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
-        registry.register("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
-        registry.register("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
+        registry.register_family("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
+        registry.register_family("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
+        registry.register_family("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
         registry.register("leading", "1 while this instance holds the Lease and writes", metrics.leading.clone());
         metrics
     }

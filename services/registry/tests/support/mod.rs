@@ -123,7 +123,7 @@ impl State {
 
 /// Counters that nobody scrapes.
 pub fn metrics() -> Metrics {
-    Metrics::new(&mut tars_kit::metrics::registry("test", "0"))
+    Metrics::new(&mut tars_kit::metrics::Registry::new("test", "0"))
 }
 
 /// Both Tars servants on sockets of this machine.

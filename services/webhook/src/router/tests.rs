@@ -61,7 +61,7 @@ fn start_service() -> (Router, Writes) {
         }),
         "default",
     );
-    let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
+    let mut registry = tars_kit::metrics::Registry::new("tarswebhook", "0");
     let lookup = Lookup::start(client, &CancellationToken::new());
     (build_router(App::new(lookup, Metrics::new(&mut registry))), writes)
 }
@@ -169,7 +169,7 @@ async fn beyond_the_bound_the_answer_is_not_now() {
         }),
         "default",
     );
-    let mut registry = tars_kit::metrics::registry("tarswebhook", "0");
+    let mut registry = tars_kit::metrics::Registry::new("tarswebhook", "0");
     let app = App::new(Lookup::start(client, &CancellationToken::new()), Metrics::new(&mut registry));
     let router = build_router(app.clone());
     let places = app.admissions.acquire_many(u32::try_from(ADMISSIONS).unwrap()).await.unwrap();
