@@ -1,8 +1,7 @@
 //! The command line.
 
-use std::net::SocketAddr;
-
 use clap::Parser;
+use std::net::SocketAddr;
 
 /// The name service of a Tars framework: answers from the endpoints of one namespace.
 #[derive(Debug, Clone, Parser)]

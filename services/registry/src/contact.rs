@@ -3,17 +3,19 @@
 //! A watch that brings nothing may be at rest or cut off. Each watch ends by itself after [`crate::watch::WATCH_SECONDS`] and is
 //! opened again, so a successful answer that is much older says that the state in memory may be out of date.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-
+use crate::index::Kind;
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 use tower::{Layer, Service};
-
-use crate::index::Kind;
 
 /// Times of the last successful answer for each kind.
 #[derive(Debug)]

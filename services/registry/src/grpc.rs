@@ -1,13 +1,15 @@
 //! `NameService`: the same lookup for gRPC clients.
 
+use crate::{
+    index::{Found, Index, split_id},
+    metrics::{Function, Metrics},
+};
 use tars::framework::endpoint::EndpointF;
-use tars_proto::registry::v1::name_service_server::NameService;
-use tars_proto::registry::v1::{Endpoint, Protocol, ResolveRequest, ResolveResponse, Source, Transport};
+use tars_proto::registry::v1::{
+    Endpoint, Protocol, ResolveRequest, ResolveResponse, Source, Transport, name_service_server::NameService,
+};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
-
-use crate::index::{Found, Index, split_id};
-use crate::metrics::{Function, Metrics};
 
 /// The service.
 #[derive(Debug)]

@@ -16,10 +16,11 @@ mod tests;
 mod up_chain;
 mod writer;
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
-
 use arc_swap::ArcSwap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 use tars::framework::endpoint::EndpointF;
 use tars_common::names::port;
 

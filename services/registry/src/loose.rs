@@ -4,11 +4,11 @@
 //! cost more memory than the index itself. So every field is read as a [`Loose`] value: whatever stands there is consumed, and
 //! whether it was what we expected is a question that is asked afterwards, with the field's name at hand.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::{MapAccessDeserializer, SeqAccessDeserializer},
+};
+use std::{fmt, marker::PhantomData};
 
 /// A JSON value that was expected to be a `T`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! The name service of a Tars framework. See the library for how it works.
 
 use std::process::ExitCode;
-
 use tars_kit::process::{self, Fatal};
-use tarsregistry::args::Args;
-use tarsregistry::run::run;
+use tarsregistry::{args::Args, run::run};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,19 +1,25 @@
 //! What is counted. All label values come from closed sets.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use crate::{
+    contact::Contacts,
+    index::{Found, Index, Kind, Snapshot},
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder},
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+    },
+};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 use tars::server::{AdapterStats, Stats};
 use tars_kit::metrics::{Declaration, Registry};
-
-use crate::contact::Contacts;
-use crate::index::{Found, Index, Kind, Snapshot};
 
 /// A function that looks up a servant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

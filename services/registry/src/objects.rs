@@ -3,16 +3,12 @@
 //! The full types are `tars_common`'s; these leave out what makes a TEndpoint large (states of containers, managed fields), which
 //! would otherwise be decoded and dropped again for each of a server's pods at each change.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::core::NamespaceResourceScope;
-use serde::{Deserialize, Deserializer};
-use tars_common::v1beta3 as full;
-
 use crate::loose::Loose;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, core::NamespaceResourceScope};
+use serde::{Deserialize, Deserializer};
+use std::{borrow::Cow, collections::HashMap};
+use tars_common::v1beta3 as full;
 
 /// Defines an object with its metadata and `kube::Resource` as the full type has it.
 macro_rules! slim {

@@ -3,14 +3,19 @@
 //! Station, set and group of the caller are not looked at: all six functions are the same lookup. Requests of version 1 are
 //! answered in place from the index; everything else (other versions, odd arguments, other functions) takes the generated path.
 
-use tars::codec::Decoder;
-use tars::framework::endpoint::EndpointF;
-use tars::framework::query::{QueryF, QueryFDispatch};
-use tars::packet::version;
-use tars::server::{AnswerFuture, Call, Dispatch, Request, Response, ServantError};
-
-use crate::index::{Found, Index};
-use crate::metrics::{Function, Metrics};
+use crate::{
+    index::{Found, Index},
+    metrics::{Function, Metrics},
+};
+use tars::{
+    codec::Decoder,
+    framework::{
+        endpoint::EndpointF,
+        query::{QueryF, QueryFDispatch},
+    },
+    packet::version,
+    server::{AnswerFuture, Call, Dispatch, Request, Response, ServantError},
+};
 
 /// The servant.
 #[derive(Debug)]

@@ -1,14 +1,16 @@
 //! `RegistryObj`: what tarsnode asks for and reports.
 
+use crate::{
+    index::{Index, Server, Snapshot},
+    metrics::Metrics,
+    readiness::{Reporter, StateReport},
+    render::render,
+};
 use std::collections::BTreeMap;
-
-use tars::framework::registry::{AdapterDescriptor, Registry, ServerDescriptor};
-use tars::server::{Request, ServantError};
-
-use crate::index::{Index, Server, Snapshot};
-use crate::metrics::Metrics;
-use crate::readiness::{Reporter, StateReport};
-use crate::render::render;
+use tars::{
+    framework::registry::{AdapterDescriptor, Registry, ServerDescriptor},
+    server::{Request, ServantError},
+};
 
 /// Key of the context with the process id of the server.
 const PID: &str = "PID";

@@ -7,10 +7,9 @@
 #[cfg(test)]
 mod tests;
 
+use crate::index::{Server, Snapshot, Template};
 use tars::config::{Config, ParseError, PrintError};
 use tars_common::templates::{ChainError, walk_parents};
-
-use crate::index::{Server, Snapshot, Template};
 
 /// Why a configuration could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

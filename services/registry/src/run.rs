@@ -5,32 +5,36 @@
 //! SIGTERM ─► own gate closed ─► a moment for DNS ─► reconnect notices, drain ─► gRPC and metrics end
 //! ```
 
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-use kube::Client;
-use kube::client::ClientBuilder;
-use tars::endpoint::Endpoint;
-use tars::framework::registry::RegistryDispatch;
-use tars::server::{Adapter, AdapterLimits, BindError, Server};
-use tars_kit::health::Health;
-use tars_kit::process::{self, Fatal, listen};
-use tars_kit::tasks::Tasks;
-use tars_proto::registry::v1::DESCRIPTORS;
-use tars_proto::registry::v1::name_service_server::NameServiceServer;
+use crate::{
+    args::Config,
+    contact::{ContactLayer, Contacts},
+    grpc::Names,
+    index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer},
+    metrics::{self, Metrics, Readings},
+    query::QueryObj,
+    readiness::{OwnGate, Pods, Reporter},
+    registry_obj::RegistryObj,
+    watch,
+};
+use kube::{Client, client::ClientBuilder};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tars::{
+    endpoint::Endpoint,
+    framework::registry::RegistryDispatch,
+    server::{Adapter, AdapterLimits, BindError, Server},
+};
+use tars_kit::{
+    health::Health,
+    process::{self, Fatal, listen},
+    tasks::Tasks,
+};
+use tars_proto::registry::v1::{DESCRIPTORS, name_service_server::NameServiceServer};
 use tokio::sync::watch as cell;
 use tokio_util::sync::CancellationToken;
-
-use crate::args::Config;
-use crate::contact::{ContactLayer, Contacts};
-use crate::grpc::Names;
-use crate::index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer};
-use crate::metrics::{self, Metrics, Readings};
-use crate::query::QueryObj;
-use crate::readiness::{OwnGate, Pods, Reporter};
-use crate::registry_obj::RegistryObj;
-use crate::watch;
 
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(4);
 const QUEUE_CAPACITY: usize = 10_000;

@@ -8,25 +8,31 @@
 //!
 //! No watch ever ends for good. While the API server is away the last known state is served; the age of the watches says so.
 
-use std::fmt::Debug;
-use std::time::Duration;
-
+use crate::{
+    index::{Change, Kind, Outcome, Writer},
+    metrics::Metrics,
+    objects::{EndpointObject, FrameworkObject, TemplateObject},
+};
 use backon::ExponentialBuilder;
 use futures::StreamExt;
-use kube::core::NamespaceResourceScope;
-use kube::runtime::utils::ResetTimerBackoff;
-use kube::runtime::watcher::{Event, ExponentialBackoff};
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::NamespaceResourceScope,
+    runtime::{
+        WatchStreamExt,
+        utils::ResetTimerBackoff,
+        watcher,
+        watcher::{Event, ExponentialBackoff},
+    },
+};
 use serde::de::DeserializeOwned;
+use std::{fmt::Debug, time::Duration};
 use tars_common::names::FRAMEWORK_CONFIG;
 use tars_kit::causes::with_sources;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-
-use crate::index::{Change, Kind, Outcome, Writer};
-use crate::metrics::Metrics;
-use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 /// How long one watch lasts; the API server ends it then and it is opened again.
 pub const WATCH_SECONDS: u32 = 50;

@@ -3,27 +3,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
-use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use http::{Request, Response};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use kube::Client;
-use kube::client::Body;
+use kube::{Client, client::Body};
 use serde_json::json;
-use tarsregistry::args::Config;
-use tarsregistry::contact::Contacts;
-use tarsregistry::run::run_with;
+use std::{
+    convert::Infallible,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tarsregistry::{args::Config, contact::Contacts, run::run_with};
 use tokio_util::sync::CancellationToken;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 

@@ -4,9 +4,8 @@
 
 mod support;
 
-use std::time::Duration;
-
 use serde_json::json;
+use std::time::Duration;
 use support::{FakeApi, metrics};
 use tarsregistry::readiness::{OwnGate, PodError, Pods, ReportError, Reporter, StateReport, Written};
 use tokio_util::sync::CancellationToken;

@@ -4,26 +4,29 @@
 
 mod support;
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use http::{Request, Response};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use kube::Client;
-use kube::client::Body;
+use kube::{Client, client::Body};
 use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use support::metrics;
-use tars_proto::registry::v1::name_service_server::NameService;
-use tars_proto::registry::v1::{Protocol, ResolveRequest, ResolveResponse, Source, Transport};
-use tarsregistry::grpc::Names;
-use tarsregistry::index::{Found, Index, Writer};
-use tarsregistry::watch;
+use tars_proto::registry::v1::{Protocol, ResolveRequest, ResolveResponse, Source, Transport, name_service_server::NameService};
+use tarsregistry::{
+    grpc::Names,
+    index::{Found, Index, Writer},
+    watch,
+};
 use tokio::sync::{mpsc, watch as cell};
 use tonic::Code;
 

@@ -4,16 +4,16 @@
 
 mod support;
 
-use std::sync::OnceLock;
-
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::OnceLock;
 use support::{Service, Wire, endpoint, from_hex, response, servant, template, to_hex};
-use tars::codec::{Decoder, Encoder};
-use tars::framework::endpoint::EndpointF;
-use tars::framework::query::GetMasterSlaveLock;
-use tars::packet::{Packet, RequestPacket, ret};
+use tars::{
+    codec::{Decoder, Encoder},
+    framework::{endpoint::EndpointF, query::GetMasterSlaveLock},
+    packet::{Packet, RequestPacket, ret},
+};
 use tarsregistry::index::{Change, QUERY_OBJECT, REGISTRY_OBJECT};
 
 const PING: &str =

@@ -9,8 +9,10 @@
 //! ACTIVE and INACTIVE are a count and the elements, which do not depend on the tag of the list.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tars::codec::{DecodeError, Decoder, Encoder, TypeCode};
-use tars::framework::endpoint::EndpointF;
+use tars::{
+    codec::{DecodeError, Decoder, Encoder, TypeCode},
+    framework::endpoint::EndpointF,
+};
 
 /// The return value 0 under tag 0.
 const SUCCESS: u8 = TypeCode::Zero as u8;

@@ -1,12 +1,12 @@
 //! One server of the cluster: its servants with their answers, and what its configuration is made of.
 
-use std::collections::BTreeSet;
-
-use tars::framework::endpoint::EndpointF;
-
 use super::Answer;
-use crate::loose::{FieldError, Loose};
-use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
+use crate::{
+    loose::{FieldError, Loose},
+    objects::{EndpointObject, Pod, Servant as ServantObject, Tars},
+};
+use std::collections::BTreeSet;
+use tars::framework::endpoint::EndpointF;
 
 const ACTIVE: &str = "Active";
 /// Milliseconds a request may wait where the object does not say.

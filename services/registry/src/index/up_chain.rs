@@ -1,12 +1,12 @@
 //! Endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
 
-use std::collections::HashMap;
-
-use tars::framework::endpoint::EndpointF;
-
 use super::Answer;
-use crate::loose::{FieldError, Loose};
-use crate::objects::{FrameworkObject, UpChainEndpoint};
+use crate::{
+    loose::{FieldError, Loose},
+    objects::{FrameworkObject, UpChainEndpoint},
+};
+use std::collections::HashMap;
+use tars::framework::endpoint::EndpointF;
 
 /// Milliseconds a request may wait where the object does not say.
 const DEFAULT_TIMEOUT: i32 = 6_000;

@@ -1,13 +1,12 @@
 //! Applies changes of objects, in order, to the next snapshot.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use tars_common::names::FRAMEWORK_CONFIG;
-
 use super::{Index, Server, Snapshot, Template, Totals, UpChain, shard_of};
-use crate::loose::FieldError;
-use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
+use crate::{
+    loose::FieldError,
+    objects::{EndpointObject, FrameworkObject, TemplateObject},
+};
+use std::{collections::HashSet, sync::Arc};
+use tars_common::names::FRAMEWORK_CONFIG;
 
 /// The kinds of objects that the index is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

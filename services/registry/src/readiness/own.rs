@@ -1,11 +1,8 @@
 //! The gate of the registry's own pod.
 
+use super::{Condition, Pods, Written, report::pauses};
 use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
-
-use super::report::pauses;
-use super::{Condition, Pods, Written};
 
 /// How often the condition is looked at once it was right.
 const RECHECK: Duration = Duration::from_mins(1);

@@ -1,11 +1,12 @@
 //! Reads and writes the condition of one pod.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tars_common::names::{READINESS_GATE, label, server_object_name};
 
 /// How long one request to the API server may take.

@@ -1,17 +1,21 @@
 //! Reports of servers, checked, one at a time per pod, and tried again while the API server is away.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
-use tars::framework::registry::{ServerState, UnknownState};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
-
 use super::{Condition, PodError, Pods, Written};
 use crate::metrics::Metrics;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use tars::framework::registry::{ServerState, UnknownState};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 /// How long the reporting server waits for its answer: less than the 6 s after which its call would fail.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

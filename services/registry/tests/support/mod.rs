@@ -2,22 +2,26 @@
 
 #![allow(dead_code, reason = "each test binary uses another part")]
 
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-
 use http::{Method, Request, Response};
-use kube::Client;
-use kube::client::Body;
+use kube::{Client, client::Body};
 use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 use tars::packet::{LENGTH_SIZE, Packet, ResponsePacket};
-use tarsregistry::index::{Change, Index, Writer};
-use tarsregistry::metrics::Metrics;
-use tarsregistry::readiness::{Pods, Reporter};
-use tarsregistry::run::{self, QUERY_ADAPTER, REGISTRY_ADAPTER};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tarsregistry::{
+    index::{Change, Index, Writer},
+    metrics::Metrics,
+    readiness::{Pods, Reporter},
+    run::{self, QUERY_ADAPTER, REGISTRY_ADAPTER},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A request that the API server got.
