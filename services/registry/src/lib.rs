@@ -18,7 +18,6 @@ pub mod args;
 pub mod contact;
 pub mod grpc;
 pub mod index;
-pub mod loose;
 pub mod metrics;
 pub mod objects;
 pub mod query;

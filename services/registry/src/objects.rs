@@ -1,83 +1,44 @@
-//! The parts of the watched objects that the index needs, read with [`Loose`] fields.
+//! The parts of the watched objects that the index needs, read with [`Lenient`] fields.
 //!
 //! The full types are `tars_common`'s; these leave out what makes a TEndpoint large (states of containers, managed fields), which
 //! would otherwise be decoded and dropped again for each of a server's pods at each change.
 
-use crate::loose::Loose;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, core::NamespaceResourceScope};
+use kube::Resource;
 use serde::{Deserialize, Deserializer};
-use std::{borrow::Cow, collections::HashMap};
-use tars_common::v1beta3 as full;
+use std::collections::HashMap;
+use tars_common::{lenient::Lenient, v1beta3 as full};
 
-/// Defines an object with its metadata and `kube::Resource` as the full type has it.
-macro_rules! slim {
-    ($(#[$meta:meta])* $Slim:ident of $Full:ty { $($(#[$field_meta:meta])* $field:ident: $Type:ty,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(rename_all = "camelCase", default)]
-        pub struct $Slim {
-            /// Name and versions only.
-            #[serde(deserialize_with = "metadata")]
-            pub metadata: ObjectMeta,
-            $($(#[$field_meta])* pub $field: $Type,)*
-        }
-
-        impl Resource for $Slim {
-            type DynamicType = ();
-            type Scope = NamespaceResourceScope;
-
-            fn kind((): &()) -> Cow<'_, str> {
-                <$Full>::kind(&())
-            }
-
-            fn group((): &()) -> Cow<'_, str> {
-                <$Full>::group(&())
-            }
-
-            fn version((): &()) -> Cow<'_, str> {
-                <$Full>::version(&())
-            }
-
-            fn plural((): &()) -> Cow<'_, str> {
-                <$Full>::plural(&())
-            }
-
-            fn meta(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-
-            fn meta_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
-            }
-        }
-    };
+/// The part of a TEndpoint that the index needs.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = full::TEndpoint)]
+#[serde(default)]
+pub struct EndpointObject {
+    #[serde(deserialize_with = "read_metadata")]
+    pub metadata: ObjectMeta,
+    pub spec: Lenient<EndpointSpec>,
+    pub status: Lenient<EndpointStatus>,
 }
 
-slim! {
-    /// A TEndpoint.
-    EndpointObject of full::TEndpoint {
-        /// What the server serves.
-        spec: Loose<EndpointSpec>,
-        /// Its pods.
-        status: Loose<EndpointStatus>,
-    }
+/// The part of a TTemplate that the index needs.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = full::TTemplate)]
+#[serde(default)]
+pub struct TemplateObject {
+    #[serde(deserialize_with = "read_metadata")]
+    pub metadata: ObjectMeta,
+    pub spec: Lenient<TemplateSpec>,
 }
 
-slim! {
-    /// A TTemplate.
-    TemplateObject of full::TTemplate {
-        /// Text and parent.
-        spec: Loose<TemplateSpec>,
-    }
-}
-
-slim! {
-    /// A TFrameworkConfig.
-    FrameworkObject of full::TFrameworkConfig {
-        /// Endpoints of other clusters by servant id.
-        up_chain: Loose<HashMap<String, Loose<Vec<Loose<UpChainEndpoint>>>>>,
-    }
+/// The part of a TFrameworkConfig that the index needs.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = full::TFrameworkConfig)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FrameworkObject {
+    #[serde(deserialize_with = "read_metadata")]
+    pub metadata: ObjectMeta,
+    /// Endpoints of other clusters, by servant id.
+    pub up_chain: Lenient<HashMap<String, Lenient<Vec<Lenient<UpChainEndpoint>>>>>,
 }
 
 /// `spec` of a TEndpoint.
@@ -85,7 +46,7 @@ slim! {
 #[serde(default)]
 pub struct EndpointSpec {
     /// Absent for servers of sub-type `normal`.
-    pub tars: Loose<Tars>,
+    pub tars: Lenient<Tars>,
 }
 
 /// `spec.tars` of a TEndpoint.
@@ -93,13 +54,13 @@ pub struct EndpointSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct Tars {
     /// Threads of asynchronous call-backs.
-    pub async_thread: Loose<i32>,
+    pub async_thread: Lenient<i32>,
     /// Name of the template.
-    pub template: Loose<String>,
+    pub template: Lenient<String>,
     /// Private template text; absent when empty.
-    pub profile: Loose<String>,
+    pub profile: Lenient<String>,
     /// The servants.
-    pub servants: Loose<Vec<Loose<Servant>>>,
+    pub servants: Lenient<Vec<Lenient<Servant>>>,
 }
 
 /// One of `spec.tars.servants`.
@@ -107,21 +68,21 @@ pub struct Tars {
 #[serde(rename_all = "camelCase", default)]
 pub struct Servant {
     /// Name of the object.
-    pub name: Loose<String>,
+    pub name: Lenient<String>,
     /// Port.
-    pub port: Loose<i32>,
+    pub port: Lenient<i32>,
     /// Handler threads.
-    pub thread: Loose<i32>,
+    pub thread: Lenient<i32>,
     /// Most connections.
-    pub connection: Loose<i32>,
+    pub connection: Lenient<i32>,
     /// Capacity of the queue.
-    pub capacity: Loose<i32>,
+    pub capacity: Lenient<i32>,
     /// Milliseconds that a request may wait.
-    pub timeout: Loose<i32>,
+    pub timeout: Lenient<i32>,
     /// TCP, else UDP.
-    pub is_tcp: Loose<bool>,
+    pub is_tcp: Lenient<bool>,
     /// The Tars protocol, else another one.
-    pub is_tars: Loose<bool>,
+    pub is_tars: Lenient<bool>,
 }
 
 /// `status` of a TEndpoint.
@@ -129,7 +90,7 @@ pub struct Servant {
 #[serde(default)]
 pub struct EndpointStatus {
     /// Absent as long as the server is new.
-    pub pods: Loose<Vec<Loose<Pod>>>,
+    pub pods: Lenient<Vec<Lenient<Pod>>>,
 }
 
 /// One of `status.pods`.
@@ -137,11 +98,11 @@ pub struct EndpointStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name of the pod.
-    pub name: Loose<String>,
+    pub name: Lenient<String>,
     /// What is wanted of it.
-    pub setting_state: Loose<String>,
+    pub setting_state: Lenient<String>,
     /// What it does.
-    pub present_state: Loose<String>,
+    pub present_state: Lenient<String>,
 }
 
 /// `spec` of a TTemplate.
@@ -149,9 +110,9 @@ pub struct Pod {
 #[serde(default)]
 pub struct TemplateSpec {
     /// Name of the parent; its own name for none.
-    pub parent: Loose<String>,
+    pub parent: Lenient<String>,
     /// The text.
-    pub content: Loose<String>,
+    pub content: Lenient<String>,
 }
 
 /// One endpoint of the up-chain.
@@ -159,23 +120,24 @@ pub struct TemplateSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct UpChainEndpoint {
     /// Host name or address.
-    pub host: Loose<String>,
+    pub host: Lenient<String>,
     /// Port.
-    pub port: Loose<i32>,
+    pub port: Lenient<i32>,
     /// Milliseconds, 6000 when absent.
-    pub timeout: Loose<i32>,
+    pub timeout: Lenient<i32>,
     /// TCP, else UDP; TCP when absent.
-    pub is_tcp: Loose<bool>,
+    pub is_tcp: Lenient<bool>,
 }
 
-fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+/// Reads the name, the namespace and the version of an object. Its labels, annotations and managed fields are skipped.
+fn read_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
-    struct Slim {
+    struct Metadata {
         name: Option<String>,
         namespace: Option<String>,
         resource_version: Option<String>,
     }
-    let Slim { name, namespace, resource_version } = Slim::deserialize(deserializer)?;
+    let Metadata { name, namespace, resource_version } = Metadata::deserialize(deserializer)?;
     Ok(ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() })
 }

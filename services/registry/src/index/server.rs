@@ -1,12 +1,10 @@
 //! One server of the cluster: its servants with their answers, and what its configuration is made of.
 
 use super::Answer;
-use crate::{
-    loose::{FieldError, Loose},
-    objects::{EndpointObject, Pod, Servant as ServantObject, Tars},
-};
+use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
 use std::collections::BTreeSet;
 use tars::framework::endpoint::EndpointF;
+use tars_common::lenient::{FieldError, Lenient};
 
 const ACTIVE: &str = "Active";
 /// Milliseconds a request may wait where the object does not say.
@@ -96,7 +94,7 @@ struct Pods {
 }
 
 impl Pods {
-    fn read(pods: Vec<Loose<Pod>>) -> Result<Self, FieldError> {
+    fn read(pods: Vec<Lenient<Pod>>) -> Result<Self, FieldError> {
         let mut read = Self::default();
         for pod in pods {
             let Pod { name, setting_state, present_state } = pod.required("status.pods[]")?;
@@ -112,7 +110,7 @@ impl Pods {
 }
 
 impl Servant {
-    fn read(server: &str, object: Loose<ServantObject>, pods: &Pods) -> Result<Self, FieldError> {
+    fn read(server: &str, object: Lenient<ServantObject>, pods: &Pods) -> Result<Self, FieldError> {
         let object = object.required("spec.tars.servants[]")?;
         let port = object.port.required("spec.tars.servants[].port")?;
         let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(DEFAULT_TIMEOUT);

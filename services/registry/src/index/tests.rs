@@ -1,6 +1,7 @@
 use super::*;
 use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
 use serde_json::{Value, json};
+use tars_common::lenient::FieldError;
 
 fn endpoint(name: &str, servants: &Value, pods: &Value) -> Change {
     let object = json!({
@@ -152,7 +153,7 @@ fn an_object_that_cannot_be_used_is_skipped_and_keeps_what_was_known() {
     let broken: EndpointObject = serde_json::from_value(broken).unwrap();
     let outcome = bed.writer.apply(Change::Endpoint(broken.clone()));
     let Outcome::Skipped { kind: Kind::Endpoint, name, error } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((name.as_str(), error.field), ("test-hello", "spec.tars.servants[].port"));
+    assert_eq!((name.as_str(), error), ("test-hello", FieldError::Odd("spec.tars.servants[].port")));
     let outcome = bed.writer.apply(framework(&json!({"default": [{"host": "far"}]})));
     assert!(matches!(outcome, Outcome::Skipped { kind: Kind::Framework, .. }), "{outcome:?}");
     assert!(!bed.writer.publish());

@@ -1,12 +1,10 @@
 //! Endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
 
 use super::Answer;
-use crate::{
-    loose::{FieldError, Loose},
-    objects::{FrameworkObject, UpChainEndpoint},
-};
+use crate::objects::{FrameworkObject, UpChainEndpoint};
 use std::collections::HashMap;
 use tars::framework::endpoint::EndpointF;
+use tars_common::lenient::{FieldError, Lenient};
 
 /// Milliseconds a request may wait where the object does not say.
 const DEFAULT_TIMEOUT: i32 = 6_000;
@@ -54,7 +52,7 @@ impl UpChain {
     }
 }
 
-fn read_endpoint(object: Loose<UpChainEndpoint>) -> Result<EndpointF, FieldError> {
+fn read_endpoint(object: Lenient<UpChainEndpoint>) -> Result<EndpointF, FieldError> {
     let UpChainEndpoint { host, port, timeout, is_tcp } = object.required("upChain.*[]")?;
     Ok(EndpointF {
         host: host.required("upChain.*[].host")?,

@@ -1,12 +1,9 @@
 //! Applies changes of objects, in order, to the next snapshot.
 
 use super::{Index, Server, Snapshot, Template, Totals, UpChain, shard_of};
-use crate::{
-    loose::FieldError,
-    objects::{EndpointObject, FrameworkObject, TemplateObject},
-};
+use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
 use std::{collections::HashSet, sync::Arc};
-use tars_common::names::FRAMEWORK_CONFIG;
+use tars_common::{lenient::FieldError, names::FRAMEWORK_CONFIG};
 
 /// The kinds of objects that the index is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
