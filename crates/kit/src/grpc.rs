@@ -16,7 +16,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 pub struct DescriptorError(#[source] tonic_reflection::server::Error);
 
 /// Health and reflection over `descriptors`, the encoded file descriptor sets of the contracts that will be added.
-pub fn routes(health: &Health, descriptors: &[&'static [u8]]) -> Result<Routes, DescriptorError> {
+pub fn build_routes(health: &Health, descriptors: &[&'static [u8]]) -> Result<Routes, DescriptorError> {
     let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     for descriptor in descriptors {

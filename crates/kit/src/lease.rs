@@ -18,7 +18,7 @@
 
 mod decide;
 
-use decide::{Observed, Step, decide};
+use decide::{LastChange, Step, decide};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -50,7 +50,7 @@ impl Default for Timing {
 }
 
 /// What one attempt came to.
-enum Outcome {
+enum Attempt {
     Held,
     HeldByOther,
     Conflict,
@@ -93,15 +93,15 @@ impl Elector {
     ///
     /// Errors of the API server are logged and retried: a standby has nothing better to do.
     pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
-        let mut observed = None;
+        let mut last_change = None;
         loop {
             let led = tokio::select! {
                 () = stop.cancelled() => return None,
-                led = self.attempt(&mut observed) => led,
+                led = self.attempt(&mut last_change) => led,
             };
             match led {
-                Ok(Outcome::Held) => break,
-                Ok(Outcome::HeldByOther | Outcome::Conflict) => {}
+                Ok(Attempt::Held) => break,
+                Ok(Attempt::HeldByOther | Attempt::Conflict) => {}
                 Err(error) => tracing::warn!(lease = self.name, %error, "cannot acquire the lease, trying again"),
             }
             tokio::select! {
@@ -111,12 +111,12 @@ impl Elector {
         }
         tracing::info!(lease = self.name, identity = self.identity, "leading");
         let (lost, released) = (CancellationToken::new(), CancellationToken::new());
-        let task = tokio::spawn(self.keep(observed, lost.clone(), released.clone()));
+        let task = tokio::spawn(self.renew_until_lost(last_change, lost.clone(), released.clone()));
         Some(Leadership { lost, released, task })
     }
 
     /// Renews until released or until renewal failed for too long.
-    async fn keep(self, mut observed: Option<Observed>, lost: CancellationToken, released: CancellationToken) {
+    async fn renew_until_lost(self, mut last_change: Option<LastChange>, lost: CancellationToken, released: CancellationToken) {
         let _cancel_on_exit = lost.clone().drop_guard();
         let mut renewed = Instant::now();
         loop {
@@ -127,12 +127,12 @@ impl Elector {
             // The answer of a renewal must come before the deadline, or it says nothing about now.
             let left = self.timing.deadline.saturating_sub(renewed.elapsed());
             let sent = Instant::now();
-            match tokio::time::timeout(left, self.attempt(&mut observed)).await {
-                Ok(Ok(Outcome::Held)) => renewed = sent,
-                Ok(Ok(Outcome::HeldByOther)) => return tracing::error!(lease = self.name, "another instance took the lease"),
+            match tokio::time::timeout(left, self.attempt(&mut last_change)).await {
+                Ok(Ok(Attempt::Held)) => renewed = sent,
+                Ok(Ok(Attempt::HeldByOther)) => return tracing::error!(lease = self.name, "another instance took the lease"),
                 Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "cannot renew the lease, trying again"),
                 // A conflict: somebody wrote between our look and our write, perhaps only a label. The next look tells.
-                Ok(Ok(Outcome::Conflict)) | Err(_) => {}
+                Ok(Ok(Attempt::Conflict)) | Err(_) => {}
             }
             if renewed.elapsed() >= self.timing.deadline {
                 return tracing::error!(lease = self.name, deadline = ?self.timing.deadline, "the lease was not renewed in time");
@@ -141,22 +141,22 @@ impl Elector {
     }
 
     /// One look at the Lease and, where the rules allow, one write.
-    async fn attempt(&self, observed: &mut Option<Observed>) -> Result<Outcome, kube::Error> {
+    async fn attempt(&self, last_change: &mut Option<LastChange>) -> Result<Attempt, kube::Error> {
         let live = self.api.get_opt(&self.name).await?;
-        let step = decide(live.as_ref(), observed, &self.identity, self.timing.duration, Instant::now());
+        let step = decide(live.as_ref(), last_change, &self.identity, self.timing.duration, Instant::now());
         let result = match step {
-            Step::Wait => return Ok(Outcome::HeldByOther),
-            Step::Create => self.api.create(&PostParams::default(), &self.record(None)).await,
-            Step::Write => self.api.replace(&self.name, &PostParams::default(), &self.record(live.as_ref())).await,
+            Step::Wait => return Ok(Attempt::HeldByOther),
+            Step::Create => self.api.create(&PostParams::default(), &self.build_record(None)).await,
+            Step::Write => self.api.replace(&self.name, &PostParams::default(), &self.build_record(live.as_ref())).await,
         };
         match result {
-            Ok(_) => Ok(Outcome::Held),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::Conflict),
+            Ok(_) => Ok(Attempt::Held),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Attempt::Conflict),
             Err(error) => Err(error),
         }
     }
 
-    fn record(&self, live: Option<&Lease>) -> Lease {
+    fn build_record(&self, live: Option<&Lease>) -> Lease {
         let now = MicroTime(Timestamp::now());
         let spec = live.and_then(|lease| lease.spec.clone()).unwrap_or_default();
         let ours = spec.holder_identity.as_deref() == Some(&self.identity);

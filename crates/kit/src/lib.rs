@@ -1,7 +1,7 @@
 //! What every service needs besides its own work: logs and traces, metrics, health, shutdown, leases, gRPC and TLS.
 //!
 //! ```text
-//! main ─► crypto::install ─► telemetry::init ─► shutdown::signal ─┐ one CancellationToken stops everything below
+//! main ─► crypto::install ─► telemetry::init ─► shutdown::stop_on_signal ─┐ one CancellationToken stops everything below
 //!                                                                 ▼
 //!          health::Health ──► grpc::serve   (kubelet's `grpc:` probes, reflection, the service's own contracts)
 //!          prometheus Registry ─► metrics::serve                   (GET /metrics)

@@ -9,7 +9,7 @@
 //! ```text
 //! #[tokio::main]
 //! async fn main() -> ExitCode {
-//!     process::end(run(process::arguments()).await)
+//!     process::end(run(process::parse_arguments()).await)
 //! }
 //! ```
 
@@ -47,7 +47,7 @@ impl Fatal {
 }
 
 /// The command line. Like `Parser::parse` it ends the process after `--help`, and with the conventional code when it is wrong.
-pub fn arguments<A: Parser>() -> A {
+pub fn parse_arguments<A: Parser>() -> A {
     parse(std::env::args_os()).unwrap_or_else(|answer| {
         // A closed pipe is nobody's business.
         let _ = answer.print();
@@ -61,15 +61,15 @@ fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap
 }
 
 /// How the cluster is reached: by the pod's service account, or by a kubeconfig.
-pub async fn cluster() -> Result<kube::Config, Fatal> {
+pub async fn find_cluster() -> Result<kube::Config, Fatal> {
     kube::Config::infer().await.map_err(|error| {
         Fatal::Configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
     })
 }
 
-/// A client of the [`cluster`] with nothing special about it.
-pub async fn client() -> Result<kube::Client, Fatal> {
-    kube::Client::try_from(cluster().await?).map_err(Fatal::configuration)
+/// A client of the [`find_cluster`] with nothing special about it.
+pub async fn connect() -> Result<kube::Client, Fatal> {
+    kube::Client::try_from(find_cluster().await?).map_err(Fatal::configuration)
 }
 
 /// Listens on `address`, which is part of the configuration.
@@ -83,7 +83,7 @@ pub fn end(result: Result<(), Fatal>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal @ Fatal::Configuration(_)) => {
-            eprintln!("{}: {fatal}", program());
+            eprintln!("{}: {fatal}", program_name());
             ExitCode::from(BAD_CONFIGURATION)
         }
         Err(Fatal::Ended(ended)) => {
@@ -94,7 +94,7 @@ pub fn end(result: Result<(), Fatal>) -> ExitCode {
 }
 
 /// The name that this process was started by, as the shell would say it.
-fn program() -> String {
+fn program_name() -> String {
     let path = std::env::args_os().next().unwrap_or_default();
     Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

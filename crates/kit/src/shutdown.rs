@@ -1,6 +1,6 @@
 //! From a signal to an orderly stop.
 
-use tokio::signal::unix::{SignalKind, signal as unix_signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first SIGTERM or SIGINT.
@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// When the signal handlers cannot be installed, which the operating system refuses only for want of resources.
-pub fn signal() -> std::io::Result<CancellationToken> {
-    let mut terminate = unix_signal(SignalKind::terminate())?;
-    let mut interrupt = unix_signal(SignalKind::interrupt())?;
+pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {

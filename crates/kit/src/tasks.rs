@@ -48,7 +48,7 @@ impl Tasks {
     /// and no end is lost when it is not waited for.
     pub async fn failed(&mut self) -> Ended {
         while let Some(ended) = self.set.join_next().await {
-            if let Err(ended) = told(ended) {
+            if let Err(ended) = to_result(ended) {
                 return ended;
             }
         }
@@ -63,14 +63,14 @@ impl Tasks {
         let mut result = Ok(());
         while let Some(ended) = self.set.join_next().await {
             self.stop.cancel();
-            result = result.and(told(ended));
+            result = result.and(to_result(ended));
         }
         result
     }
 }
 
 /// A panic is an end like others; whose it was the panic itself has said.
-fn told(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Ended> {
+fn to_result(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Ended> {
     ended.unwrap_or_else(|panic| Err(Ended { what: "a part", reason: panic.to_string() }))
 }
 

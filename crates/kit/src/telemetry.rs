@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum TelemetryError {
     /// `RUST_LOG` does not parse.
     #[error("RUST_LOG is not a valid filter, use for example `info` or `info,kube=debug`")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
@@ -44,9 +44,9 @@ impl Drop for Telemetry {
 ///
 /// Call it once, inside the tokio runtime (the exporter needs it). Logs go to standard output without buffering of whole lines; the
 /// first one names the service and its version, which is that of the workspace.
-pub fn init(service: &'static str) -> Result<Telemetry, Error> {
+pub fn init(service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(Error::Filter)?,
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(TelemetryError::Filter)?,
         _ => EnvFilter::new("info"),
     };
     let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
@@ -55,18 +55,18 @@ pub fn init(service: &'static str) -> Result<Telemetry, Error> {
     } else {
         tracing_subscriber::fmt::layer().with_ansi(false).boxed()
     };
-    let provider = exporter(service)?;
+    let provider = build_exporter(service)?;
     let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service)));
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().map_err(Error::Twice)?;
+    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().map_err(TelemetryError::Twice)?;
     tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
     Ok(Telemetry { provider })
 }
 
-fn exporter(service: &'static str) -> Result<Option<SdkTracerProvider>, Error> {
+fn build_exporter(service: &'static str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
     if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
         return Ok(None);
     }
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(Error::Exporter)?;
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(TelemetryError::Exporter)?;
     let resource = Resource::builder().with_service_name(service).build();
     Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
 }

@@ -30,7 +30,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CertificateError {
     /// Not PEM, or no certificate or key in it.
     #[error("the certificate or key is not valid PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
@@ -55,11 +55,11 @@ impl ServingCertificate {
     ///
     /// # Errors
     /// When either does not parse or they do not fit each other; the certificate that was served before stays.
-    pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), Error> {
-        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().map_err(Error::Pem)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(Error::Pem)?;
+    pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
+        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().map_err(CertificateError::Pem)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(CertificateError::Pem)?;
         let provider = rustls::crypto::ring::default_provider();
-        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(Error::Key)?;
+        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(CertificateError::Key)?;
         self.0.store(Some(Arc::new(certified)));
         Ok(())
     }

@@ -67,7 +67,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     crypto::install();
-    process::end(run(process::arguments()).await)
+    process::end(run(process::parse_arguments()).await)
 }
 
 async fn run(args: Args) -> Result<(), Fatal> {
@@ -76,15 +76,15 @@ async fn run(args: Args) -> Result<(), Fatal> {
         return Err(Fatal::configuration("NodeName is empty, set it from the pod's spec.nodeName"));
     }
     let root = Root::open(&args.root).map_err(Fatal::configuration)?;
-    let client = process::client().await?;
+    let client = process::connect().await?;
     let grpc = listen(args.grpc_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
-    let stop = shutdown::signal().map_err(Fatal::configuration)?;
+    let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
 
     let mut registry = tars_kit::metrics::Registry::new("tarsagent", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let health = Health::new(&[CHECK_CACHES]).await;
-    let routes = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
+    let routes = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
     let watched = Watched::start(&client, &stop);
     let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
     tracing::info!(node = args.node_name, host_root, "started");

@@ -39,7 +39,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     crypto::install();
-    let cli: Cli = process::arguments();
+    let cli: Cli = process::parse_arguments();
     match cli.command {
         Some(Command::Crd { chart, without_conversion }) => print_crds(chart, without_conversion),
         Some(Command::Run(args)) => process::end(reconcile(args).await),

@@ -57,14 +57,14 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let namespace = args.namespace.or_else(tars_kit::own_namespace).unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
     let grpc_listener = listen(args.grpc_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
-    let stop = shutdown::signal().map_err(Fatal::configuration)?;
+    let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
     let client = connect().await?;
 
     let mut registry = tars_kit::metrics::Registry::new("tars_controller", env!("CARGO_PKG_VERSION"));
     let metrics = Arc::new(Metrics::register(&mut registry));
     let engine = Arc::new(assemble(client.clone(), metrics, args.workers));
     let health = Health::new(&[CACHES]).await;
-    let services = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
+    let services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
     let watches = engine.start_watches();
     // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
@@ -99,7 +99,7 @@ pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16) -> E
 }
 
 async fn connect() -> Result<Client, Fatal> {
-    let mut config = process::cluster().await?;
+    let mut config = process::find_cluster().await?;
     config.connect_timeout = Some(Duration::from_secs(10));
     Client::try_from(config).map_err(Fatal::configuration)
 }

@@ -19,7 +19,7 @@ use tars_bench::{Figures, Result, Window, free_address, patiently};
 use tars_kit::health::Health;
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer};
 use tarsregistry::{
-    grpc::Names,
+    grpc::Resolver,
     index::{Change, Index, QUERY_OBJECT, Writer},
     metrics::Metrics,
     readiness::{Pods, Reporter},
@@ -88,8 +88,8 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = tarsregistry::run::bind(query, any, &index, reporter, &metrics).await?;
     let (_synced, receiver) = watch::channel(true);
-    let names = NameServiceServer::new(Names::new(index, metrics, receiver));
-    let routes = tars_kit::grpc::routes(&Health::new(&[]).await, &[])?.add_service(names);
+    let names = NameServiceServer::new(Resolver::new(index, metrics, receiver));
+    let routes = tars_kit::grpc::build_routes(&Health::new(&[]).await, &[])?.add_service(names);
     let stop = CancellationToken::new();
     let grpc = tars_kit::grpc::serve(TcpListener::bind(grpc).await?, routes, stop.clone());
     let (result, ()) = tokio::join!(grpc, server.serve(stop));

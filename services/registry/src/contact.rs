@@ -3,7 +3,7 @@
 //! A watch that brings nothing may be at rest or cut off. Each watch ends by itself after [`crate::watch::WATCH_SECONDS`] and is
 //! opened again, so a successful answer that is much older says that the state in memory may be out of date.
 
-use crate::index::Kind;
+use crate::index::SourceKind;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use std::{
@@ -22,7 +22,7 @@ use tower::{Layer, Service};
 pub struct Contacts {
     start: Instant,
     /// Milliseconds after `start`.
-    last: [AtomicU64; Kind::ALL.len()],
+    last: [AtomicU64; SourceKind::ALL.len()],
 }
 
 impl Default for Contacts {
@@ -33,12 +33,12 @@ impl Default for Contacts {
 
 impl Contacts {
     /// How long ago the API server answered for that kind; since the process began if it never did.
-    pub fn age(&self, kind: Kind) -> Duration {
+    pub fn age(&self, kind: SourceKind) -> Duration {
         let last = Duration::from_millis(self.last[kind.position()].load(Relaxed));
         self.start.elapsed().saturating_sub(last)
     }
 
-    fn mark(&self, kind: Kind) {
+    fn mark(&self, kind: SourceKind) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last[kind.position()].store(now, Relaxed);
     }
@@ -49,21 +49,21 @@ impl Contacts {
 pub struct ContactLayer(pub Arc<Contacts>);
 
 impl<S> Layer<S> for ContactLayer {
-    type Service = Observed<S>;
+    type Service = ContactService<S>;
 
-    fn layer(&self, inner: S) -> Observed<S> {
-        Observed { inner, contacts: Arc::clone(&self.0) }
+    fn layer(&self, inner: S) -> ContactService<S> {
+        ContactService { inner, contacts: Arc::clone(&self.0) }
     }
 }
 
 /// A service whose answers are watched.
 #[derive(Debug, Clone)]
-pub struct Observed<S> {
+pub struct ContactService<S> {
     inner: S,
     contacts: Arc<Contacts>,
 }
 
-impl<S, In, Out> Service<Request<In>> for Observed<S>
+impl<S, In, Out> Service<Request<In>> for ContactService<S>
 where
     S: Service<Request<In>, Response = Response<Out>>,
     S::Future: Send + 'static,
@@ -78,7 +78,7 @@ where
     }
 
     fn call(&mut self, request: Request<In>) -> Self::Future {
-        let kind = request.uri().path().rsplit('/').next().and_then(kind_of);
+        let kind = request.uri().path().rsplit('/').next().and_then(SourceKind::from_plural);
         let contacts = Arc::clone(&self.contacts);
         let answer = self.inner.call(request);
         let observed = async move {
@@ -94,10 +94,6 @@ where
     }
 }
 
-fn kind_of(plural: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| kind.plural() == plural)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +106,7 @@ mod tests {
             Ok::<_, Infallible>(Response::builder().status(*request.body()).body(()).unwrap())
         };
         let mut service = ContactLayer(Arc::clone(&contacts)).layer(tower::service_fn(answer));
-        let last = |kind: Kind| contacts.last[kind.position()].load(Relaxed);
+        let last = |kind: SourceKind| contacts.last[kind.position()].load(Relaxed);
         let mut ask = |path: &str, status| service.call(Request::get(path).body(status).unwrap());
         let endpoints = "/apis/k8s.tars.io/v1beta3/namespaces/tars/tendpoints?watch=true";
         while contacts.start.elapsed() < Duration::from_millis(2) {
@@ -118,9 +114,9 @@ mod tests {
         }
         ask(endpoints, 500).await.unwrap();
         ask("/api/v1/namespaces/tars/pods", 200).await.unwrap();
-        assert_eq!(Kind::ALL.map(last), [0, 0, 0]);
+        assert_eq!(SourceKind::ALL.map(last), [0, 0, 0]);
         ask(endpoints, 200).await.unwrap();
-        assert!(last(Kind::Endpoint) >= 2 && last(Kind::Template) == 0);
-        assert!(contacts.age(Kind::Endpoint) < contacts.age(Kind::Template));
+        assert!(last(SourceKind::Endpoint) >= 2 && last(SourceKind::Template) == 0);
+        assert!(contacts.age(SourceKind::Endpoint) < contacts.age(SourceKind::Template));
     }
 }

@@ -1,7 +1,7 @@
 //! `NameService`: the same lookup for gRPC clients.
 
 use crate::{
-    index::{Found, Index, split_id},
+    index::{Index, Resolution, split_id},
     metrics::{Function, Metrics},
 };
 use tars::framework::endpoint::EndpointF;
@@ -13,13 +13,13 @@ use tonic::{Request, Response, Status};
 
 /// The service.
 #[derive(Debug)]
-pub struct Names {
+pub struct Resolver {
     index: Index,
     metrics: Metrics,
     synced: watch::Receiver<bool>,
 }
 
-impl Names {
+impl Resolver {
     /// A service that answers from `index`, once `synced` is true.
     pub fn new(index: Index, metrics: Metrics, synced: watch::Receiver<bool>) -> Self {
         Self { index, metrics, synced }
@@ -27,31 +27,31 @@ impl Names {
 }
 
 #[tonic::async_trait]
-impl NameService for Names {
+impl NameService for Resolver {
     async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
         if !*self.synced.borrow() {
             return Err(Status::unavailable("this instance has not read the cluster's state yet; ask again"));
         }
         let id = request.into_inner().servant;
         let snapshot = self.index.load();
-        let found = snapshot.find(&id);
-        self.metrics.looked_up(Function::Resolve, found);
-        let (source, protocol) = match found {
-            Found::Registry(_) => (Source::Registry, Protocol::Tars),
-            Found::Cluster(servant) if servant.is_tars => (Source::Cluster, Protocol::Tars),
-            Found::Cluster(_) => (Source::Cluster, Protocol::Other),
-            Found::UpChain(_) => (Source::UpChain, Protocol::Unspecified),
-            Found::NoServant => return Err(no_servant(&id)),
-            Found::Unknown => {
+        let resolution = snapshot.resolve(&id);
+        self.metrics.count_lookup(Function::Resolve, resolution);
+        let (source, protocol) = match resolution {
+            Resolution::Registry(_) => (Source::Registry, Protocol::Tars),
+            Resolution::Cluster(servant) if servant.is_tars => (Source::Cluster, Protocol::Tars),
+            Resolution::Cluster(_) => (Source::Cluster, Protocol::Other),
+            Resolution::UpChain(_) => (Source::UpChain, Protocol::Unspecified),
+            Resolution::NoServant => return Err(refuse_unknown_servant(&id)),
+            Resolution::Unknown => {
                 let text = format!("server of {id:?} does not exist here, and the up-chain does not know it");
                 return Err(Status::not_found(text));
             }
-            Found::Malformed => {
+            Resolution::Malformed => {
                 return Err(Status::invalid_argument(format!("servant {id:?} does not have the form App.Server.ServantObj")));
             }
         };
-        let (active, inactive) = found.answer().endpoints().map_err(|error| Status::internal(error.to_string()))?;
-        let endpoints = |list: Vec<EndpointF>| list.into_iter().map(|endpoint| read_endpoint(endpoint, protocol)).collect();
+        let (active, inactive) = resolution.answer().endpoints().map_err(|error| Status::internal(error.to_string()))?;
+        let endpoints = |list: Vec<EndpointF>| list.into_iter().map(|endpoint| convert_endpoint(endpoint, protocol)).collect();
         Ok(Response::new(ResolveResponse {
             active: endpoints(active),
             inactive: endpoints(inactive),
@@ -61,7 +61,7 @@ impl NameService for Names {
     }
 }
 
-fn no_servant(id: &str) -> Status {
+fn refuse_unknown_servant(id: &str) -> Status {
     let text = split_id(id).map_or_else(
         || format!("servant {id:?} does not exist"),
         |(app, server, servant)| format!("server {app}.{server} has no servant {servant:?}; its name is compared with case"),
@@ -69,7 +69,7 @@ fn no_servant(id: &str) -> Status {
     Status::not_found(text)
 }
 
-fn read_endpoint(endpoint: EndpointF, protocol: Protocol) -> Endpoint {
+fn convert_endpoint(endpoint: EndpointF, protocol: Protocol) -> Endpoint {
     let transport = if endpoint.istcp == 0 { Transport::Udp } else { Transport::Tcp };
     Endpoint {
         host: endpoint.host,

@@ -27,7 +27,7 @@ use tars_common::names::port;
 pub use answer::Answer;
 pub use server::{PodCount, Servant, Server};
 pub use up_chain::UpChain;
-pub use writer::{Change, Kind, Outcome, Writer};
+pub use writer::{Change, Outcome, SourceKind, Writer};
 
 /// What is answered where nothing was found.
 static EMPTY: Answer = Answer::EMPTY;
@@ -43,10 +43,10 @@ const OWN_TIMEOUT: i32 = 6_000;
 /// Shards bound what a change copies: with 10,000 servers, 40 pointers.
 const SHARDS: usize = 256;
 
-static QUERY_ANSWER: LazyLock<Answer> = LazyLock::new(|| own_answer(port::REGISTRY_QUERY));
-static REGISTRY_ANSWER: LazyLock<Answer> = LazyLock::new(|| own_answer(port::REGISTRY));
+static QUERY_ANSWER: LazyLock<Answer> = LazyLock::new(|| build_own_answer(port::REGISTRY_QUERY));
+static REGISTRY_ANSWER: LazyLock<Answer> = LazyLock::new(|| build_own_answer(port::REGISTRY));
 
-fn own_answer(port: u16) -> Answer {
+fn build_own_answer(port: u16) -> Answer {
     let endpoint = EndpointF { host: OWN_HOST.into(), port: port.into(), timeout: OWN_TIMEOUT, istcp: 1, ..EndpointF::default() };
     Answer::new(std::iter::once(endpoint), std::iter::empty())
 }
@@ -62,7 +62,7 @@ pub struct Template {
 
 /// What a lookup found.
 #[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
+pub enum Resolution<'a> {
     /// The name service itself.
     Registry(&'a Answer),
     /// A servant of this cluster, possibly without endpoints.
@@ -77,7 +77,7 @@ pub enum Found<'a> {
     Malformed,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Resolution<'a> {
     /// The endpoints; none where nothing was found.
     pub fn answer(self) -> &'a Answer {
         match self {
@@ -149,16 +149,16 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// Looks up a servant by its id, as the six functions of `QueryObj` do.
-    pub fn find(&self, id: &str) -> Found<'_> {
+    pub fn resolve(&self, id: &str) -> Resolution<'_> {
         match id {
-            QUERY_OBJECT => return Found::Registry(&QUERY_ANSWER),
-            REGISTRY_OBJECT => return Found::Registry(&REGISTRY_ANSWER),
+            QUERY_OBJECT => return Resolution::Registry(&QUERY_ANSWER),
+            REGISTRY_OBJECT => return Resolution::Registry(&REGISTRY_ANSWER),
             _ => {}
         }
-        let Some((app, server, servant)) = split_id(id) else { return Found::Malformed };
+        let Some((app, server, servant)) = split_id(id) else { return Resolution::Malformed };
         match with_object_name(app, server, |name| self.server(name)) {
-            Some(server) => server.servant(servant).map_or(Found::NoServant, Found::Cluster),
-            None => self.up_chain.answer(id).map_or(Found::Unknown, Found::UpChain),
+            Some(server) => server.servant(servant).map_or(Resolution::NoServant, Resolution::Cluster),
+            None => self.up_chain.answer(id).map_or(Resolution::Unknown, Resolution::UpChain),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     contact::Contacts,
-    index::{Found, Index, Kind, Snapshot},
+    index::{Index, Resolution, Snapshot, SourceKind},
 };
 use prometheus_client::{
     collector::Collector,
@@ -77,20 +77,20 @@ impl Function {
 
 const OUTCOMES: [&str; 6] = ["registry", "cluster", "no_servant", "up_chain", "unknown", "malformed"];
 
-const fn outcome(found: Found<'_>) -> usize {
-    match found {
-        Found::Registry(_) => 0,
-        Found::Cluster(_) => 1,
-        Found::NoServant => 2,
-        Found::UpChain(_) => 3,
-        Found::Unknown => 4,
-        Found::Malformed => 5,
+const fn outcome_position(resolution: Resolution<'_>) -> usize {
+    match resolution {
+        Resolution::Registry(_) => 0,
+        Resolution::Cluster(_) => 1,
+        Resolution::NoServant => 2,
+        Resolution::UpChain(_) => 3,
+        Resolution::Unknown => 4,
+        Resolution::Malformed => 5,
     }
 }
 
 /// How a state report or the rendering of a configuration ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Ended {
+pub struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -112,8 +112,8 @@ pub struct Metrics {
     lookups: Arc<[[Counter; OUTCOMES.len()]; Function::EVERY.len()]>,
     watch_failures: Family<ResourceLabels, Counter>,
     skipped: Family<ResourceLabels, Counter>,
-    reports: Family<Ended, Counter>,
-    renderings: Family<Ended, Counter>,
+    reports: Family<OutcomeLabels, Counter>,
+    renderings: Family<OutcomeLabels, Counter>,
 }
 
 impl Metrics {
@@ -129,7 +129,7 @@ impl Metrics {
             reports: Family::default(),
             renderings: Family::default(),
         };
-        for kind in Kind::ALL {
+        for kind in SourceKind::ALL {
             let labels = ResourceLabels { resource: kind.plural() };
             drop(metrics.watch_failures.get_or_create(&labels));
             drop(metrics.skipped.get_or_create(&labels));
@@ -143,28 +143,28 @@ impl Metrics {
     }
 
     /// A lookup found this.
-    pub fn looked_up(&self, function: Function, found: Found<'_>) {
-        self.lookups[function as usize][outcome(found)].inc();
+    pub fn count_lookup(&self, function: Function, resolution: Resolution<'_>) {
+        self.lookups[function as usize][outcome_position(resolution)].inc();
     }
 
     /// A list or watch failed.
-    pub fn watch_failed(&self, kind: Kind) {
+    pub fn count_watch_failure(&self, kind: SourceKind) {
         self.watch_failures.get_or_create(&ResourceLabels { resource: kind.plural() }).inc();
     }
 
     /// An object could not be used.
-    pub fn object_skipped(&self, kind: Kind) {
+    pub fn count_skipped_object(&self, kind: SourceKind) {
         self.skipped.get_or_create(&ResourceLabels { resource: kind.plural() }).inc();
     }
 
     /// A state report ended so. `outcome` comes from a closed set.
-    pub fn reported(&self, outcome: &'static str) {
-        self.reports.get_or_create(&Ended { outcome }).inc();
+    pub fn count_report(&self, outcome: &'static str) {
+        self.reports.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// A configuration was rendered, or not.
-    pub fn rendered(&self, rendered: bool) {
-        self.renderings.get_or_create(&Ended { outcome: if rendered { "rendered" } else { "failed" } }).inc();
+    pub fn count_rendering(&self, rendered: bool) {
+        self.renderings.get_or_create(&OutcomeLabels { outcome: if rendered { "rendered" } else { "failed" } }).inc();
     }
 }
 
@@ -259,7 +259,7 @@ impl Collector for Readings {
         }
         ConstCounter::new(snapshot.revision()).encode(begin(out, INDEX_CHANGES)?)?;
         let mut family = begin(out, WATCH_AGE)?;
-        for kind in Kind::ALL {
+        for kind in SourceKind::ALL {
             let age = ConstGauge::new(self.contacts.age(kind).as_secs_f64());
             age.encode(family.encode_family(&[("resource", kind.plural())])?)?;
         }

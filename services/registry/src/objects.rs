@@ -11,7 +11,7 @@ use tars_common::{lenient::Lenient, v1beta3 as full};
 
 /// The part of a TEndpoint that the index needs.
 #[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = full::TEndpoint)]
+#[resource(inherit = "full::TEndpoint")]
 #[serde(default)]
 pub struct EndpointObject {
     #[serde(deserialize_with = "read_metadata")]
@@ -22,7 +22,7 @@ pub struct EndpointObject {
 
 /// The part of a TTemplate that the index needs.
 #[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = full::TTemplate)]
+#[resource(inherit = "full::TTemplate")]
 #[serde(default)]
 pub struct TemplateObject {
     #[serde(deserialize_with = "read_metadata")]
@@ -32,7 +32,7 @@ pub struct TemplateObject {
 
 /// The part of a TFrameworkConfig that the index needs.
 #[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = full::TFrameworkConfig)]
+#[resource(inherit = "full::TFrameworkConfig")]
 #[serde(rename_all = "camelCase", default)]
 pub struct FrameworkObject {
     #[serde(deserialize_with = "read_metadata")]

@@ -4,7 +4,7 @@
 //! answered in place from the index; everything else (other versions, odd arguments, other functions) takes the generated path.
 
 use crate::{
-    index::{Found, Index},
+    index::{Index, Resolution},
     metrics::{Function, Metrics},
 };
 use tars::{
@@ -47,10 +47,10 @@ impl Dispatch for QueryObj {
             arguments.read_string_bytes(code).ok()?;
         }
         let snapshot = self.index.load();
-        let found = snapshot.find(&id);
-        self.metrics.looked_up(function, found);
+        let resolution = snapshot.resolve(&id);
+        self.metrics.count_lookup(function, resolution);
         tracing::debug!(function = function.name(), id = &*id, peer = %call.peer().addr(), "lookup");
-        let answer = found.answer();
+        let answer = resolution.answer();
         Some(Response::ok(match function {
             Function::ById => answer.active_only(),
             _ if function.has_place() => answer.both_one_later(),
@@ -75,9 +75,9 @@ type Endpoints = (Vec<EndpointF>, Vec<EndpointF>);
 impl Lookup {
     fn find(&self, function: Function, id: &str) -> Result<Endpoints, ServantError> {
         let snapshot = self.index.load();
-        let found: Found<'_> = snapshot.find(id);
-        self.metrics.looked_up(function, found);
-        found.answer().endpoints().map_err(ServantError::unknown)
+        let resolution: Resolution<'_> = snapshot.resolve(id);
+        self.metrics.count_lookup(function, resolution);
+        resolution.answer().endpoints().map_err(ServantError::unknown)
     }
 
     fn find_both(&self, function: Function, id: &str) -> Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError> {

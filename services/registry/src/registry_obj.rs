@@ -47,7 +47,7 @@ impl Registry for RegistryObj {
             return Ok((FAILURE, ServerDescriptor::default()));
         };
         let (code, descriptor) = describe(&snapshot, server, &server_app, &server_name);
-        self.metrics.rendered(code == 0);
+        self.metrics.count_rendering(code == 0);
         Ok((code, descriptor))
     }
 

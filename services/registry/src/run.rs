@@ -8,7 +8,7 @@
 use crate::{
     args::Config,
     contact::{ContactLayer, Contacts},
-    grpc::Names,
+    grpc::Resolver,
     index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer},
     metrics::{self, Metrics, Readings},
     query::QueryObj,
@@ -68,8 +68,8 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     // What outlives the Tars servants has a token of its own.
     let last = CancellationToken::new();
     let mut parts = Tasks::new(last.clone());
-    let names = NameServiceServer::new(Names::new(index.clone(), metrics.clone(), synced.clone()));
-    let routes = tars_kit::grpc::routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
+    let names = NameServiceServer::new(Resolver::new(index.clone(), metrics.clone(), synced.clone()));
+    let routes = tars_kit::grpc::build_routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
     let grpc = listen(config.grpc_listen).await?;
     let scraped = listen(config.metrics_listen).await?;
     parts.spawn("the gRPC server", tars_kit::grpc::serve(grpc, routes, last.clone()));
@@ -77,7 +77,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
     parts.spawn("the watches", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
 
-    gate.starting().await;
+    gate.announce_start().await;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         ended = parts.failed() => return Err(ended.into()),
@@ -98,7 +98,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
     let keeper = {
         let (gate, stop) = (gate.clone(), stop.clone());
-        tokio::spawn(async move { gate.serving(stop).await })
+        tokio::spawn(async move { gate.keep_open(stop).await })
     };
     let failure = tokio::select! {
         () = stop.cancelled() => None,
@@ -108,7 +108,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     health.set(LISTENERS, false).await;
     // The keeper must not open the gate again behind us.
     let _ = keeper.await;
-    gate.stopping().await;
+    gate.close().await;
     tokio::time::sleep(LEAD).await;
     draining.cancel();
     if let Err(error) = serving.await {
@@ -120,7 +120,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
 /// A client whose answers tell how old the state in memory is.
 async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
-    let builder = ClientBuilder::try_from(process::cluster().await?).map_err(Fatal::configuration)?;
+    let builder = ClientBuilder::try_from(process::find_cluster().await?).map_err(Fatal::configuration)?;
     Ok(builder.with_layer(&ContactLayer(contacts)).build())
 }
 

@@ -9,7 +9,7 @@
 //! No watch ever ends for good. While the API server is away the last known state is served; the age of the watches says so.
 
 use crate::{
-    index::{Change, Kind, Outcome, Writer},
+    index::{Change, Outcome, SourceKind, Writer},
     metrics::Metrics,
     objects::{EndpointObject, FrameworkObject, TemplateObject},
 };
@@ -57,30 +57,30 @@ const FORGET_AFTER: Duration = Duration::from_mins(1);
 trait Watched:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static
 {
-    const KIND: Kind;
-    fn change(self) -> Change;
+    const KIND: SourceKind;
+    fn into_change(self) -> Change;
 }
 
 impl Watched for EndpointObject {
-    const KIND: Kind = Kind::Endpoint;
+    const KIND: SourceKind = SourceKind::Endpoint;
 
-    fn change(self) -> Change {
+    fn into_change(self) -> Change {
         Change::Endpoint(self)
     }
 }
 
 impl Watched for TemplateObject {
-    const KIND: Kind = Kind::Template;
+    const KIND: SourceKind = SourceKind::Template;
 
-    fn change(self) -> Change {
+    fn into_change(self) -> Change {
         Change::Template(self)
     }
 }
 
 impl Watched for FrameworkObject {
-    const KIND: Kind = Kind::Framework;
+    const KIND: SourceKind = SourceKind::Framework;
 
-    fn change(self) -> Change {
+    fn into_change(self) -> Change {
         Change::Framework(self)
     }
 }
@@ -115,7 +115,7 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
     loop {
         let mut events = std::pin::pin!(
             watcher(api.clone(), config.clone())
-                .backoff(ResetTimerBackoff::new(ExponentialBackoff::from(backoff()), FORGET_AFTER))
+                .backoff(ResetTimerBackoff::new(ExponentialBackoff::from(build_backoff()), FORGET_AFTER))
         );
         let mut refusals = 0;
         while refusals < REFUSALS_BEFORE_LIST
@@ -123,12 +123,12 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
         {
             let change = match event {
                 Ok(Event::Init) => Change::ListBegins(K::KIND),
-                Ok(Event::InitApply(object) | Event::Apply(object)) => object.change(),
+                Ok(Event::InitApply(object) | Event::Apply(object)) => object.into_change(),
                 Ok(Event::Delete(object)) => Change::Gone(K::KIND, object.name_any()),
                 Ok(Event::InitDone) => Change::ListEnds(K::KIND),
                 Err(error) => {
                     refusals += u32::from(is_refusal(&error));
-                    metrics.watch_failed(K::KIND);
+                    metrics.count_watch_failure(K::KIND);
                     let error = with_sources(&error);
                     tracing::warn!(resource = K::KIND.plural(), %error, "watch failed, serving what is known; trying again");
                     continue;
@@ -146,7 +146,7 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
     }
 }
 
-fn backoff() -> ExponentialBuilder {
+fn build_backoff() -> ExponentialBuilder {
     ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE).without_max_times().with_jitter()
 }
 
@@ -167,7 +167,7 @@ async fn write(mut changes: mpsc::Receiver<Change>, mut writer: Writer, metrics:
     while changes.recv_many(&mut batch, BATCH).await > 0 {
         for change in batch.drain(..) {
             if let Outcome::Skipped { kind, name, error } = writer.apply(change) {
-                metrics.object_skipped(kind);
+                metrics.count_skipped_object(kind);
                 tracing::warn!(resource = kind.plural(), name, %error, "object can't be used, keeping what was known of it");
             }
         }

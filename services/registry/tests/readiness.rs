@@ -151,20 +151,20 @@ async fn the_own_gate_is_opened_repaired_and_closed() {
     api.put_pod("tars-tarsregistry-0", "tars", "tarsregistry", &before);
     let gate = OwnGate::new(Pods::new(api.client(), "tars"), "tars-tarsregistry-0".into());
     let condition = |api: &FakeApi| api.conditions("tars-tarsregistry-0")[1].clone();
-    gate.starting().await;
+    gate.announce_start().await;
     let closed = json!({"type": "tars.io/active", "status": "False", "reason": "Active/Activating"});
     assert_eq!(condition(&api), closed, "left open by a process that crashed");
     api.fail_next(&[500, 403]);
     let stop = CancellationToken::new();
     let keeper = {
         let (gate, stop) = (gate.clone(), stop.clone());
-        tokio::spawn(async move { gate.serving(stop).await })
+        tokio::spawn(async move { gate.keep_open(stop).await })
     };
     let open = json!({"type": "tars.io/active", "status": "True", "reason": "Active/Active"});
     until("the open gate", || condition(&api) == open).await;
     stop.cancel();
     keeper.await.unwrap();
-    gate.stopping().await;
+    gate.close().await;
     assert_eq!(condition(&api)["status"], "False");
     assert_eq!(condition(&api)["reason"], "Active/Deactivating");
     assert_eq!(api.conditions("tars-tarsregistry-0")[0], json!({"type": "Ready", "status": "True"}));

@@ -23,8 +23,8 @@ use std::{
 use support::metrics;
 use tars_proto::registry::v1::{Protocol, ResolveRequest, ResolveResponse, Source, Transport, name_service_server::NameService};
 use tarsregistry::{
-    grpc::Names,
-    index::{Found, Index, Writer},
+    grpc::Resolver,
+    index::{Index, Resolution, Writer},
     watch,
 };
 use tokio::sync::{mpsc, watch as cell};
@@ -108,7 +108,7 @@ struct Bed {
     lists: Lists,
     index: Index,
     synced: cell::Receiver<bool>,
-    names: Names,
+    names: Resolver,
 }
 
 impl Bed {
@@ -118,7 +118,7 @@ impl Bed {
         let index = Index::default();
         let (sender, synced) = cell::channel(false);
         let (client, writer, metrics) = (lists.client(), Writer::new(index.clone()), metrics());
-        let names = Names::new(index.clone(), metrics.clone(), synced.clone());
+        let names = Resolver::new(index.clone(), metrics.clone(), synced.clone());
         tokio::spawn(async move { watch::run(client, "tars", writer, metrics, sender).await });
         Self { lists, index, synced, names }
     }
@@ -129,9 +129,9 @@ impl Bed {
     }
 
     /// Waits until the index says so.
-    async fn until(&self, what: &str, holds: impl Fn(Found<'_>) -> bool, id: &str) {
+    async fn until(&self, what: &str, holds: impl Fn(Resolution<'_>) -> bool, id: &str) {
         let waiting = async {
-            while !holds(self.index.load().find(id)) {
+            while !holds(self.index.load().resolve(id)) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
@@ -144,7 +144,7 @@ impl Bed {
     }
 }
 
-fn is_active(found: Found<'_>) -> bool {
+fn is_active(found: Resolution<'_>) -> bool {
     found.answer().endpoints().is_ok_and(|(active, _)| active.len() == 1)
 }
 
@@ -168,11 +168,11 @@ async fn changes_are_followed_and_an_odd_object_stops_nothing() {
     bed.lists.send("MODIFIED", &json!({"metadata": {"name": "a-b", "resourceVersion": "9"}, "spec": {"tars": {"servants": {}}}}));
     bed.lists.send("ADDED", &endpoint("c-d", "Active"));
     bed.until("the new server", is_active, "c.d.Obj").await;
-    assert!(is_active(bed.index.load().find("a.b.Obj")), "what became odd stays as it was");
+    assert!(is_active(bed.index.load().resolve("a.b.Obj")), "what became odd stays as it was");
     bed.lists.send("MODIFIED", &endpoint("c-d", "Deactivating"));
     bed.until("the inactive pod", |found| !is_active(found), "c.d.Obj").await;
     bed.lists.send("DELETED", &json!({"metadata": {"name": "a-b", "resourceVersion": "10"}, "spec": 5}));
-    bed.until("the deletion", |found| matches!(found, Found::Unknown), "a.b.Obj").await;
+    bed.until("the deletion", |found| matches!(found, Resolution::Unknown), "a.b.Obj").await;
 }
 
 #[tokio::test]
@@ -189,9 +189,9 @@ async fn a_watch_that_ends_or_fails_is_taken_up_again_and_the_old_state_is_serve
     // The version is too old: everything is listed anew, and what is not in the list is gone.
     let gone = json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
     bed.lists.send("ERROR", &gone);
-    assert!(is_active(bed.index.load().find("a.b.Obj")));
+    assert!(is_active(bed.index.load().resolve("a.b.Obj")));
     bed.until("the second list", is_active, "c.d.Obj").await;
-    bed.until("the end of what is gone", |found| matches!(found, Found::Unknown), "a.b.Obj").await;
+    bed.until("the end of what is gone", |found| matches!(found, Resolution::Unknown), "a.b.Obj").await;
 }
 
 #[tokio::test]

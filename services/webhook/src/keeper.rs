@@ -63,7 +63,7 @@ enum Error {
     #[error(transparent)]
     Certificates(#[from] certificates::Error),
     #[error(transparent)]
-    Tls(#[from] tls::Error),
+    Tls(#[from] tls::CertificateError),
 }
 
 fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> Error {

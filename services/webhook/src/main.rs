@@ -66,23 +66,23 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     crypto::install();
-    process::end(run(process::arguments()).await)
+    process::end(run(process::parse_arguments()).await)
 }
 
 async fn run(args: Args) -> Result<(), Fatal> {
     let _telemetry = telemetry::init("tarswebhook").map_err(Fatal::configuration)?;
     let missing = || Fatal::configuration("the namespace is not known: outside a cluster set --namespace or POD_NAMESPACE");
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
-    let client = process::client().await?;
+    let client = process::connect().await?;
     let https = listen(args.https_listen).await?;
     let grpc = listen(args.grpc_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
-    let stop = shutdown::signal().map_err(Fatal::configuration)?;
+    let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
 
     let mut registry = tars_kit::metrics::Registry::new("tarswebhook", env!("CARGO_PKG_VERSION"));
     let metrics = Metrics::new(&mut registry);
     let health = Health::new(&[CHECK_CACHES, CHECK_CERTIFICATE, CHECK_BUNDLES]).await;
-    let grpc_services = grpc::routes(&health, &[]).map_err(Fatal::configuration)?;
+    let grpc_services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
     let lookup = Lookup::start(client.clone(), &stop);
     let certificate = tls::ServingCertificate::default();
     let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(random_bytes()));

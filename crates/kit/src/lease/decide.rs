@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// The record as it was last seen to change.
 #[derive(Clone, Debug)]
-pub(super) struct Observed {
+pub(super) struct LastChange {
     version: Option<String>,
     since: Instant,
 }
@@ -27,19 +27,19 @@ pub(super) enum Step {
 /// `duration` bounds the wait when the record itself does not say how long it counts.
 pub(super) fn decide(
     live: Option<&Lease>,
-    observed: &mut Option<Observed>,
+    last_change: &mut Option<LastChange>,
     identity: &str,
     duration: Duration,
     now: Instant,
 ) -> Step {
     let Some(live) = live else {
-        *observed = None;
+        *last_change = None;
         return Step::Create;
     };
     let version = live.metadata.resource_version.clone();
-    let seen = match observed {
+    let seen = match last_change {
         Some(seen) if seen.version == version => seen.clone(),
-        _ => observed.insert(Observed { version, since: now }).clone(),
+        _ => last_change.insert(LastChange { version, since: now }).clone(),
     };
     let spec = live.spec.as_ref();
     let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
@@ -83,14 +83,14 @@ mod tests {
     #[test]
     fn a_held_lease_is_taken_only_after_it_did_not_change_for_its_duration() {
         let start = Instant::now();
-        let mut observed = None;
+        let mut last_change = None;
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(decide(Some(&lease("other", "1")), &mut observed, "me", DURATION, at(0)), Step::Wait);
-        assert_eq!(decide(Some(&lease("other", "1")), &mut observed, "me", DURATION, at(14)), Step::Wait);
+        assert_eq!(decide(Some(&lease("other", "1")), &mut last_change, "me", DURATION, at(0)), Step::Wait);
+        assert_eq!(decide(Some(&lease("other", "1")), &mut last_change, "me", DURATION, at(14)), Step::Wait);
         // The other one renewed just in time: the clock starts again.
-        assert_eq!(decide(Some(&lease("other", "2")), &mut observed, "me", DURATION, at(15)), Step::Wait);
-        assert_eq!(decide(Some(&lease("other", "2")), &mut observed, "me", DURATION, at(29)), Step::Wait);
-        assert_eq!(decide(Some(&lease("other", "2")), &mut observed, "me", DURATION, at(30)), Step::Write);
+        assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(15)), Step::Wait);
+        assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(29)), Step::Wait);
+        assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(30)), Step::Write);
     }
 
     #[test]

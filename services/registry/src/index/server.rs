@@ -1,6 +1,6 @@
 //! One server of the cluster: its servants with their answers, and what its configuration is made of.
 
-use super::Answer;
+use super::answer::Answer;
 use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
 use std::collections::BTreeSet;
 use tars::framework::endpoint::EndpointF;
@@ -30,7 +30,7 @@ pub struct Server {
 /// How many pods a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PodCount {
-    /// Pods that are ready and wanted.
+    /// PodNames that are ready and wanted.
     pub active: usize,
     /// All others.
     pub inactive: usize,
@@ -67,7 +67,7 @@ impl Server {
         let spec = object.spec.required("spec")?;
         let Some(tars) = spec.tars.optional("spec.tars")? else { return Ok(None) };
         let status = object.status.optional("status")?.unwrap_or_default();
-        let pods = Pods::read(status.pods.optional("status.pods")?.unwrap_or_default())?;
+        let pods = PodNames::read(status.pods.optional("status.pods")?.unwrap_or_default())?;
         let Tars { async_thread, template, profile, servants } = tars;
         let servants = servants.required("spec.tars.servants")?;
         Ok(Some(Self {
@@ -88,12 +88,12 @@ impl Server {
 
 /// Names of pods, in ascending order of their bytes.
 #[derive(Default)]
-struct Pods {
+struct PodNames {
     active: BTreeSet<String>,
     inactive: BTreeSet<String>,
 }
 
-impl Pods {
+impl PodNames {
     fn read(pods: Vec<Lenient<Pod>>) -> Result<Self, FieldError> {
         let mut read = Self::default();
         for pod in pods {
@@ -110,7 +110,7 @@ impl Pods {
 }
 
 impl Servant {
-    fn read(server: &str, object: Lenient<ServantObject>, pods: &Pods) -> Result<Self, FieldError> {
+    fn read(server: &str, object: Lenient<ServantObject>, pods: &PodNames) -> Result<Self, FieldError> {
         let object = object.required("spec.tars.servants[]")?;
         let port = object.port.required("spec.tars.servants[].port")?;
         let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(DEFAULT_TIMEOUT);

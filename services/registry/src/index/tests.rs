@@ -48,7 +48,7 @@ impl Bed {
 
     /// Hosts and ports of the active and inactive endpoints.
     fn hosts(&self, id: &str) -> (Vec<String>, Vec<String>) {
-        let (active, inactive) = self.index.load().find(id).answer().endpoints().unwrap();
+        let (active, inactive) = self.index.load().resolve(id).answer().endpoints().unwrap();
         let text =
             |list: Vec<EndpointF>| list.into_iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
         (text(active), text(inactive))
@@ -82,16 +82,16 @@ fn ids_are_split_with_empty_parts_dropped_and_compared_by_their_rules() {
     let bed = Bed::new([hello()]);
     let index = bed.index.load();
     for id in ["Test.Hello.HelloObj", "test.HELLO.HelloObj", "Test..Hello.HelloObj", ".Test.Hello.HelloObj."] {
-        assert!(matches!(index.find(id), Found::Cluster(_)), "{id}");
+        assert!(matches!(index.resolve(id), Resolution::Cluster(_)), "{id}");
     }
-    assert!(matches!(index.find("Test.Hello.helloObj"), Found::NoServant), "servants are compared with case");
+    assert!(matches!(index.resolve("Test.Hello.helloObj"), Resolution::NoServant), "servants are compared with case");
     for id in ["", ".", "Test", "Test.Hello", "Test.Hello.", "Test.Hello.HelloObj.x", "..."] {
-        assert!(matches!(index.find(id), Found::Malformed), "{id}");
+        assert!(matches!(index.resolve(id), Resolution::Malformed), "{id}");
     }
     let long = format!("{}.Hello.HelloObj", "a".repeat(10_000));
-    assert!(matches!(index.find(&long), Found::Unknown));
+    assert!(matches!(index.resolve(&long), Resolution::Unknown));
     let odd = format!("{}é.Héllo.Obj", "ü".repeat(70));
-    assert!(matches!(index.find(&odd), Found::Unknown));
+    assert!(matches!(index.resolve(&odd), Resolution::Unknown));
 }
 
 #[test]
@@ -117,16 +117,16 @@ fn the_up_chain_is_asked_for_servers_that_are_not_here_and_for_no_others() {
     assert_eq!(bed.hosts("Test.Empty.Obj"), (vec![], vec![]), "a server without pods exists");
     assert_eq!(bed.hosts("Test.Hello.NoObj"), (vec![], vec![]), "a server without that servant exists");
     assert_eq!(bed.hosts("A.B"), (vec![], vec![]), "a malformed id asks nobody");
-    let endpoints = bed.index.load().find("A.B.C").answer().endpoints().unwrap().0;
+    let endpoints = bed.index.load().resolve("A.B.C").answer().endpoints().unwrap().0;
     assert_eq!((endpoints[0].timeout, endpoints[0].istcp), (7, 0));
-    let endpoints = bed.index.load().find("X.Y.Z").answer().endpoints().unwrap().0;
+    let endpoints = bed.index.load().resolve("X.Y.Z").answer().endpoints().unwrap().0;
     assert_eq!((endpoints[0].timeout, endpoints[0].istcp), (6000, 1));
 
     let other = json!({"metadata": {"name": "other"}, "upChain": {"default": []}});
-    bed.apply([Change::Framework(serde_json::from_value(other).unwrap()), Change::Gone(Kind::Framework, "other".into())]);
+    bed.apply([Change::Framework(serde_json::from_value(other).unwrap()), Change::Gone(SourceKind::Framework, "other".into())]);
     assert_eq!(bed.hosts("X.Y.Z").0, ["far:1"], "only tars-framework counts");
-    bed.apply([Change::Gone(Kind::Framework, "tars-framework".into())]);
-    assert!(matches!(bed.index.load().find("X.Y.Z"), Found::Unknown));
+    bed.apply([Change::Gone(SourceKind::Framework, "tars-framework".into())]);
+    assert!(matches!(bed.index.load().resolve("X.Y.Z"), Resolution::Unknown));
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn a_server_without_status_exists_and_one_of_sub_type_normal_does_not() {
     let change = |value: &Value| Change::Endpoint(serde_json::from_value(value.clone()).unwrap());
     let mut bed = Bed::new([change(&new), change(&normal)]);
     let index = bed.index.load_full();
-    let Found::Cluster(servant) = index.find("Test.New.Obj") else { panic!("a new server exists") };
+    let Resolution::Cluster(servant) = index.resolve("Test.New.Obj") else { panic!("a new server exists") };
     assert_eq!((servant.timeout, servant.is_tcp, servant.is_tars), (60000, true, true));
-    assert!(matches!(index.find("Test.Normal.Obj"), Found::Unknown));
+    assert!(matches!(index.resolve("Test.Normal.Obj"), Resolution::Unknown));
 
     let turned = json!({"metadata": {"name": "test-new"}, "spec": {"normal": {"ports": []}}});
     bed.apply([change(&turned)]);
-    assert!(matches!(bed.index.load().find("Test.New.Obj"), Found::Unknown));
+    assert!(matches!(bed.index.load().resolve("Test.New.Obj"), Resolution::Unknown));
     assert_eq!(bed.index.load().totals(), Totals::default());
 }
 
@@ -152,21 +152,21 @@ fn an_object_that_cannot_be_used_is_skipped_and_keeps_what_was_known() {
     let broken = json!({"metadata": {"name": "test-hello"}, "spec": {"tars": {"servants": [{"name": "HelloObj", "port": "x"}]}}});
     let broken: EndpointObject = serde_json::from_value(broken).unwrap();
     let outcome = bed.writer.apply(Change::Endpoint(broken.clone()));
-    let Outcome::Skipped { kind: Kind::Endpoint, name, error } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Skipped { kind: SourceKind::Endpoint, name, error } = outcome else { panic!("{outcome:?}") };
     assert_eq!((name.as_str(), error), ("test-hello", FieldError::Odd("spec.tars.servants[].port")));
     let outcome = bed.writer.apply(framework(&json!({"default": [{"host": "far"}]})));
-    assert!(matches!(outcome, Outcome::Skipped { kind: Kind::Framework, .. }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Skipped { kind: SourceKind::Framework, .. }), "{outcome:?}");
     assert!(!bed.writer.publish());
     assert_eq!(bed.hosts("Test.Hello.HelloObj").0.len(), 2);
     assert_eq!(bed.hosts("A.B.C").0, ["far:1"]);
 
     // Also a list that brings it does not make it disappear; one that does not bring it does.
-    bed.apply([Change::ListBegins(Kind::Endpoint)]);
+    bed.apply([Change::ListBegins(SourceKind::Endpoint)]);
     assert!(matches!(bed.writer.apply(Change::Endpoint(broken)), Outcome::Skipped { .. }));
-    bed.apply([Change::ListEnds(Kind::Endpoint)]);
+    bed.apply([Change::ListEnds(SourceKind::Endpoint)]);
     assert_eq!(bed.hosts("Test.Hello.HelloObj").0.len(), 2);
-    bed.apply([Change::ListBegins(Kind::Endpoint), Change::ListEnds(Kind::Endpoint)]);
-    assert!(matches!(bed.index.load().find("Test.Hello.HelloObj"), Found::UpChain(_)));
+    bed.apply([Change::ListBegins(SourceKind::Endpoint), Change::ListEnds(SourceKind::Endpoint)]);
+    assert!(matches!(bed.index.load().resolve("Test.Hello.HelloObj"), Resolution::UpChain(_)));
 }
 
 #[test]
@@ -178,19 +178,23 @@ fn a_list_removes_what_it_does_not_bring() {
     let chain = framework(&json!({"default": [{"host": "far", "port": 1}]}));
     let mut bed = Bed::new([]);
     assert!(!bed.writer.is_synced());
-    bed.apply(Kind::ALL.map(Change::ListBegins));
+    bed.apply(SourceKind::ALL.map(Change::ListBegins));
     bed.apply([hello(), template("a"), template("b"), chain]);
-    bed.apply(Kind::ALL.map(Change::ListEnds));
+    bed.apply(SourceKind::ALL.map(Change::ListEnds));
     assert!(bed.writer.is_synced());
 
     let other = endpoint("test-other", &json!([servant("Obj", 1)]), &json!([]));
-    bed.apply([Change::ListBegins(Kind::Endpoint), other]);
+    bed.apply([Change::ListBegins(SourceKind::Endpoint), other]);
     assert_eq!(bed.hosts("Test.Hello.HelloObj").0.len(), 2, "during the list the old state is served");
-    bed.apply([Change::ListEnds(Kind::Endpoint), Change::ListBegins(Kind::Template), template("b")]);
-    bed.apply([Change::ListEnds(Kind::Template), Change::ListBegins(Kind::Framework), Change::ListEnds(Kind::Framework)]);
+    bed.apply([Change::ListEnds(SourceKind::Endpoint), Change::ListBegins(SourceKind::Template), template("b")]);
+    bed.apply([
+        Change::ListEnds(SourceKind::Template),
+        Change::ListBegins(SourceKind::Framework),
+        Change::ListEnds(SourceKind::Framework),
+    ]);
     let index = bed.index.load();
-    assert!(matches!(index.find("Test.Hello.HelloObj"), Found::Unknown));
-    assert!(matches!(index.find("Test.Other.Obj"), Found::Cluster(_)));
+    assert!(matches!(index.resolve("Test.Hello.HelloObj"), Resolution::Unknown));
+    assert!(matches!(index.resolve("Test.Other.Obj"), Resolution::Cluster(_)));
     assert!(index.template("a").is_none() && index.template("b").is_some());
     assert_eq!(index.totals(), Totals { servers: 1, servants: 1, active: 0, inactive: 0 });
 }
@@ -199,12 +203,16 @@ fn a_list_removes_what_it_does_not_bring() {
 fn the_revision_grows_with_what_readers_can_see_and_with_nothing_else() {
     let mut bed = Bed::new([hello()]);
     assert_eq!(bed.index.load().revision(), 1);
-    bed.apply([hello(), Change::Gone(Kind::Endpoint, "absent".into()), Change::Gone(Kind::Template, "absent".into())]);
+    bed.apply([
+        hello(),
+        Change::Gone(SourceKind::Endpoint, "absent".into()),
+        Change::Gone(SourceKind::Template, "absent".into()),
+    ]);
     assert_eq!(bed.index.load().revision(), 1, "nothing changed");
     let before = bed.index.load_full();
-    bed.apply([Change::Gone(Kind::Endpoint, "test-hello".into())]);
+    bed.apply([Change::Gone(SourceKind::Endpoint, "test-hello".into())]);
     assert_eq!(bed.index.load().revision(), 2);
-    assert!(matches!(before.find("Test.Hello.HelloObj"), Found::Cluster(_)), "a snapshot never changes");
+    assert!(matches!(before.resolve("Test.Hello.HelloObj"), Resolution::Cluster(_)), "a snapshot never changes");
 }
 
 #[test]
@@ -214,7 +222,7 @@ fn ten_thousand_servers_are_all_found() {
     let bed = Bed::new(names.iter().map(|name| endpoint(name, &json!([servant("Obj", 1)]), &pods)));
     let index = bed.index.load();
     for i in 0..10_000 {
-        assert!(matches!(index.find(&format!("App{}.Server{i}.Obj", i % 7)), Found::Cluster(_)), "{i}");
+        assert!(matches!(index.resolve(&format!("App{}.Server{i}.Obj", i % 7)), Resolution::Cluster(_)), "{i}");
     }
     assert_eq!(index.totals(), Totals { servers: 10_000, servants: 10_000, active: 10_000, inactive: 0 });
     let fullest = index.shards.iter().map(|shard| shard.len()).max().unwrap();

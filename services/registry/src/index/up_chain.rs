@@ -1,6 +1,6 @@
 //! Endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
 
-use super::Answer;
+use super::answer::Answer;
 use crate::objects::{FrameworkObject, UpChainEndpoint};
 use std::collections::HashMap;
 use tars::framework::endpoint::EndpointF;

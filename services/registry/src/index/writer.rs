@@ -1,13 +1,13 @@
 //! Applies changes of objects, in order, to the next snapshot.
 
-use super::{Index, Server, Snapshot, Template, Totals, UpChain, shard_of};
+use super::{Index, Snapshot, Template, Totals, server::Server, shard_of, up_chain::UpChain};
 use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
 use std::{collections::HashSet, sync::Arc};
 use tars_common::{lenient::FieldError, names::FRAMEWORK_CONFIG};
 
 /// The kinds of objects that the index is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum SourceKind {
     /// TEndpoint.
     Endpoint,
     /// TTemplate.
@@ -16,7 +16,7 @@ pub enum Kind {
     Framework,
 }
 
-impl Kind {
+impl SourceKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Endpoint, Self::Template, Self::Framework];
 
@@ -29,7 +29,12 @@ impl Kind {
         }
     }
 
-    /// Position in [`Kind::ALL`].
+    /// The kind with this plural.
+    pub fn from_plural(plural: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.plural() == plural)
+    }
+
+    /// Position in [`SourceKind::ALL`].
     pub const fn position(self) -> usize {
         self as usize
     }
@@ -39,7 +44,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub enum Change {
     /// A list of that kind begins.
-    ListBegins(Kind),
+    ListBegins(SourceKind),
     /// A TEndpoint is there.
     Endpoint(EndpointObject),
     /// A TTemplate is there.
@@ -47,9 +52,9 @@ pub enum Change {
     /// A TFrameworkConfig is there.
     Framework(FrameworkObject),
     /// The object of that kind and name is gone.
-    Gone(Kind, String),
+    Gone(SourceKind, String),
     /// The list of that kind is complete: what it did not bring is gone.
-    ListEnds(Kind),
+    ListEnds(SourceKind),
 }
 
 /// What became of a change.
@@ -60,7 +65,7 @@ pub enum Outcome {
     /// The object can't be used; what was known of it before stays.
     Skipped {
         /// Its kind.
-        kind: Kind,
+        kind: SourceKind,
         /// Its name.
         name: String,
         /// Why.
@@ -74,8 +79,8 @@ pub struct Writer {
     index: Index,
     next: Snapshot,
     changed: bool,
-    listing: [Option<HashSet<Box<str>>>; Kind::ALL.len()],
-    synced: [bool; Kind::ALL.len()],
+    listing: [Option<HashSet<Box<str>>>; SourceKind::ALL.len()],
+    synced: [bool; SourceKind::ALL.len()],
 }
 
 impl Writer {
@@ -110,22 +115,22 @@ impl Writer {
                 let read = Server::read(&name, object);
                 let put = read.map(|server| match server {
                     Some(server) => self.put_server(server),
-                    None => self.remove(Kind::Endpoint, &name),
+                    None => self.remove(SourceKind::Endpoint, &name),
                 });
-                (Kind::Endpoint, name, put)
+                (SourceKind::Endpoint, name, put)
             }
             Change::Template(mut object) => {
                 let name = object.metadata.name.take().unwrap_or_default();
                 let read = read_template(object);
                 let put = read.map(|template| self.put_template(&name, template));
-                (Kind::Template, name, put)
+                (SourceKind::Template, name, put)
             }
             Change::Framework(mut object) => {
                 let name = object.metadata.name.take().unwrap_or_default();
                 if name != FRAMEWORK_CONFIG {
                     return Outcome::Applied;
                 }
-                (Kind::Framework, name, UpChain::read(object).map(|chain| self.put_up_chain(chain)))
+                (SourceKind::Framework, name, UpChain::read(object).map(|chain| self.put_up_chain(chain)))
             }
         };
         // Also what can't be used was listed: it is not gone.
@@ -175,9 +180,9 @@ impl Writer {
         }
     }
 
-    fn remove(&mut self, kind: Kind, name: &str) {
+    fn remove(&mut self, kind: SourceKind, name: &str) {
         match kind {
-            Kind::Endpoint => {
+            SourceKind::Endpoint => {
                 let shard = &mut self.next.shards[shard_of(name)];
                 if shard.contains_key(name)
                     && let Some(before) = Arc::make_mut(shard).remove(name)
@@ -186,27 +191,27 @@ impl Writer {
                     self.changed = true;
                 }
             }
-            Kind::Template => {
+            SourceKind::Template => {
                 if self.next.templates.contains_key(name) {
                     Arc::make_mut(&mut self.next.templates).remove(name);
                     self.changed = true;
                 }
             }
-            Kind::Framework if name == FRAMEWORK_CONFIG => self.put_up_chain(UpChain::default()),
-            Kind::Framework => {}
+            SourceKind::Framework if name == FRAMEWORK_CONFIG => self.put_up_chain(UpChain::default()),
+            SourceKind::Framework => {}
         }
     }
 
-    fn end_list(&mut self, kind: Kind) {
+    fn end_list(&mut self, kind: SourceKind) {
         self.synced[kind.position()] = true;
         let Some(listed) = self.listing[kind.position()].take() else { return };
         let gone: Vec<Box<str>> = match kind {
-            Kind::Endpoint => {
+            SourceKind::Endpoint => {
                 self.next.shards.iter().flat_map(|shard| shard.keys()).filter(|name| !listed.contains(*name)).cloned().collect()
             }
-            Kind::Template => self.next.templates.keys().filter(|name| !listed.contains(*name)).cloned().collect(),
-            Kind::Framework if listed.contains(FRAMEWORK_CONFIG) => Vec::new(),
-            Kind::Framework => vec![FRAMEWORK_CONFIG.into()],
+            SourceKind::Template => self.next.templates.keys().filter(|name| !listed.contains(*name)).cloned().collect(),
+            SourceKind::Framework if listed.contains(FRAMEWORK_CONFIG) => Vec::new(),
+            SourceKind::Framework => vec![FRAMEWORK_CONFIG.into()],
         };
         for name in gone {
             self.remove(kind, &name);

@@ -1,6 +1,9 @@
 //! The gate of the registry's own pod.
 
-use super::{Condition, Pods, Written, report::pauses};
+use super::{
+    pods::{Condition, Pods, Written},
+    report::retry_pauses,
+};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -23,20 +26,20 @@ impl OwnGate {
     }
 
     /// Says that this process is not serving yet. After a crash the condition may still be true from before.
-    pub async fn starting(&self) {
+    pub async fn announce_start(&self) {
         let starting = Condition { active: false, reason: "Active/Activating".to_owned() };
-        if let Err(error) = self.pods.set(&self.pod, &starting).await {
+        if let Err(error) = self.pods.set_condition(&self.pod, &starting).await {
             tracing::warn!(pod = self.pod, %error, "own readiness gate could not be closed; going on");
         }
     }
 
     /// Says that this process serves, again and again until it is heard, and repairs the condition when somebody changes it.
     /// Returns when `stop` is cancelled.
-    pub async fn serving(&self, stop: CancellationToken) {
+    pub async fn keep_open(&self, stop: CancellationToken) {
         let serving = Condition { active: true, reason: "Active/Active".to_owned() };
-        let mut pauses = pauses();
+        let mut pauses = retry_pauses();
         loop {
-            let pause = match self.pods.set(&self.pod, &serving).await {
+            let pause = match self.pods.set_condition(&self.pod, &serving).await {
                 Ok(written) => {
                     if written == Written::Patched {
                         tracing::info!(pod = self.pod, "own readiness gate is open");
@@ -55,9 +58,9 @@ impl OwnGate {
     }
 
     /// Says that this process is going away, so that clients are led elsewhere before it stops to answer.
-    pub async fn stopping(&self) {
+    pub async fn close(&self) {
         let stopping = Condition { active: false, reason: "Active/Deactivating".to_owned() };
-        match tokio::time::timeout(WITHDRAW_WITHIN, self.pods.set(&self.pod, &stopping)).await {
+        match tokio::time::timeout(WITHDRAW_WITHIN, self.pods.set_condition(&self.pod, &stopping)).await {
             Ok(Ok(_)) => tracing::info!(pod = self.pod, "own readiness gate is closed"),
             Ok(Err(error)) => tracing::warn!(pod = self.pod, %error, "own readiness gate could not be closed"),
             Err(_elapsed) => tracing::warn!(pod = self.pod, "own readiness gate could not be closed in time"),

@@ -28,7 +28,7 @@ impl Condition {
     }
 
     /// The strategic merge patch that sets this condition and nothing else.
-    fn patch(&self) -> Value {
+    fn to_patch(&self) -> Value {
         json!({"status": {"conditions": [{"type": READINESS_GATE, "status": self.status(), "reason": self.reason}]}})
     }
 
@@ -116,7 +116,7 @@ impl Pods {
     }
 
     /// Sets the condition of a Tars server's pod.
-    pub async fn set_of_server(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
+    pub async fn set_server_condition(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
         let pod = self.get(name).await?;
         if !is_of_its_server(name, &pod) {
             return Err(PodError::Foreign { pod: name.to_owned() });
@@ -125,7 +125,7 @@ impl Pods {
     }
 
     /// Sets the condition of any pod.
-    pub async fn set(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
+    pub async fn set_condition(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
         let pod = self.get(name).await?;
         self.write(name, &pod, condition).await
     }
@@ -138,7 +138,7 @@ impl Pods {
         if condition.is_in(pod) {
             return Ok(Written::Unchanged);
         }
-        let patch = Patch::Strategic(condition.patch());
+        let patch = Patch::Strategic(condition.to_patch());
         attempt("patch", name, self.0.patch_status(name, &PatchParams::default(), &patch)).await?;
         Ok(Written::Patched)
     }

@@ -1,6 +1,6 @@
 //! Reports of servers, checked, one at a time per pod, and tried again while the API server is away.
 
-use super::{Condition, PodError, Pods, Written};
+use super::pods::{Condition, PodError, Pods, Written};
 use crate::metrics::Metrics;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::{
@@ -24,7 +24,7 @@ const TRY_FOR: Duration = Duration::from_mins(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Most reports under way.
-const MOST: usize = 4_096;
+const MAX_REPORTS: usize = 4_096;
 /// Longest name of a pod.
 const LONGEST_NAME: usize = 253;
 /// Longest decimal process id with its sign.
@@ -68,7 +68,7 @@ impl StateReport {
         Ok(Self { pod, setting, present, pid })
     }
 
-    fn condition(&self) -> Condition {
+    fn to_condition(&self) -> Condition {
         let Self { pod: _, setting, present, pid } = self;
         let active = *setting == ServerState::Active && *present == ServerState::Active;
         Condition { active, reason: format!("{setting}/{present}/{pid}") }
@@ -99,7 +99,7 @@ pub enum ReportError {
     #[error("the state of pod {0} could not be written yet; it is tried again for {seconds}s", seconds = TRY_FOR.as_secs())]
     Pending(String),
     /// Too much is under way.
-    #[error("{MOST} reports are under way already; report again later")]
+    #[error("{MAX_REPORTS} reports are under way already; report again later")]
     Busy,
     /// The task that wrote it died.
     #[error("writing the state of pod {0} failed unexpectedly; see the log")]
@@ -143,7 +143,7 @@ struct Slot {
 impl Reporter {
     /// A reporter to these pods.
     pub fn new(pods: Pods, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner { pods, metrics, slots: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) }))
+        Self(Arc::new(Inner { pods, metrics, slots: Mutex::default(), room: Arc::new(Semaphore::new(MAX_REPORTS)) }))
     }
 
     /// Writes the reported state, and says what became of it, within 5 s.
@@ -151,7 +151,7 @@ impl Reporter {
     /// While the API server is away the report is kept and tried again after this returned [`ReportError::Pending`].
     pub async fn report(&self, report: StateReport) -> Result<Written, ReportError> {
         let Ok(room) = Arc::clone(&self.0.room).try_acquire_owned() else {
-            self.0.metrics.reported(ReportError::Busy.outcome());
+            self.0.metrics.count_report(ReportError::Busy.outcome());
             return Err(ReportError::Busy);
         };
         let pod = report.pod.clone();
@@ -165,7 +165,7 @@ impl Reporter {
             Ok(Ok(result)) => result,
             Ok(Err(_died)) => Err(ReportError::Died(pod)),
             Err(_elapsed) => {
-                self.0.metrics.reported(ReportError::Pending(String::new()).outcome());
+                self.0.metrics.count_report(ReportError::Pending(String::new()).outcome());
                 Err(ReportError::Pending(pod))
             }
         }
@@ -189,12 +189,12 @@ impl Inner {
         let StateReport { pod, setting, present, pid } = &report;
         match &result {
             Ok(Written::Patched) => {
-                self.metrics.reported("patched");
+                self.metrics.count_report("patched");
                 tracing::info!(pod, %setting, %present, pid, "state reported");
             }
-            Ok(Written::Unchanged) => self.metrics.reported("unchanged"),
+            Ok(Written::Unchanged) => self.metrics.count_report("unchanged"),
             Err(error) => {
-                self.metrics.reported(error.outcome());
+                self.metrics.count_report(error.outcome());
                 tracing::warn!(pod, %setting, %present, pid, %error, "state could not be reported");
             }
         }
@@ -203,13 +203,13 @@ impl Inner {
 
     async fn write_in_turn(&self, report: &StateReport, is_latest: impl Fn() -> bool) -> Result<Written, ReportError> {
         let end = Instant::now() + TRY_FOR;
-        let condition = report.condition();
-        let mut pauses = pauses();
+        let condition = report.to_condition();
+        let mut pauses = retry_pauses();
         loop {
             if !is_latest() {
                 return Err(ReportError::Superseded(report.pod.clone()));
             }
-            let error = match self.pods.set_of_server(&report.pod, &condition).await {
+            let error = match self.pods.set_server_condition(&report.pod, &condition).await {
                 Ok(written) => return Ok(written),
                 Err(error) => error,
             };
@@ -238,7 +238,7 @@ impl Inner {
 }
 
 /// Pauses between attempts: doubling, with jitter so that all pods do not come at once when the API server is back.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+pub(super) fn retry_pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
