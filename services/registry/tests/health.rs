@@ -1,5 +1,5 @@
-//! What the probes of the registry's pod get for an answer: the whole process on real sockets, against an API server that comes and
-//! goes. The chart asks for `liveness` and `readiness`, see `helm/tarsframework/templates/_helpers.tpl`.
+//! Checks the answers to the probes of the registry's pod. The whole process runs on real sockets, against an API server that comes
+//! and goes. The chart asks for `liveness` and `readiness`, see `helm/tarsframework/templates/_helpers.tpl`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
@@ -25,13 +25,13 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 
-/// An API server with nothing in it but the registry's pod.
+/// An API server that has only the registry's pod.
 #[derive(Clone, Default)]
 struct Cluster(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// Cancelled while it is away: open watches end, and every request is refused.
+    /// Cancelled while the API server is away. Then open watches end, and every request is refused.
     away: CancellationToken,
     refused: usize,
 }
@@ -83,7 +83,7 @@ fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// The answer of a gRPC probe; `None` when there is no server.
+/// Returns the answer to a gRPC probe, or `None` if no server listens.
 async fn probe(address: SocketAddr, service: &str) -> Option<ServingStatus> {
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.ok()?;
     let mut client = HealthClient::new(channel);
@@ -91,7 +91,7 @@ async fn probe(address: SocketAddr, service: &str) -> Option<ServingStatus> {
     Some(answer.into_inner().status())
 }
 
-/// Waits until readiness is answered so, and sees that liveness holds all the while.
+/// Waits until the probe for readiness has this answer, and checks that liveness holds meanwhile.
 async fn until(address: SocketAddr, readiness: ServingStatus) {
     let waiting = async {
         while probe(address, "readiness").await != Some(readiness) {
@@ -118,7 +118,7 @@ async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
     while probe(grpc_listen, "liveness").await.is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // It knows nothing yet, so it must not be asked; but a restart would not help.
+    // The process knows nothing yet, so no client may be sent to it. But a restart would not help.
     until(grpc_listen, ServingStatus::NotServing).await;
 
     cluster.comes_back();

@@ -1,4 +1,4 @@
-//! State reports and the own gate against an API server in memory.
+//! Checks state reports and the own gate against an API server in memory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
@@ -24,7 +24,7 @@ fn with_pod() -> FakeApi {
     api
 }
 
-/// Waits until `holds`, at most for some seconds.
+/// Waits until `holds` is true, at most for 10 s.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
@@ -153,7 +153,7 @@ async fn the_own_gate_is_opened_repaired_and_closed() {
     let condition = |api: &FakeApi| api.conditions("tars-tarsregistry-0")[1].clone();
     gate.announce_start().await;
     let closed = json!({"type": "tars.io/active", "status": "False", "reason": "Active/Activating"});
-    assert_eq!(condition(&api), closed, "left open by a process that crashed");
+    assert_eq!(condition(&api), closed, "the gate of a process that crashed was still open");
     api.fail_next(&[500, 403]);
     let stop = CancellationToken::new();
     let keeper = {

@@ -1,4 +1,4 @@
-//! The whole service against an API server in memory: lists, watches, failures and recovery.
+//! Checks lists, watches, failures and recovery of the service against an API server in memory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
@@ -33,17 +33,17 @@ use tonic::Code;
 type Events = mpsc::UnboundedSender<Value>;
 type Answer = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
 
-/// Lists that were prepared, and watches that tests feed.
+/// An API server with prepared lists, and with watches that the tests feed.
 #[derive(Clone, Default)]
 struct Lists(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// Answers to lists of `TEndpoint`s; the last one stays.
+    /// The answers to lists of `TEndpoint`s. The last answer is repeated.
     endpoints: VecDeque<(u16, Value)>,
     templates: Vec<Value>,
     requests: Vec<String>,
-    /// The watch of `TEndpoint`s that is open.
+    /// The open watch of `TEndpoint`s.
     watch: Option<Events>,
 }
 
@@ -60,7 +60,7 @@ impl Lists {
         let plural = path.rsplit('/').next().unwrap();
         if query.contains("watch=true") {
             let (sender, receiver) = mpsc::unbounded_channel::<Value>();
-            // Dropping the sender would end the watch: those of other kinds stay open in their own stream.
+            // A watch ends when its sender is dropped. The watches of other kinds keep their sender in their own stream.
             let keep = if plural == "tendpoints" {
                 state.watch = Some(sender);
                 None
@@ -128,7 +128,7 @@ impl Bed {
         tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("lists complete").unwrap();
     }
 
-    /// Waits until the index says so.
+    /// Waits until `holds` accepts the result of the lookup.
     async fn until(&self, what: &str, holds: impl Fn(Resolution<'_>) -> bool, id: &str) {
         let waiting = async {
             while !holds(self.index.load().resolve(id)) {
@@ -168,7 +168,7 @@ async fn changes_are_followed_and_an_odd_object_stops_nothing() {
     bed.lists.send("MODIFIED", &json!({"metadata": {"name": "a-b", "resourceVersion": "9"}, "spec": {"tars": {"servants": {}}}}));
     bed.lists.send("ADDED", &endpoint("c-d", "Active"));
     bed.until("the new server", is_active, "c.d.Obj").await;
-    assert!(is_active(bed.index.load().resolve("a.b.Obj")), "what became odd stays as it was");
+    assert!(is_active(bed.index.load().resolve("a.b.Obj")), "the last usable version stays");
     bed.lists.send("MODIFIED", &endpoint("c-d", "Deactivating"));
     bed.until("the inactive pod", |found| !is_active(found), "c.d.Obj").await;
     bed.lists.send("DELETED", &json!({"metadata": {"name": "a-b", "resourceVersion": "10"}, "spec": 5}));
@@ -186,12 +186,12 @@ async fn a_watch_that_ends_or_fails_is_taken_up_again_and_the_old_state_is_serve
     bed.until("the watch again", |_| watching(), "").await;
     bed.lists.send("ADDED", &endpoint("e-f", "Active"));
     bed.until("the server of the second watch", is_active, "e.f.Obj").await;
-    // The version is too old: everything is listed anew, and what is not in the list is gone.
+    // The version is too old. So everything is listed anew, and a server that is not in the list is gone.
     let gone = json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
     bed.lists.send("ERROR", &gone);
     assert!(is_active(bed.index.load().resolve("a.b.Obj")));
     bed.until("the second list", is_active, "c.d.Obj").await;
-    bed.until("the end of what is gone", |found| matches!(found, Resolution::Unknown), "a.b.Obj").await;
+    bed.until("the removal of the server", |found| matches!(found, Resolution::Unknown), "a.b.Obj").await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
-//! What the tests share: an API server in memory and a service on real sockets.
+//! Shared by the tests: an API server in memory, and a service on real sockets.
 
 #![allow(dead_code, reason = "each test binary uses another part")]
+
+pub mod golden;
 
 use http::{Method, Request, Response};
 use kube::{Client, client::Body};
@@ -24,7 +26,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A request that the API server got.
+/// A request that the API server has received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     pub method: Method,
@@ -33,7 +35,7 @@ pub struct Seen {
     pub body: String,
 }
 
-/// Knows pods, and merges strategic patches of their conditions.
+/// An API server that knows pods, and merges strategic patches of their conditions.
 #[derive(Clone, Default)]
 pub struct FakeApi(Arc<Mutex<State>>);
 
@@ -41,9 +43,9 @@ pub struct FakeApi(Arc<Mutex<State>>);
 struct State {
     pods: HashMap<String, Value>,
     seen: Vec<Seen>,
-    /// Codes for the next answers.
+    /// The status codes of the next answers, in reverse order.
     failures: Vec<u16>,
-    /// Requests wait as long as there is one.
+    /// If there is a gate, each request waits for one of its permits.
     gate: Option<Arc<tokio::sync::Semaphore>>,
 }
 
@@ -65,7 +67,7 @@ impl FakeApi {
         self.0.lock().unwrap().pods[pod]["status"]["conditions"].clone()
     }
 
-    /// The next requests fail with these codes.
+    /// Makes the next requests fail with these codes.
     pub fn fail_next(&self, codes: &[u16]) {
         self.0.lock().unwrap().failures = codes.iter().rev().copied().collect();
     }
@@ -125,12 +127,12 @@ impl State {
     }
 }
 
-/// Counters that nobody scrapes.
+/// Counters that no scrape shows.
 pub fn metrics() -> Metrics {
     Metrics::new(&mut tars_kit::metrics::Registry::new("test", "0"))
 }
 
-/// Both Tars servants on sockets of this machine.
+/// Both Tars servants, listening on this machine.
 pub struct Service {
     pub api: FakeApi,
     pub query: SocketAddr,
@@ -159,7 +161,7 @@ impl Service {
     }
 }
 
-/// A connection that speaks frames.
+/// A connection that sends and receives frames.
 pub struct Wire(TcpStream);
 
 impl Wire {
@@ -171,7 +173,7 @@ impl Wire {
         self.0.write_all(frame).await.unwrap();
     }
 
-    /// The next frame with its length, or nothing when the connection was closed.
+    /// Receives the next frame, with its length. Returns `None` if the connection was closed.
     pub async fn receive(&mut self) -> Option<Vec<u8>> {
         let mut frame = vec![0; LENGTH_SIZE];
         self.0.read_exact(&mut frame).await.ok()?;
