@@ -1,12 +1,12 @@
-//! Errors in one line.
+//! Writes an error and its sources in one line.
 
-/// An error with its sources, separated by colons. Sources that the error's own text repeats are left out.
+/// Returns the text of an error and of its sources, separated by colons. A source whose text is already there is left out.
 pub fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // kube repeats the source in the text of its own errors.
+        // The errors of kube contain the text of their source.
         if !text.contains(&cause_text) {
             text = format!("{text}: {cause_text}");
         }

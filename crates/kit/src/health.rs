@@ -1,11 +1,11 @@
-//! Health as a conjunction of named checks, told by `grpc.health.v1`.
+//! The health of a process: named checks that must all hold, published through `grpc.health.v1`.
 //!
-//! | service name asked for | answer |
+//! | service name in the request | answer |
 //! | --- | --- |
 //! | `""` or `readiness` | SERVING while every check holds |
 //! | `liveness` | SERVING as long as the process answers |
 //!
-//! A lost dependency makes a process unready, never dead: restarting it would not bring the dependency back.
+//! A lost dependency makes a process unready, but never dead, because a restart would not bring the dependency back.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,8 @@ pub struct Health {
 }
 
 impl Health {
-    /// A process that is alive, and ready once each of `checks` was set to true. Without checks it is ready at once.
+    /// Publishes that the process is alive but not ready. It becomes ready once each of `checks` was set to true, or at once if there are
+    /// no checks.
     pub async fn new(checks: &[&'static str]) -> Self {
         let health = Self {
             checks: Arc::new(Mutex::new(checks.iter().map(|check| (*check, false)).collect())),
@@ -43,7 +44,7 @@ impl Health {
         health
     }
 
-    /// Says whether `check` holds now. Logs each change, so that an unready pod explains itself in its log.
+    /// Sets whether `check` holds now. Each change is logged, so that the log of an unready pod explains the pod.
     pub async fn set(&self, check: &'static str, holds: bool) {
         let before = self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(check, holds);
         if before != Some(holds) {
@@ -52,7 +53,7 @@ impl Health {
         }
     }
 
-    /// Says that `check` holds once `ready` comes, then waits for the stop, as a part of a process has to.
+    /// Sets `check` to true when `ready` ends, then waits for the stop: a task of a process must not end before.
     pub async fn announce(
         self,
         check: &'static str,
@@ -78,7 +79,7 @@ impl Health {
         checks.iter().filter(|(_, holds)| !**holds).map(|(check, _)| *check).collect()
     }
 
-    /// The gRPC service that answers probes.
+    /// The gRPC service that answers the probes.
     pub fn service(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_announced_holds_until_the_stop() {
+    async fn an_announced_check_holds_until_the_stop() {
         let (health, stop) = (Health::new(&["caches"]).await, CancellationToken::new());
         let announcement = tokio::spawn(health.clone().announce("caches", std::future::ready(()), stop.clone()));
         while !health.is_ready() {

@@ -1,20 +1,21 @@
-//! One writer among several replicas, by a Lease of `coordination.k8s.io`.
+//! Elects one writer among several replicas by a Lease of `coordination.k8s.io`.
 //!
 //! ```text
-//! Elector::acquire ──(free, or expired as seen from here)──► Leadership ──renewed every `retry`──┐
+//! Elector::acquire ──(free, or expired by our own clock)───► Leadership ──renewed every `retry`──┐
 //!        ▲                                                        │                             │
 //!        └── another instance renews: wait                        ├── renewal failed for `deadline`: lost is cancelled
 //!                                                                 └── release(): holder emptied, the next one takes it at once
 //! ```
 //!
-//! Rules (those of client-go, with which a replica of the previous controller can share the Lease during an upgrade):
-//! - Expiry is measured from the moment *this* process saw the record change, by its own monotonic clock; clocks of other nodes are
-//!   never trusted.
-//! - Writes carry the resourceVersion that was read, so two takers cannot both succeed.
-//! - A leader that could not renew for `deadline` (shorter than `duration`) cancels [`Leadership::lost`] before anybody else may take
-//!   over; its holder must stop writing then.
+//! The rules are those of client-go, so that a replica of the existing controller can share the Lease during an upgrade:
+//! - Expiry is measured by the monotonic clock of *this* process, from the moment when this process saw the record change. Clocks of
+//!   other nodes are never trusted.
+//! - A write carries the resourceVersion that was read, so two instances cannot both take the Lease.
+//! - A leader that could not renew for `deadline` (shorter than `duration`) cancels [`Leadership::lost`] before another instance may
+//!   take over. Its holder must stop writing then.
 //!
-//! Existing crates trust the wall clock of the holder, or keep saying "leader" while the API server is away; hence our own.
+//! Existing crates trust the wall clock of the holder, or still report leadership while the API server is away. Therefore this module
+//! exists.
 
 mod decide;
 
@@ -35,9 +36,9 @@ use tokio_util::sync::CancellationToken;
 /// The periods of an election. The defaults are those of the existing controller (docs/reference/controller.md#1).
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// How long a record counts after it was last seen to change. Whole seconds, at least 1: it is written into the Lease.
+    /// How long a record counts after its last change was seen. Whole seconds, at least 1, because the value is written into the Lease.
     pub duration: Duration,
-    /// A leader that could not renew for this long gives up; below `duration`.
+    /// After so long without a renewal a leader gives up. Shorter than `duration`.
     pub deadline: Duration,
     /// Time between two attempts to renew or to acquire.
     pub retry: Duration,
@@ -49,7 +50,7 @@ impl Default for Timing {
     }
 }
 
-/// What one attempt came to.
+/// The result of one attempt to take or renew the Lease.
 enum Attempt {
     Held,
     HeldByOther,
@@ -64,34 +65,34 @@ pub struct Elector {
     timing: Timing,
 }
 
-/// Proof that this process leads, until [`Leadership::lost`] is cancelled.
-#[must_use = "leadership that nobody holds is released only by expiry"]
+/// The proof that this process leads, until [`Leadership::lost`] is cancelled.
+#[must_use = "a Lease whose leadership is dropped is released only by expiry"]
 pub struct Leadership {
-    /// Cancelled when leadership ended, for whatever reason. Stop writing then.
+    /// Cancelled when leadership has ended for any reason. Stop writing then.
     pub lost: CancellationToken,
     released: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Leadership {
-    /// Gives the Lease back, so that the next instance need not wait for expiry. Stop writing before you call this.
+    /// Gives the Lease back, so that the next instance need not wait until it expires. Stop writing before you call this.
     pub async fn release(self) {
         self.released.cancel();
-        // The task ends by itself and cannot panic: a JoinError would only say that the runtime is going down.
+        // The task ends by itself and cannot panic. A JoinError would only say that the runtime is shutting down.
         let _ = self.task.await;
     }
 }
 
 impl Elector {
-    /// An elector for the Lease `namespace/name`. `identity` must be unique among the replicas, and among the lives of one:
-    /// use [`crate::instance_name`] and something random.
+    /// Prepares the election for the Lease `namespace/name`. `identity` must differ between replicas, and between two runs of one
+    /// replica: join [`crate::instance_name`] and a random text.
     pub fn new(client: Client, namespace: &str, name: &str, identity: String, timing: Timing) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, timing }
     }
 
-    /// Waits until this process leads; `None` when `stop` was cancelled first.
+    /// Waits until this process leads. Returns `None` if `stop` was cancelled first.
     ///
-    /// Errors of the API server are logged and retried: a standby has nothing better to do.
+    /// After an error of the API server it logs the error and tries again.
     pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
         let mut last_change = None;
         loop {
@@ -115,7 +116,7 @@ impl Elector {
         Some(Leadership { lost, released, task })
     }
 
-    /// Renews until released or until renewal failed for too long.
+    /// Renews the Lease until it is released, or until renewals have failed for too long.
     async fn renew_until_lost(self, mut last_change: Option<LastChange>, lost: CancellationToken, released: CancellationToken) {
         let _cancel_on_exit = lost.clone().drop_guard();
         let mut renewed = Instant::now();
@@ -124,14 +125,14 @@ impl Elector {
                 () = released.cancelled() => return self.give_back().await,
                 () = tokio::time::sleep(self.timing.retry) => {}
             }
-            // The answer of a renewal must come before the deadline, or it says nothing about now.
+            // An answer that comes after the deadline proves nothing, because another instance may have taken over meanwhile.
             let left = self.timing.deadline.saturating_sub(renewed.elapsed());
             let sent = Instant::now();
             match tokio::time::timeout(left, self.attempt(&mut last_change)).await {
                 Ok(Ok(Attempt::Held)) => renewed = sent,
                 Ok(Ok(Attempt::HeldByOther)) => return tracing::error!(lease = self.name, "another instance took the lease"),
                 Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "cannot renew the lease, trying again"),
-                // A conflict: somebody wrote between our look and our write, perhaps only a label. The next look tells.
+                // After a conflict somebody has written between our read and our write, perhaps only a label. The next read tells.
                 Ok(Ok(Attempt::Conflict)) | Err(_) => {}
             }
             if renewed.elapsed() >= self.timing.deadline {
@@ -140,7 +141,7 @@ impl Elector {
         }
     }
 
-    /// One look at the Lease and, where the rules allow, one write.
+    /// Reads the Lease once and, if the rules allow it, writes it once.
     async fn attempt(&self, last_change: &mut Option<LastChange>) -> Result<Attempt, kube::Error> {
         let live = self.api.get_opt(&self.name).await?;
         let step = decide(live.as_ref(), last_change, &self.identity, self.timing.duration, Instant::now());

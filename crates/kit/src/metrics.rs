@@ -1,7 +1,7 @@
-//! Prometheus metrics over plain HTTP at `/metrics`, in the OpenMetrics text format.
+//! Serves Prometheus metrics over plain HTTP at `/metrics`, in the OpenMetrics text format.
 //!
 //! A service declares each metric once, where it registers the metric. [`Registry::table`] lists all declarations for the reference
-//! pages, also those of metrics that no sample was taken of yet.
+//! pages, including the metrics that have no samples yet.
 
 use axum::{Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
 use prometheus_client::{
@@ -113,10 +113,7 @@ fn label_names<L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Se
     labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Serves `registry` on `listener` until `stop` is cancelled.
-///
-/// # Errors
-/// Those of accepting connections.
+/// Serves `registry` on `listener` until `stop` is cancelled. The errors are those of accepting connections.
 pub async fn serve(listener: TcpListener, registry: Arc<Registry>, stop: CancellationToken) -> std::io::Result<()> {
     let router = Router::new().route("/metrics", get(answer_scrape)).with_state(registry);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await

@@ -1,10 +1,10 @@
-//! What a service is told, and how its process ends: with a sentence for people and a code for whoever started it.
+//! Reads the command line of a service, and ends its process with a sentence for people and an exit code for programs.
 //!
 //! | end | code | the sentence |
 //! | --- | --- | --- |
-//! | told to stop | 0 | |
-//! | cannot run as it was told to | 64 | on standard error, because telemetry may be what is wrong |
-//! | a part ended although nobody asked it to | 1 | in the log |
+//! | a signal stops the process | 0 | none |
+//! | the configuration cannot be used | 64 | on standard error, because the fault may be in the telemetry |
+//! | a task ended before the stop | 1 | in the log |
 //!
 //! ```text
 //! #[tokio::main]
@@ -18,9 +18,9 @@ use clap::Parser;
 use std::{error::Error, ffi::OsString, net::SocketAddr, path::Path, process::ExitCode};
 use tokio::net::TcpListener;
 
-/// `EX_USAGE` of sysexits.h: starting again changes nothing.
+/// `EX_USAGE` of sysexits.h. Another start would end in the same way.
 const BAD_CONFIGURATION: u8 = 64;
-/// What every service reads besides its own options, as `--help` shows it; [`crate::telemetry`] says it at length.
+/// The variables that every service reads besides its own options, as `--help` shows them. [`crate::telemetry`] has the details.
 const ENVIRONMENT: &str = "\
 Environment:
   RUST_LOG                     What is logged, for example info or info,kube=debug [default: info]
@@ -28,28 +28,28 @@ Environment:
   OTEL_EXPORTER_OTLP_ENDPOINT  gRPC address of an OpenTelemetry collector for traces [default: no traces]
   KUBECONFIG                   Access to the cluster, outside of a pod";
 
-/// What ends a process other than a signal.
+/// The reasons why a process ends other than a signal.
 #[derive(Debug, thiserror::Error)]
 pub enum Fatal {
-    /// It cannot run as it was told to: by its command line, its environment, or by what it finds there.
+    /// The command line, the environment or something that they name cannot be used.
     #[error("configuration: {0}")]
     Configuration(String),
-    /// One of its parts is gone.
+    /// One of the tasks of the process has ended.
     #[error(transparent)]
     Ended(#[from] Ended),
 }
 
 impl Fatal {
-    /// A wrong configuration, told with the sources of `error`.
+    /// Makes a [`Fatal::Configuration`] from the text of `error` and of its sources.
     pub fn configuration(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Configuration(with_sources(&*error.into()))
     }
 }
 
-/// The command line. Like `Parser::parse` it ends the process after `--help`, and with the conventional code when it is wrong.
+/// Reads the command line. Like `Parser::parse` it ends the process after `--help`, and with code 64 if the command line is wrong.
 pub fn parse_arguments<A: Parser>() -> A {
     parse(std::env::args_os()).unwrap_or_else(|answer| {
-        // A closed pipe is nobody's business.
+        // If standard output is closed, nobody can be told.
         let _ = answer.print();
         std::process::exit(if answer.use_stderr() { BAD_CONFIGURATION.into() } else { 0 })
     })
@@ -60,25 +60,27 @@ fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap
     A::from_arg_matches(&matches)
 }
 
-/// How the cluster is reached: by the pod's service account, or by a kubeconfig.
+/// Finds the cluster by the service account of the pod, or otherwise by a kubeconfig.
 pub async fn find_cluster() -> Result<kube::Config, Fatal> {
     kube::Config::infer().await.map_err(|error| {
-        Fatal::Configuration(format!("neither a service account nor a kubeconfig ({error}); run in a pod, or set KUBECONFIG"))
+        Fatal::Configuration(format!(
+            "no cluster found by a service account or a kubeconfig ({error}); run in a pod, or set KUBECONFIG"
+        ))
     })
 }
 
-/// A client of the [`find_cluster`] with nothing special about it.
+/// Builds a client with default settings for the cluster of [`find_cluster`].
 pub async fn connect() -> Result<kube::Client, Fatal> {
     kube::Client::try_from(find_cluster().await?).map_err(Fatal::configuration)
 }
 
-/// Listens on `address`, which is part of the configuration.
+/// Listens on `address`. The address is a part of the configuration, so a failure is a [`Fatal::Configuration`].
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fatal> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| Fatal::Configuration(format!("cannot listen on {address}: {error}")))
 }
 
-/// Says why the process ends; what `main` gives back.
+/// Reports why the process ends, and returns the exit code for `main`.
 pub fn end(result: Result<(), Fatal>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,7 +95,7 @@ pub fn end(result: Result<(), Fatal>) -> ExitCode {
     }
 }
 
-/// The name that this process was started by, as the shell would say it.
+/// The name of the program without its path, for messages.
 fn program_name() -> String {
     let path = std::env::args_os().next().unwrap_or_default();
     Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn help_tells_of_the_environment_that_all_services_read() {
+    fn help_shows_the_environment_that_all_services_read() {
         assert_eq!(parsed(&["--much", "2"]).unwrap().much, 2);
         let help = parsed(&["--help"]).unwrap_err();
         assert!(!help.use_stderr());
@@ -129,20 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_started_the_process_can_tell_a_wrong_configuration_from_a_failure() {
-        let ended = Ended { what: "the part", reason: "no more".to_owned() };
+    fn the_exit_code_tells_a_wrong_configuration_from_a_failure() {
+        let ended = Ended { task: "serve metrics", reason: "no more".to_owned() };
         for (result, code) in [
             (Ok(()), ExitCode::SUCCESS),
             (Err(Fatal::configuration("no namespace")), ExitCode::from(64)),
             (Err(ended.into()), ExitCode::FAILURE),
         ] {
-            // Exit codes cannot be compared, but shown.
+            // Exit codes cannot be compared, but their debug texts can.
             assert_eq!(format!("{:?}", end(result)), format!("{code:?}"));
         }
     }
 
     #[test]
-    fn a_wrong_configuration_is_told_with_its_causes() {
+    fn a_wrong_configuration_is_reported_with_its_causes() {
         let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
         let failure = Fatal::configuration(std::io::Error::other(cause));
         assert_eq!(failure.to_string(), "configuration: entity not found");

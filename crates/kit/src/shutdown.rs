@@ -1,15 +1,14 @@
-//! From a signal to an orderly stop.
+//! Turns a signal into an orderly stop.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT.
+/// Returns a token that the first SIGTERM or SIGINT cancels.
 ///
-/// The kubelet sends SIGTERM and waits `terminationGracePeriodSeconds`; whoever holds the token stops taking new work, finishes
-/// what it began and returns. A second signal ends the process at once, for people at a terminal.
+/// The kubelet sends SIGTERM and waits `terminationGracePeriodSeconds`. A task that holds the token stops taking new work, finishes
+/// the work under way and returns. A second signal ends the process at once, for people at a terminal.
 ///
-/// # Errors
-/// When the signal handlers cannot be installed, which the operating system refuses only for want of resources.
+/// The only error is that the operating system has no resources for the signal handlers.
 pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,52 +1,53 @@
-//! The parts of a process, of which none may end alone.
+//! The tasks of a process: when one of them ends, all stop.
 
 use crate::causes::with_sources;
 use std::{error::Error, future::Future};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// A part ended although nobody asked it to.
+/// A task ended before the stop.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} ended: {reason}")]
+#[error("the task \"{task}\" ended: {reason}")]
 pub struct Ended {
-    /// Which part.
-    pub what: &'static str,
-    /// Its error, or that there was none.
+    /// The name of the task, which says what it does, for example `serve metrics`.
+    pub task: &'static str,
+    /// The error with its sources, or that there was no error.
     pub reason: String,
 }
 
-/// The parts of one process. When one ends, all end: a process without one of them would limp on unseen.
+/// The tasks of one process. When one of them ends, the others stop, too. Otherwise the process would go on without a part of its work,
+/// and nobody would notice.
 pub struct Tasks {
     set: JoinSet<Result<(), Ended>>,
     stop: CancellationToken,
 }
 
 impl Tasks {
-    /// No parts yet. `stop` is what they all stop by; the end of one cancels it.
+    /// Begins without tasks. The tasks must end when `stop` is cancelled; [`Tasks::join`] cancels it when one of them has ended.
     pub fn new(stop: CancellationToken) -> Self {
         Self { set: JoinSet::new(), stop }
     }
 
-    /// Runs `part` as a task. Its end before the stop is a failure, with or without an error of its own.
+    /// Starts a task. If `work` ends before the stop, this is a failure, with or without an error.
     pub fn spawn<E: Into<Box<dyn Error + Send + Sync>>>(
         &mut self,
-        what: &'static str,
-        part: impl Future<Output = Result<(), E>> + Send + 'static,
+        task: &'static str,
+        work: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
         let stop = self.stop.clone();
         self.set.spawn(async move {
-            let reason = match part.await {
+            let reason = match work.await {
                 Ok(()) if stop.is_cancelled() => return Ok(()),
                 Ok(()) => "without a reason".to_owned(),
                 Err(error) => with_sources(&*error.into()),
             };
-            Err(Ended { what, reason })
+            Err(Ended { task, reason })
         });
     }
 
-    /// Waits for the first part that fails or ends early, for a process that does more than to wait for its end. It stops nothing,
-    /// and no end is lost when it is not waited for.
-    pub async fn failed(&mut self) -> Ended {
+    /// Waits for the first task that fails or ends early. It stops nothing, and it can be cancelled without losing a failure. It is for
+    /// a process that must do something between the failure and the end of the other tasks.
+    pub async fn wait_for_failure(&mut self) -> Ended {
         while let Some(ended) = self.set.join_next().await {
             if let Err(ended) = to_result(ended) {
                 return ended;
@@ -55,10 +56,8 @@ impl Tasks {
         std::future::pending().await
     }
 
-    /// Waits until every part has ended.
-    ///
-    /// # Errors
-    /// The first part that failed or ended early; what follows from it is not told.
+    /// Waits until every task has ended. The error is the first task that failed or ended early; later failures follow from it and are
+    /// not reported.
     pub async fn join(mut self) -> Result<(), Ended> {
         let mut result = Ok(());
         while let Some(ended) = self.set.join_next().await {
@@ -69,9 +68,9 @@ impl Tasks {
     }
 }
 
-/// A panic is an end like others; whose it was the panic itself has said.
+/// Turns the panic of a task into a failure. The message of the panic, which is in the log, says in which task it happened.
 fn to_result(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Ended> {
-    ended.unwrap_or_else(|panic| Err(Ended { what: "a part", reason: panic.to_string() }))
+    ended.unwrap_or_else(|panic| Err(Ended { task: "unknown", reason: panic.to_string() }))
 }
 
 #[cfg(test)]
@@ -80,35 +79,35 @@ mod tests {
     use std::convert::Infallible;
 
     #[tokio::test]
-    async fn the_end_of_one_part_stops_the_others_and_is_told() {
+    async fn the_end_of_one_task_stops_the_others_and_is_reported() {
         let stop = CancellationToken::new();
         let mut tasks = Tasks::new(stop.clone());
         let waits = stop.clone();
-        tasks.spawn("the patient part", async move {
+        tasks.spawn("wait for the stop", async move {
             waits.cancelled().await;
             Ok::<(), Infallible>(())
         });
-        tasks.spawn("the hasty part", async { Err::<(), _>("no more") });
-        let ended = tasks.join().await.expect_err("a part failed");
-        assert_eq!(ended.to_string(), "the hasty part ended: no more");
+        tasks.spawn("fail at once", async { Err::<(), _>("no more") });
+        let ended = tasks.join().await.expect_err("a task failed");
+        assert_eq!(ended.to_string(), "the task \"fail at once\" ended: no more");
         assert!(stop.is_cancelled());
     }
 
     #[tokio::test]
-    async fn a_failure_is_told_while_the_others_run_on() {
+    async fn a_failure_is_reported_while_the_others_run_on() {
         let stop = CancellationToken::new();
         let mut tasks = Tasks::new(stop.clone());
-        tasks.spawn("the endless part", std::future::pending::<Result<(), Infallible>>());
-        tasks.spawn("the short part", async { Ok::<(), Infallible>(()) });
-        assert_eq!(tasks.failed().await.to_string(), "the short part ended: without a reason");
+        tasks.spawn("run for ever", std::future::pending::<Result<(), Infallible>>());
+        tasks.spawn("end at once", async { Ok::<(), Infallible>(()) });
+        assert_eq!(tasks.wait_for_failure().await.to_string(), "the task \"end at once\" ended: without a reason");
         assert!(!stop.is_cancelled());
     }
 
     #[tokio::test]
     async fn a_panic_is_a_failure() {
         let mut tasks = Tasks::new(CancellationToken::new());
-        tasks.spawn("the part", async { if true { panic!("on purpose") } else { Ok::<(), Infallible>(()) } });
-        let ended = tasks.join().await.expect_err("a part panicked");
+        tasks.spawn("panic", async { if true { panic!("on purpose") } else { Ok::<(), Infallible>(()) } });
+        let ended = tasks.join().await.expect_err("a task panicked");
         assert!(ended.to_string().contains("on purpose"), "{ended}");
     }
 
@@ -117,7 +116,7 @@ mod tests {
         let stop = CancellationToken::new();
         let mut tasks = Tasks::new(stop.clone());
         let waits = stop.clone();
-        tasks.spawn("the part", async move {
+        tasks.spawn("wait for the stop", async move {
             waits.cancelled().await;
             Ok::<(), Infallible>(())
         });

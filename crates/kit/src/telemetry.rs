@@ -1,10 +1,10 @@
-//! Logs to standard output, and traces to an OpenTelemetry collector when one is configured.
+//! Writes logs to standard output, and sends traces to an OpenTelemetry collector if one is configured.
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
 //! | `RUST_LOG` | filter, syntax of `tracing_subscriber::EnvFilter` | `info` |
-//! | `LOG_FORMAT` | `json` for one object a line, anything else for people | text |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | gRPC address of a collector; unset means that no spans are exported | – |
+//! | `LOG_FORMAT` | `json` for one JSON object on each line, any other value for text | text |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | gRPC address of a collector | no spans are exported |
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
@@ -13,18 +13,18 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `RUST_LOG` does not parse.
+    /// The filter in `RUST_LOG` does not parse.
     #[error("RUST_LOG is not a valid filter, use for example `info` or `info,kube=debug`")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
-    /// The exporter refused its configuration.
+    /// The exporter cannot use its configuration.
     #[error("spans cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT, check that address")]
     Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
-    /// A subscriber is installed already.
+    /// Another subscriber is installed already.
     #[error("telemetry was started twice in one process")]
     Twice(#[source] tracing_subscriber::util::TryInitError),
 }
 
-/// Keeps telemetry alive; dropping it sends the spans that are still in the queue.
+/// Keeps telemetry alive. When it is dropped, the spans that are still in the queue are sent.
 #[must_use = "spans are lost when the guard is dropped early"]
 pub struct Telemetry {
     provider: Option<SdkTracerProvider>,
@@ -40,10 +40,10 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logs and, if configured, traces, for the service called `service`.
+/// Starts logs and, if a collector is configured, traces for the service called `service`.
 ///
-/// Call it once, inside the tokio runtime (the exporter needs it). Logs go to standard output without buffering of whole lines; the
-/// first one names the service and its version, which is that of the workspace.
+/// Call this function once, inside the tokio runtime, which the exporter needs. The first line of the log names the service and its
+/// version, which is that of the workspace.
 pub fn init(service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(TelemetryError::Filter)?,

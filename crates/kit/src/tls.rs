@@ -1,7 +1,7 @@
-//! HTTPS whose certificate can be replaced while it serves.
+//! Serves HTTPS with a certificate that can be replaced at any time.
 //!
-//! The handshake reads the current certificate through an atomic pointer and never waits. Replacing it affects new connections;
-//! open ones keep the certificate that they began with, so rotation fails no request.
+//! A handshake reads the current certificate through an atomic pointer and never waits. A new certificate affects new connections only.
+//! Open connections keep the certificate that they began with, so that no request fails because of a rotation.
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -21,9 +21,9 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A peer that does not finish its handshake in this time is dropped; the API server needs milliseconds.
+/// A peer that does not finish its handshake in this time is dropped. The API server needs milliseconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections at once. An API server keeps a handful open; the bound keeps a flood from taking the memory.
+/// How many connections may be open. An API server keeps a few open; the limit protects the memory from a flood.
 const MAX_CONNECTIONS: usize = 1024;
 /// How long open connections may finish their requests after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -31,30 +31,28 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// Not PEM, or no certificate or key in it.
+    /// The text is not PEM, or has no certificate or no key in it.
     #[error("the certificate or key is not valid PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
-    /// The key is of a kind that is not supported, or does not belong to the certificate.
+    /// The key has an unsupported type, or does not belong to the certificate.
     #[error("the key cannot be used with the certificate")]
     Key(#[source] rustls::Error),
 }
 
-/// The certificate that is served now. Clones share it.
+/// The certificate that is served at present. Clones share it.
 #[derive(Clone, Default)]
 pub struct ServingCertificate(Arc<ArcSwapOption<CertifiedKey>>);
 
 impl fmt::Debug for ServingCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The key never reaches a log.
+        // The key must never reach a log.
         formatter.debug_tuple("ServingCertificate").field(&self.is_loaded()).finish()
     }
 }
 
 impl ServingCertificate {
-    /// Replaces the certificate: `chain` is PEM, leaf first; `key` is its PEM private key.
-    ///
-    /// # Errors
-    /// When either does not parse or they do not fit each other; the certificate that was served before stays.
+    /// Replaces the certificate. `chain` is PEM with the leaf first, and `key` is the PEM private key of the leaf. After an error the
+    /// certificate that was served before stays.
     pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().map_err(CertificateError::Pem)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(CertificateError::Pem)?;
@@ -64,7 +62,7 @@ impl ServingCertificate {
         Ok(())
     }
 
-    /// Whether there is a certificate to serve; without one every handshake is refused.
+    /// Whether there is a certificate to serve. Without a certificate every handshake is refused.
     pub fn is_loaded(&self) -> bool {
         self.0.load().is_some()
     }
@@ -76,12 +74,11 @@ impl ResolvesServerCert for ServingCertificate {
     }
 }
 
-/// Serves `router` over TLS (1.2 and 1.3, HTTP/1.1 and HTTP/2) on `listener` until `stop` is cancelled, then drains.
+/// Serves `router` over TLS (1.2 and 1.3, HTTP/1.1 and HTTP/2) on `listener` until `stop` is cancelled. Then open connections may still
+/// finish their requests.
 ///
-/// A failed handshake concerns its connection only and is logged at debug: port scans and probes make many.
-///
-/// # Errors
-/// Those of accepting connections.
+/// A failed handshake ends its connection only. It is logged at level debug, because port scans and probes cause many of them. The
+/// errors are those of accepting connections.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -100,12 +97,12 @@ pub async fn serve(
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
-            // The peer left between the kernel's accept and ours.
+            // The peer has closed the connection before we accepted it.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
             Err(error) => return Err(error),
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
-            tracing::warn!(%peer, limit = MAX_CONNECTIONS, "connection refused, too many are open");
+            tracing::warn!(%peer, limit = MAX_CONNECTIONS, "refused a connection, too many are open");
             continue;
         };
         let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
@@ -127,13 +124,13 @@ pub async fn serve(
                 }
             };
             if let Err(error) = result {
-                tracing::debug!(%peer, %error, "connection ended early");
+                tracing::debug!(%peer, %error, "the connection ended early");
             }
         });
     }
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
-        tracing::warn!("some connections were still open when the time to drain was over");
+        tracing::warn!("some connections were still open at the end of the time to drain");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The election against a mocked API server, under tokio's paused clock.
+//! Checks the election against a mocked API server, under tokio's paused clock.
 
 #![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
 
@@ -40,7 +40,7 @@ fn failure(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// Lets the elector create the Lease, and gives back the leadership.
+/// Lets the elector create the Lease, and returns the leadership.
 async fn lead(api: &mut Api, elector: Elector) -> Leadership {
     let stop = CancellationToken::new();
     let acquiring = tokio::spawn(async move { elector.acquire(&stop).await });
@@ -77,14 +77,14 @@ async fn a_standby_takes_over_only_after_the_holder_was_silent_for_the_whole_dur
 async fn a_leader_that_cannot_renew_gives_up_before_others_may_take_over() {
     let (elector, mut api) = elector();
     let leadership = lead(&mut api, elector).await;
-    // The API server hangs: the request is received and never answered.
+    // The API server hangs. It receives the request and never answers.
     let (_, _, _unanswered) = next(&mut api).await;
     assert!(!leadership.lost.is_cancelled());
     leadership.lost.cancelled().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_is_looked_at_again_and_another_holder_ends_leadership() {
+async fn after_a_conflict_the_lease_is_read_again_and_another_holder_ends_leadership() {
     let (elector, mut api) = elector();
     let leadership = lead(&mut api, elector).await;
     let (_, _, send) = next(&mut api).await;
@@ -93,7 +93,7 @@ async fn a_conflict_is_looked_at_again_and_another_holder_ends_leadership() {
     assert_eq!(method, Method::PUT);
     answer(send, StatusCode::CONFLICT, &failure(409, "Conflict"));
     let (method, _, send) = next(&mut api).await;
-    assert_eq!(method, Method::GET, "after a conflict the next step is a look");
+    assert_eq!(method, Method::GET, "after a conflict the next step is a read");
     assert!(!leadership.lost.is_cancelled());
     answer(send, StatusCode::OK, &lease("other", "3"));
     leadership.lost.cancelled().await;

@@ -1,4 +1,4 @@
-//! HTTPS on loopback with a certificate that is replaced while it serves.
+//! Checks HTTPS on loopback, with a certificate that is replaced while it is served.
 
 #![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
 
@@ -37,7 +37,7 @@ impl Authority {
     }
 }
 
-/// One GET over a fresh connection that trusts only `trusted`; the body of the answer.
+/// Sends one GET over a new connection that trusts only `trusted`, and returns the answer.
 async fn fetch(address: SocketAddr, trusted: &Authority) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.certificate.clone()).expect("a root");
@@ -47,7 +47,7 @@ async fn fetch(address: SocketAddr, trusted: &Authority) -> std::io::Result<Stri
     let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: the.service\r\nconnection: close\r\n\r\n").await?;
     let mut text = String::new();
-    // The server closes after its answer; a missing close_notify is no error of this test.
+    // The server closes the connection after its answer. This test does not care whether a close_notify comes first.
     let _ = stream.read_to_string(&mut text).await;
     Ok(text)
 }

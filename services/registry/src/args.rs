@@ -10,7 +10,7 @@ pub struct Args {
     /// Namespace of the framework [default: that of the service account]
     #[arg(long, env = "Namespace")]
     pub namespace: Option<String>,
-    /// Name of the pod that this process runs in; it keeps that pod's readiness gate
+    /// Name of the pod that this process runs in, whose readiness gate it keeps
     #[arg(long, env = "PodName")]
     pub pod_name: String,
     /// Where `QueryObj` is served (Tars)
@@ -27,36 +27,30 @@ pub struct Args {
     pub metrics_listen: SocketAddr,
 }
 
-/// What is wrong with the command line, beyond its syntax.
+/// Why the command line cannot be used although its syntax is right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArgsError {
-    /// No namespace is given and there is no service account to take it from.
+    /// No namespace is given, and the process has no service account to take it from.
     #[error("the namespace is unknown; set --namespace or run with a service account")]
     NoNamespace,
-    /// The pod's name is empty.
+    /// The name of the pod is empty.
     #[error("--pod-name (PodName) is empty; set it to the name of the pod, by the downward API metadata.name")]
     NoPodName,
 }
 
-/// What a process runs with.
+/// The checked configuration of a process. The fields are those of [`Args`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Namespace of the framework.
     pub namespace: String,
-    /// Name of the own pod.
     pub pod_name: String,
-    /// Where `QueryObj` is served.
     pub query_listen: SocketAddr,
-    /// Where `RegistryObj` is served.
     pub registry_listen: SocketAddr,
-    /// Where gRPC is served.
     pub grpc_listen: SocketAddr,
-    /// Where metrics are served.
     pub metrics_listen: SocketAddr,
 }
 
 impl Args {
-    /// Checks what clap can't; `own_namespace` is that of the service account.
+    /// Makes the checks that clap cannot make. `own_namespace` is the namespace of the service account, if the process has one.
     pub fn validate(self, own_namespace: Option<String>) -> Result<Config, ArgsError> {
         let Self { namespace, pod_name, query_listen, registry_listen, grpc_listen, metrics_listen } = self;
         let namespace = namespace.filter(|name| !name.is_empty()).or(own_namespace).ok_or(ArgsError::NoNamespace)?;

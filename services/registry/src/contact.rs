@@ -1,7 +1,7 @@
-//! When the API server last answered a list or watch.
+//! Records when the API server last answered a list or watch of each kind.
 //!
-//! A watch that brings nothing may be at rest or cut off. Each watch ends by itself after [`crate::watch::WATCH_SECONDS`] and is
-//! opened again, so a successful answer that is much older says that the state in memory may be out of date.
+//! A watch that brings no change may be at rest, or it may be cut off. But each watch ends after [`crate::watch::WATCH_SECONDS`] and
+//! is opened again. So if the last successful answer is much older than that, the state in memory may be out of date.
 
 use crate::index::SourceKind;
 use futures::future::BoxFuture;
@@ -17,11 +17,11 @@ use std::{
 };
 use tower::{Layer, Service};
 
-/// Times of the last successful answer for each kind.
+/// The time of the last successful answer for each kind.
 #[derive(Debug)]
 pub struct Contacts {
     start: Instant,
-    /// Milliseconds after `start`.
+    /// Milliseconds after `start`; 0 before the first answer.
     last: [AtomicU64; SourceKind::ALL.len()],
 }
 
@@ -32,7 +32,7 @@ impl Default for Contacts {
 }
 
 impl Contacts {
-    /// How long ago the API server answered for that kind; since the process began if it never did.
+    /// Returns the time since the last successful answer for `kind`, or since `start` before the first one.
     pub fn age(&self, kind: SourceKind) -> Duration {
         let last = Duration::from_millis(self.last[kind.position()].load(Relaxed));
         self.start.elapsed().saturating_sub(last)
@@ -44,7 +44,7 @@ impl Contacts {
     }
 }
 
-/// Watches the answers that pass through a client.
+/// Makes a Kubernetes client record its successful answers in [`Contacts`].
 #[derive(Debug, Clone)]
 pub struct ContactLayer(pub Arc<Contacts>);
 
@@ -56,7 +56,7 @@ impl<S> Layer<S> for ContactLayer {
     }
 }
 
-/// A service whose answers are watched.
+/// The service that [`ContactLayer`] puts around the HTTP service of a client.
 #[derive(Debug, Clone)]
 pub struct ContactService<S> {
     inner: S,

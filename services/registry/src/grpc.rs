@@ -1,4 +1,4 @@
-//! `NameService`: the same lookup for gRPC clients.
+//! `NameService`: the lookup of `QueryObj` for gRPC clients (docs/reference/name-service.md#A15).
 
 use crate::{
     index::{Index, Resolution, split_id},
@@ -11,7 +11,7 @@ use tars_proto::registry::v1::{
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-/// The service.
+/// The implementation of `NameService`.
 #[derive(Debug)]
 pub struct Resolver {
     index: Index,
@@ -20,7 +20,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A service that answers from `index`, once `synced` is true.
+    /// Answers from `index`. As long as `synced` is false, the answer is `UNAVAILABLE`.
     pub fn new(index: Index, metrics: Metrics, synced: watch::Receiver<bool>) -> Self {
         Self { index, metrics, synced }
     }

@@ -1,13 +1,13 @@
-//! Answers which endpoints serve a servant, right now.
+//! Answers which endpoints a servant has at this moment (docs/reference/name-service.md#A5).
 //!
 //! ```text
-//! TEndpoint ────────► Server ─► Servant ─► Answer   encoded once per change
+//! TEndpoint ────────► Server ─► Servant ─► Answer   encoded once for each change
 //! TFrameworkConfig ─► UpChain ───────────► Answer
 //! TTemplate ────────► Template                      for the configuration of servers
 //! ```
 //!
-//! A [`Snapshot`] never changes once it is published: readers take it and never wait. The writer works on its own copy, which
-//! shares everything with the published one but the shards that it touches.
+//! A [`Snapshot`] never changes once it is published, so readers take it and never wait. The writer works on its own copy, which
+//! shares all shards with the published snapshot except those that the writer changes.
 
 mod answer;
 mod server;
@@ -29,18 +29,19 @@ pub use server::{PodCount, Servant, Server};
 pub use up_chain::UpChain;
 pub use writer::{Change, Outcome, SourceKind, Writer};
 
-/// What is answered where nothing was found.
+/// The answer to a lookup that finds nothing.
 static EMPTY: Answer = Answer::EMPTY;
 
 /// Object name of the query servant.
 pub const QUERY_OBJECT: &str = "tars.tarsregistry.QueryObj";
 /// Object name of the registry servant.
 pub const REGISTRY_OBJECT: &str = "tars.tarsregistry.RegistryObj";
-/// Host of this service: its headless Service, whose name has no dot and is the same in every namespace.
+/// The host of this service: its headless Service. The name has no dot and is the same in every namespace.
 const OWN_HOST: &str = "tars-tarsregistry";
+/// In milliseconds.
 const OWN_TIMEOUT: i32 = 6_000;
 
-/// Shards bound what a change copies: with 10,000 servers, 40 pointers.
+/// Shards bound how much a change copies: with 10,000 servers about 40 pointers.
 const SHARDS: usize = 256;
 
 static QUERY_ANSWER: LazyLock<Answer> = LazyLock::new(|| build_own_answer(port::REGISTRY_QUERY));
@@ -54,31 +55,30 @@ fn build_own_answer(port: u16) -> Answer {
 /// A TTemplate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// Name of the parent; its own name or empty for none.
+    /// Name of the parent; a template without parent has its own name or nothing here.
     pub parent: Box<str>,
-    /// The text.
     pub content: Box<str>,
 }
 
-/// What a lookup found.
+/// The result of a lookup.
 #[derive(Debug, Clone, Copy)]
 pub enum Resolution<'a> {
-    /// The name service itself.
+    /// The servant belongs to the name service itself.
     Registry(&'a Answer),
-    /// A servant of this cluster, possibly without endpoints.
+    /// The servant belongs to this cluster. It may have no endpoints.
     Cluster(&'a Servant),
-    /// The server is in this cluster but has no such servant; nobody else is asked.
+    /// The server is in this cluster but has no such servant. Another cluster is not asked.
     NoServant,
-    /// Another cluster.
+    /// The endpoints belong to another cluster.
     UpChain(&'a Answer),
-    /// Nobody.
+    /// Neither this cluster nor the up-chain knows the server.
     Unknown,
     /// The id does not have three parts.
     Malformed,
 }
 
 impl<'a> Resolution<'a> {
-    /// The endpoints; none where nothing was found.
+    /// The endpoints, which are no endpoints if the lookup found nothing.
     pub fn answer(self) -> &'a Answer {
         match self {
             Self::Registry(answer) | Self::UpChain(answer) => answer,
@@ -88,16 +88,15 @@ impl<'a> Resolution<'a> {
     }
 }
 
-/// How much there is in a snapshot.
+/// How many servers, servants and endpoints a snapshot has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Servers with servants.
+    /// Servers that have servants.
     pub servers: usize,
-    /// Their servants.
     pub servants: usize,
     /// Endpoints of active pods.
     pub active: usize,
-    /// Endpoints of other pods.
+    /// Endpoints of all other pods.
     pub inactive: usize,
 }
 
@@ -124,7 +123,7 @@ impl Totals {
 
 type Shard = HashMap<Box<str>, Arc<Server>>;
 
-/// All that is known at one moment.
+/// The state of the cluster at one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     revision: u64,
@@ -148,7 +147,7 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    /// Looks up a servant by its id, as the six functions of `QueryObj` do.
+    /// Looks up a servant by its id, for the six functions of `QueryObj` and for gRPC (docs/reference/name-service.md#A7.2).
     pub fn resolve(&self, id: &str) -> Resolution<'_> {
         match id {
             QUERY_OBJECT => return Resolution::Registry(&QUERY_ANSWER),
@@ -162,37 +161,35 @@ impl Snapshot {
         }
     }
 
-    /// The server of a TEndpoint.
+    /// Finds a server by the name of its TEndpoint.
     pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
         self.shards[shard_of(name)].get(name)
     }
 
-    /// The server of an application and a server name, whatever their case.
+    /// Finds a server by its application and its name, both without regard to case.
     pub fn server_of(&self, app: &str, server: &str) -> Option<&Arc<Server>> {
         with_object_name(app, server, |name| self.server(name))
     }
 
-    /// A template by name.
+    /// Finds a template by its name.
     pub fn template(&self, name: &str) -> Option<&Template> {
         self.templates.get(name)
     }
 
-    /// Number of this state; each published state has a higher one than those before.
+    /// The number of this state. Each published state has a higher number than the states before it.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// How much there is.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// How many templates there are.
+    /// The number of templates.
     pub fn templates(&self) -> usize {
         self.templates.len()
     }
 
-    /// The endpoints of other clusters.
     pub fn up_chain(&self) -> &UpChain {
         &self.up_chain
     }
@@ -203,7 +200,7 @@ impl Snapshot {
 pub struct Index(Arc<ArcSwap<Snapshot>>);
 
 impl Index {
-    /// The present state; cheap, and never waits for the writer.
+    /// The present state, for a short use. It costs little and never waits for the writer.
     pub fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.0.load()
     }
@@ -214,14 +211,14 @@ impl Index {
     }
 }
 
-/// The three parts of an id. Empty parts do not count: `.a..b.c.` has the parts a, b and c.
+/// Splits an id into its three parts. Empty parts do not count: `.a..b.c.` has the parts a, b and c.
 pub fn split_id(id: &str) -> Option<(&str, &str, &str)> {
     let mut parts = id.split('.').filter(|part| !part.is_empty());
     let split = (parts.next()?, parts.next()?, parts.next()?);
     parts.next().is_none().then_some(split)
 }
 
-/// Calls `with` with `lower(app)-lower(server)`. Names that an object may have are put together without allocating.
+/// Calls `with` with `lower(app)-lower(server)`. A name that is short enough for an object is built without an allocation.
 fn with_object_name<T>(app: &str, server: &str, with: impl FnOnce(&str) -> T) -> T {
     const LONGEST: usize = 128;
     let length = app.len() + 1 + server.len();
@@ -238,9 +235,9 @@ fn with_object_name<T>(app: &str, server: &str, with: impl FnOnce(&str) -> T) ->
     with(&format!("{app}-{server}").to_ascii_lowercase())
 }
 
-/// FNV-1a: short names, no secrets, and the same on each call.
+/// The shard of a name, by FNV-1a: the hash is fast for short names and stays the same, and the names are no secrets.
 fn shard_of(name: &str) -> usize {
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    // The shards are 2^8; the upper bits of the hash are the better mixed ones.
+    // There are 2^8 shards, and the upper bits of the hash are better mixed than the lower ones.
     (hash >> 24) as usize % SHARDS
 }

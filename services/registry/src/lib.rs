@@ -1,4 +1,4 @@
-//! The name service: tells Tars clients where servants are, and tarsnode how to run its server.
+//! The name service: it tells Tars clients where servants are, and tarsnode how to run its server.
 //!
 //! ```text
 //!                 watch                                  ┌─► QueryObj   17890  Tars: endpoints of a servant
@@ -9,10 +9,10 @@
 //! pod condition tars.io/active ◄─── Reporter ◄───────────────┘                        state of a server
 //! ```
 //!
-//! Everything is rebuilt from the API server; nothing is kept on disk. One task owns the index and applies changes in order; readers
-//! take a snapshot and never wait. While the API server is away the last known state is served.
+//! The state is read from the API server at each start; nothing is kept on disk. One task owns the index and applies changes in
+//! order. Readers take a snapshot and never wait. While the API server is away, the last known state is served.
 //!
-//! The scope is one namespace, that of the framework.
+//! One process serves one namespace, that of the framework. The rules are in docs/reference/name-service.md.
 
 pub mod args;
 pub mod contact;

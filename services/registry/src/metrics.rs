@@ -1,4 +1,4 @@
-//! What is counted. All label values come from closed sets.
+//! The metrics of the name service. All label values come from closed sets.
 
 use crate::{
     contact::Contacts,
@@ -21,7 +21,7 @@ use std::{
 use tars::server::{AdapterStats, Stats};
 use tars_kit::metrics::{Declaration, Registry};
 
-/// A function that looks up a servant.
+/// The functions that look up a servant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// `findObjectById`.
@@ -30,7 +30,7 @@ pub enum Function {
     Any,
     /// `findObjectById4All`.
     All,
-    /// `findObjectByIdInSameGroup`: what nearly every client calls.
+    /// `findObjectByIdInSameGroup`, which nearly every client calls.
     SameGroup,
     /// `findObjectByIdInSameStation`.
     SameStation,
@@ -43,7 +43,7 @@ pub enum Function {
 impl Function {
     const EVERY: [Self; 7] = [Self::ById, Self::Any, Self::All, Self::SameGroup, Self::SameStation, Self::SameSet, Self::Resolve];
 
-    /// Its name in the interface.
+    /// The name that the interface definition gives the function.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ById => "findObjectById",
@@ -56,7 +56,7 @@ impl Function {
         }
     }
 
-    /// The function of `QueryObj` of that name.
+    /// Finds a function of `QueryObj` by its name. The functions that clients call most come first.
     pub fn query(name: &str) -> Option<Self> {
         Some(match name {
             "findObjectByIdInSameGroup" => Self::SameGroup,
@@ -69,7 +69,7 @@ impl Function {
         })
     }
 
-    /// Whether a second argument names a station or set.
+    /// Whether the function has a second argument, which names a station or a set.
     pub const fn has_place(self) -> bool {
         matches!(self, Self::SameStation | Self::SameSet)
     }
@@ -88,9 +88,9 @@ const fn outcome_position(resolution: Resolution<'_>) -> usize {
     }
 }
 
-/// How a state report or the rendering of a configuration ended.
+/// The result of a state report or of the rendering of a configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct OutcomeLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -108,7 +108,7 @@ struct ResourceLabels {
 /// The counters of this process. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// Every combination, looked up once: the fast path only adds.
+    /// A counter for each function and outcome, so that a lookup only adds to one and searches for none.
     lookups: Arc<[[Counter; OUTCOMES.len()]; Function::EVERY.len()]>,
     watch_failures: Family<ResourceLabels, Counter>,
     skipped: Family<ResourceLabels, Counter>,
@@ -117,7 +117,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers the counters.
+    /// Makes the counters of this service, and the registry that shows them together with `readings`.
+    pub fn register(readings: Readings) -> (Self, Registry) {
+        let mut registry = Registry::new("tars_registry", env!("CARGO_PKG_VERSION"));
+        let metrics = Self::new(&mut registry);
+        registry.register_collector(Readings::declarations(), readings);
+        (metrics, registry)
+    }
+
+    /// Registers the counters with `registry`. The counters of lookups and watches begin with 0, the others with their first event.
     pub fn new(registry: &mut Registry) -> Self {
         let lookups = Family::<LookupLabels, Counter>::default();
         let counter =
@@ -134,56 +142,46 @@ impl Metrics {
             drop(metrics.watch_failures.get_or_create(&labels));
             drop(metrics.skipped.get_or_create(&labels));
         }
-        registry.register_family("lookups", "Lookups of servants by function and by who knew the answer", lookups);
+        registry.register_family("lookups", "Lookups of servants by function and outcome", lookups);
         registry.register_family("watch_failures", "Failed lists and watches of the API server", metrics.watch_failures.clone());
         registry.register_family("objects_skipped", "Objects that could not be used", metrics.skipped.clone());
-        registry.register_family("state_reports", "Reported states of servers by what became of them", metrics.reports.clone());
-        registry.register_family("renderings", "Rendered configurations of servers", metrics.renderings.clone());
+        registry.register_family("state_reports", "State reports of servers by outcome", metrics.reports.clone());
+        registry.register_family("renderings", "Renderings of configurations by outcome", metrics.renderings.clone());
         metrics
     }
 
-    /// A lookup found this.
+    /// Counts a lookup by its result.
     pub fn count_lookup(&self, function: Function, resolution: Resolution<'_>) {
         self.lookups[function as usize][outcome_position(resolution)].inc();
     }
 
-    /// A list or watch failed.
+    /// Counts a list or watch that failed.
     pub fn count_watch_failure(&self, kind: SourceKind) {
         self.watch_failures.get_or_create(&ResourceLabels { resource: kind.plural() }).inc();
     }
 
-    /// An object could not be used.
+    /// Counts an object that could not be used.
     pub fn count_skipped_object(&self, kind: SourceKind) {
         self.skipped.get_or_create(&ResourceLabels { resource: kind.plural() }).inc();
     }
 
-    /// A state report ended so. `outcome` comes from a closed set.
+    /// Counts a state report. `outcome` comes from a closed set.
     pub fn count_report(&self, outcome: &'static str) {
         self.reports.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// A configuration was rendered, or not.
+    /// Counts a configuration that was rendered, or that could not be rendered.
     pub fn count_rendering(&self, rendered: bool) {
         self.renderings.get_or_create(&OutcomeLabels { outcome: if rendered { "rendered" } else { "failed" } }).inc();
     }
 }
 
-/// Makes the counters of this service, and the registry that shows them together with `readings`.
-pub fn register(readings: Readings) -> (Metrics, Registry) {
-    let mut registry = Registry::new("tars_registry", env!("CARGO_PKG_VERSION"));
-    let metrics = Metrics::new(&mut registry);
-    registry.register_collector(Readings::declarations(), readings);
-    (metrics, registry)
-}
-
 /// Where the metrics that are read at each scrape come from: the index, the contacts with the API server, and the Tars adapters.
 #[derive(Default)]
 pub struct Readings {
-    /// The index.
     pub index: Index,
-    /// Last contacts with the API server.
     pub contacts: Arc<Contacts>,
-    /// Counts of the Tars server; set once the server listens.
+    /// The counts of the Tars server, from the moment when it listens.
     pub server: Arc<OnceLock<Stats>>,
 }
 
@@ -216,7 +214,7 @@ const INDEX_CHANGES: Declaration = counter("index_changes", &[], "Published stat
 const WATCH_AGE: Declaration = gauge(
     "watch_age_seconds",
     &["resource"],
-    "Seconds since the API server last answered a list or watch; at rest below 60, above 120 the answers may be old",
+    "Seconds since the API server last answered a list or watch: below 60 at rest; above 120, answers may be out of date",
 );
 /// Present values of each Tars adapter.
 const ADAPTER_GAUGES: [(Declaration, Read<AdapterStats, usize>); 3] = [
@@ -295,7 +293,7 @@ fn encode_gauge(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {
 
 /// All metrics of this service as a Markdown table, for the reference pages.
 pub fn table() -> String {
-    register(Readings::default()).1.table()
+    Metrics::register(Readings::default()).1.table()
 }
 
 #[cfg(test)]

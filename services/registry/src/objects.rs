@@ -1,7 +1,7 @@
-//! The parts of the watched objects that the index needs, read with [`Lenient`] fields.
+//! The parts of the watched objects that the index needs, with [`Lenient`] fields.
 //!
-//! The full types are `tars_common`'s; these leave out what makes a TEndpoint large (states of containers, managed fields), which
-//! would otherwise be decoded and dropped again for each of a server's pods at each change.
+//! The full types are those of `tars_common`. A TEndpoint is large because of the states of containers and the managed fields. With
+//! the full type all of that would be decoded and dropped again for every pod of a server at every change.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -53,13 +53,9 @@ pub struct EndpointSpec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tars {
-    /// Threads of asynchronous call-backs.
     pub async_thread: Lenient<i32>,
-    /// Name of the template.
     pub template: Lenient<String>,
-    /// Private template text; absent when empty.
     pub profile: Lenient<String>,
-    /// The servants.
     pub servants: Lenient<Vec<Lenient<Servant>>>,
 }
 
@@ -67,21 +63,13 @@ pub struct Tars {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Servant {
-    /// Name of the object.
     pub name: Lenient<String>,
-    /// Port.
     pub port: Lenient<i32>,
-    /// Handler threads.
     pub thread: Lenient<i32>,
-    /// Most connections.
     pub connection: Lenient<i32>,
-    /// Capacity of the queue.
     pub capacity: Lenient<i32>,
-    /// Milliseconds that a request may wait.
     pub timeout: Lenient<i32>,
-    /// TCP, else UDP.
     pub is_tcp: Lenient<bool>,
-    /// The Tars protocol, else another one.
     pub is_tars: Lenient<bool>,
 }
 
@@ -89,7 +77,7 @@ pub struct Servant {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct EndpointStatus {
-    /// Absent as long as the server is new.
+    /// Absent until the controller has seen the first pod.
     pub pods: Lenient<Vec<Lenient<Pod>>>,
 }
 
@@ -97,11 +85,10 @@ pub struct EndpointStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
-    /// Name of the pod.
     pub name: Lenient<String>,
-    /// What is wanted of it.
+    /// The state that the pod should have.
     pub setting_state: Lenient<String>,
-    /// What it does.
+    /// The state that the pod has.
     pub present_state: Lenient<String>,
 }
 
@@ -109,9 +96,8 @@ pub struct Pod {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TemplateSpec {
-    /// Name of the parent; its own name for none.
+    /// Name of the parent; a template without parent has its own name here.
     pub parent: Lenient<String>,
-    /// The text.
     pub content: Lenient<String>,
 }
 
@@ -121,11 +107,9 @@ pub struct TemplateSpec {
 pub struct UpChainEndpoint {
     /// Host name or address.
     pub host: Lenient<String>,
-    /// Port.
     pub port: Lenient<i32>,
-    /// Milliseconds, 6000 when absent.
+    /// In milliseconds.
     pub timeout: Lenient<i32>,
-    /// TCP, else UDP; TCP when absent.
     pub is_tcp: Lenient<bool>,
 }
 

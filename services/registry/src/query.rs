@@ -1,7 +1,8 @@
-//! `QueryObj`: the name service of the Tars protocol.
+//! `QueryObj`: the name service of the Tars protocol (docs/reference/name-service.md#A7).
 //!
-//! Station, set and group of the caller are not looked at: all six functions are the same lookup. Requests of version 1 are
-//! answered in place from the index; everything else (other versions, odd arguments, other functions) takes the generated path.
+//! All six functions are the same lookup; the station, set and group of the caller have no effect. A request of version 1 is answered
+//! in place with bytes from the index. All other requests (other versions, odd arguments, other functions) take the generated path,
+//! which decodes the arguments and encodes the answer.
 
 use crate::{
     index::{Index, Resolution},
@@ -17,7 +18,7 @@ use tars::{
     server::{AnswerFuture, Call, Dispatch, Request, Response, ServantError},
 };
 
-/// The servant.
+/// The servant, with both paths.
 #[derive(Debug)]
 pub struct QueryObj {
     index: Index,
@@ -26,7 +27,7 @@ pub struct QueryObj {
 }
 
 impl QueryObj {
-    /// A servant that answers from `index`.
+    /// Answers from `index` and counts the lookups in `metrics`.
     pub fn new(index: Index, metrics: Metrics) -> Self {
         let lookup = Lookup { index: index.clone(), metrics: metrics.clone() };
         Self { index, metrics, generated: QueryFDispatch(lookup) }
@@ -63,7 +64,7 @@ impl Dispatch for QueryObj {
     }
 }
 
-/// The functions as the interface definition has them.
+/// The functions of the interface definition, for the generated path.
 #[derive(Debug)]
 struct Lookup {
     index: Index,

@@ -1,11 +1,12 @@
-//! The readiness gate `tars.io/active` of pods: what servers report becomes a condition of their pod.
+//! The readiness gate `tars.io/active` of pods: the state that a server reports becomes a condition of its pod
+//! (docs/reference/name-service.md#A10).
 //!
 //! ```text
-//! tarsnode ─► StateReport ─► Reporter: one at a time per pod, the latest wins ─► Pods: get, compare, patch ─► API server
-//! own state ─────────────────────────────────────────────────────────────────────┘
+//! tarsnode ─► StateReport ─► Reporter: one report of a pod at a time, the latest wins ─► Pods: get, compare, patch ─► API server
+//! own state ─► OwnGate ────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Nothing is written when the condition already says what it should, and the pod's other conditions are never touched.
+//! A condition that is right already is not written, and the other conditions of the pod are never touched.
 
 mod own;
 mod pods;

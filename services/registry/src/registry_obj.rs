@@ -1,4 +1,5 @@
-//! `RegistryObj`: what tarsnode asks for and reports.
+//! `RegistryObj`: tarsnode asks it for the descriptor of its server, and reports the state of that server to it
+//! (docs/reference/name-service.md#A8).
 
 use crate::{
     index::{Index, Server, Snapshot},
@@ -12,8 +13,9 @@ use tars::{
     server::{Request, ServantError},
 };
 
-/// Key of the context with the process id of the server.
+/// Key of the request's context under which tarsnode sends the process id of the server.
 const PID: &str = "PID";
+/// The return value of `getServerDescriptor` when there is no usable descriptor.
 const FAILURE: i32 = -1;
 
 /// The servant.
@@ -25,7 +27,7 @@ pub struct RegistryObj {
 }
 
 impl RegistryObj {
-    /// A servant that renders from `index` and hands reports to `reporter`.
+    /// Renders configurations from `index` and hands reports to `reporter`.
     pub fn new(index: Index, reporter: Reporter, metrics: Metrics) -> Self {
         Self { index, reporter, metrics }
     }
@@ -43,7 +45,7 @@ impl Registry for RegistryObj {
         }
         let snapshot = self.index.load_full();
         let Some(server) = snapshot.server_of(&server_app, &server_name) else {
-            tracing::warn!(app = server_app, server = server_name, "descriptor of an unknown server was asked for");
+            tracing::warn!(app = server_app, server = server_name, "the descriptor of an unknown server was requested");
             return Ok((FAILURE, ServerDescriptor::default()));
         };
         let (code, descriptor) = describe(&snapshot, server, &server_app, &server_name);
@@ -68,12 +70,13 @@ impl Registry for RegistryObj {
     }
 }
 
-/// The descriptor of a server. When its configuration can't be rendered, -1 and the reason instead of a profile.
+/// Returns 0 and the descriptor of a server. If its configuration cannot be rendered, returns [`FAILURE`] and a descriptor that has
+/// the reason as its profile.
 fn describe(snapshot: &Snapshot, server: &Server, app: &str, name: &str) -> (i32, ServerDescriptor) {
     let (code, profile) = match render(snapshot, server) {
         Ok(profile) => (0, profile),
         Err(error) => {
-            tracing::warn!(server = &*server.name, %error, "configuration can't be rendered");
+            tracing::warn!(server = &*server.name, %error, "the configuration cannot be rendered");
             (FAILURE, error.to_string())
         }
     };

@@ -1,7 +1,8 @@
-//! The configuration of a server: its profile over its template over that template's parents.
+//! Renders the configuration of a server: its profile over its template over the parents of that template
+//! (docs/reference/name-service.md#A9).
 //!
 //! ```text
-//! profile ─► template ─► parent ─► … ─► root (its own parent)      what comes earlier wins
+//! profile ─► template ─► parent ─► … ─► root (its own parent)      a value that comes earlier wins
 //! ```
 
 #[cfg(test)]
@@ -11,44 +12,28 @@ use crate::index::{Server, Snapshot, Template};
 use tars::config::{Config, ParseError, PrintError};
 use tars_common::templates::{ChainError, walk_parents};
 
-/// Why a configuration could not be rendered.
+/// Why a configuration could not be rendered. `server` is the name of the TEndpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// The profile does not parse.
     #[error("profile of server {server}: {problem}")]
-    Profile {
-        /// Name of the server's object.
-        server: String,
-        /// What is wrong, and where.
-        problem: ParseError,
-    },
-    /// A template does not parse.
+    Profile { server: String, problem: ParseError },
+    /// The content of a template does not parse.
     #[error("content of template {template}: {problem}")]
-    Template {
-        /// Name of the template.
-        template: String,
-        /// What is wrong, and where.
-        problem: ParseError,
-    },
-    /// The server's template or one of its parents does not exist, or the parents have no end.
+    Template { template: String, problem: ParseError },
+    /// The parents of the server's template do not lead to a root.
     #[error("server {server}: {problem}")]
-    Chain {
-        /// Name of the server's object.
-        server: String,
-        /// The fault of the chain.
-        problem: ChainError,
-    },
-    /// The documents can't be joined or printed.
+    Chain { server: String, problem: ChainError },
+    /// Two documents cannot be joined, or the result cannot be printed.
     #[error("{place}: {problem}")]
     Print {
-        /// What was being joined or printed.
+        /// The server, and the template that was joined if it is about one.
         place: String,
-        /// What can't be printed.
         problem: PrintError,
     },
 }
 
-/// Renders the configuration of `server` with the templates of `snapshot`. Placeholders such as `${app}` stay.
+/// Renders the configuration of `server` with the templates of `snapshot`. Placeholders such as `${app}` stay as they are.
 pub fn render(snapshot: &Snapshot, server: &Server) -> Result<String, RenderError> {
     let mut document =
         Config::parse(&server.profile).map_err(|problem| RenderError::Profile { server: server.name.to_string(), problem })?;

@@ -1,8 +1,8 @@
-//! Puts the parts together and takes them apart again in the right order.
+//! Starts and stops the parts of the service in the right order (docs/reference/name-service.md#A3).
 //!
 //! ```text
 //! gRPC (health: NOT_SERVING), metrics ─► watches ─► all lists complete ─► Tars sockets ─► health SERVING, own gate open
-//! SIGTERM ─► own gate closed ─► a moment for DNS ─► reconnect notices, drain ─► gRPC and metrics end
+//! SIGTERM ─► health NOT_SERVING, own gate closed ─► 1 s for DNS ─► reconnect notices, drain ─► gRPC and metrics end
 //! ```
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     contact::{ContactLayer, Contacts},
     grpc::Resolver,
     index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer},
-    metrics::{self, Metrics, Readings},
+    metrics::{Metrics, Readings},
     query::QueryObj,
     readiness::{OwnGate, Pods, Reporter},
     registry_obj::RegistryObj,
@@ -28,7 +28,9 @@ use tars::{
     server::{Adapter, AdapterLimits, BindError, Server},
 };
 use tars_kit::{
+    grpc,
     health::Health,
+    metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
 };
@@ -40,57 +42,58 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(4);
 const QUEUE_CAPACITY: usize = 10_000;
 const QUERY_CONNECTIONS: usize = 10_000;
 const REGISTRY_CONNECTIONS: usize = 2_048;
-/// Between closing the own gate and the first reconnect notice: endpoints and DNS follow, new clients go elsewhere.
+/// The time between closing the own gate and the first reconnect notice. In it endpoints and DNS follow, so that new clients go
+/// elsewhere.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// Health check: every list was read.
+/// The health check that every list was read.
 const LISTS: &str = "lists";
-/// Health check: the Tars sockets listen, and the process is not stopping.
+/// The health check that the Tars sockets listen and the process is not stopping.
 const LISTENERS: &str = "listeners";
 
-/// Runs the service until `stop` is cancelled.
+/// Runs the service against the cluster that the process is in, until `stop` is cancelled.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Fatal> {
     let contacts = Arc::new(Contacts::default());
     let client = connect(Arc::clone(&contacts)).await?;
     run_with(config, client, contacts, stop).await
 }
 
-/// Runs the service against the cluster of `client`.
+/// Runs the service against the cluster of `client`, until `stop` is cancelled.
 pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), Fatal> {
     let index = Index::default();
     let stats = Arc::new(OnceLock::new());
-    let (metrics, registry) = metrics::register(Readings { index: index.clone(), contacts, server: Arc::clone(&stats) });
+    let (metrics, registry) = Metrics::register(Readings { index: index.clone(), contacts, server: Arc::clone(&stats) });
     let pods = Pods::new(client.clone(), &config.namespace);
     let gate = OwnGate::new(pods.clone(), config.pod_name.clone());
     let health = Health::new(&[LISTS, LISTENERS]).await;
     let (synced_sender, mut synced) = cell::channel(false);
 
-    // What outlives the Tars servants has a token of its own.
-    let last = CancellationToken::new();
-    let mut parts = Tasks::new(last.clone());
+    // The tasks that outlive the Tars servants stop by a token of their own.
+    let last_stop = CancellationToken::new();
+    let mut tasks = Tasks::new(last_stop.clone());
     let names = NameServiceServer::new(Resolver::new(index.clone(), metrics.clone(), synced.clone()));
-    let routes = tars_kit::grpc::build_routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
-    let grpc = listen(config.grpc_listen).await?;
-    let scraped = listen(config.metrics_listen).await?;
-    parts.spawn("the gRPC server", tars_kit::grpc::serve(grpc, routes, last.clone()));
-    parts.spawn("the metrics server", tars_kit::metrics::serve(scraped, Arc::new(registry), last.clone()));
+    let routes = grpc::build_routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
+    let grpc_listener = listen(config.grpc_listen).await?;
+    let metrics_listener = listen(config.metrics_listen).await?;
+    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, routes, last_stop.clone()));
+    tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
-    parts.spawn("the watches", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
+    tasks.spawn("watch Kubernetes objects", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
 
     gate.announce_start().await;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        ended = parts.failed() => return Err(ended.into()),
+        ended = tasks.wait_for_failure() => return Err(ended.into()),
         _ = synced.wait_for(|synced| *synced) => {}
     }
     let totals = index.load().totals();
-    tracing::info!(servers = totals.servers, servants = totals.servants, active = totals.active, "lists are complete");
+    tracing::info!(servers = totals.servers, servants = totals.servants, active = totals.active, "all lists are complete");
     health.set(LISTS, true).await;
 
     let reporter = Reporter::new(pods, metrics.clone());
     let server =
         bind(config.query_listen, config.registry_listen, &index, reporter, &metrics).await.map_err(Fatal::configuration)?;
-    // Set once, here.
+    // The cell is set here only, so it cannot be full.
     let _ = stats.set(server.stats());
     let draining = CancellationToken::new();
     let serving = tokio::spawn(server.serve(draining.clone()));
@@ -102,11 +105,11 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     };
     let failure = tokio::select! {
         () = stop.cancelled() => None,
-        ended = parts.failed() => Some(ended),
+        ended = tasks.wait_for_failure() => Some(ended),
     };
     stop.cancel();
     health.set(LISTENERS, false).await;
-    // The keeper must not open the gate again behind us.
+    // The keeper must have ended, because it would open the gate again.
     let _ = keeper.await;
     gate.close().await;
     tokio::time::sleep(LEAD).await;
@@ -114,22 +117,22 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     if let Err(error) = serving.await {
         tracing::error!(%error, "the Tars server failed while it drained");
     }
-    last.cancel();
+    last_stop.cancel();
     failure.map_or(Ok(()), |ended| Err(ended.into()))
 }
 
-/// A client whose answers tell how old the state in memory is.
+/// Builds a client that records in `contacts` when the API server answered.
 async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
     let builder = ClientBuilder::try_from(process::find_cluster().await?).map_err(Fatal::configuration)?;
     Ok(builder.with_layer(&ContactLayer(contacts)).build())
 }
 
-/// Name of the adapter of `QueryObj`.
+/// The name of the adapter of `QueryObj`.
 pub const QUERY_ADAPTER: &str = "QueryAdapter";
-/// Name of the adapter of `RegistryObj`.
+/// The name of the adapter of `RegistryObj`.
 pub const REGISTRY_ADAPTER: &str = "RegistryAdapter";
 
-/// Listens for both Tars servants.
+/// Opens the sockets of both Tars servants.
 pub async fn bind(
     query_listen: SocketAddr,
     registry_listen: SocketAddr,

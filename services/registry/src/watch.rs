@@ -1,12 +1,14 @@
-//! From the API server to the index: one watch per kind, one writer.
+//! Carries the state of the API server into the index: one watch for each kind, and one writer
+//! (docs/reference/name-service.md#A4.3).
 //!
 //! ```text
 //! watch(TEndpoint) ────────┐
-//! watch(TTemplate) ────────┼─► changes, in order per kind ─► write ─► Index
+//! watch(TTemplate) ────────┼─► changes, in order for each kind ─► write ─► Index
 //! watch(TFrameworkConfig) ─┘
 //! ```
 //!
-//! No watch ever ends for good. While the API server is away the last known state is served; the age of the watches says so.
+//! No watch ever ends for good. While the API server is away, the last known state is served, and the metric `watch_age_seconds`
+//! shows the age of that state.
 
 use crate::{
     index::{Change, Outcome, SourceKind, Writer},
@@ -31,29 +33,29 @@ use tars_common::names::FRAMEWORK_CONFIG;
 use tars_kit::causes::with_sources;
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 
-/// How long one watch lasts; the API server ends it then and it is opened again.
+/// How long one watch lasts. Then the API server ends it, and it is opened again.
 pub const WATCH_SECONDS: u32 = 50;
 /// Objects per page of a list.
 const PAGE: u32 = 500;
-/// Changes that may wait for the writer.
+/// How many changes may wait for the writer.
 const QUEUE: usize = 1_024;
-/// Most changes that are taken up before readers see them.
+/// How many changes at most are applied before they are published to readers.
 const BATCH: usize = 256;
-/// After so many refusals in a row everything is listed anew: resuming from the last version may be what is refused.
+/// After so many refusals in a row the kind is listed anew. The API server may be refusing to resume from the last version.
 const REFUSALS_BEFORE_LIST: u32 = 6;
-/// Pause before that.
+/// The pause before that list.
 const LIST_PAUSE: Duration = Duration::from_secs(5);
-/// Pauses between attempts double from the first to the longest of these, with jitter. The longest is short, because an answer may
-/// be wrong for as long as it.
+/// Pauses between attempts double from the first to the longest one, with jitter. The longest pause is short, because an answer may
+/// be wrong for that long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// After so long without a failure the pauses begin with the first again.
+/// After so long without a failure the next pause is the first one again.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
-/// An object that the index is made of.
+/// A kind of objects that the index is built from.
 trait Watched:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static
 {
@@ -85,16 +87,16 @@ impl Watched for FrameworkObject {
     }
 }
 
-/// Keeps the index of `writer` up to date for as long as it runs. `synced` becomes true once every kind was listed.
+/// Keeps the index of `writer` up to date. `synced` becomes true once every kind was listed.
 ///
-/// It only returns when one of its tasks panicked, with that task's failure.
+/// Returns when one of its tasks ends. A task ends only by a panic, which is the error.
 pub async fn run(
     client: Client,
     namespace: &str,
     writer: Writer,
     metrics: Metrics,
     synced: watch::Sender<bool>,
-) -> Result<(), tokio::task::JoinError> {
+) -> Result<(), JoinError> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let all = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     let framework = all.clone().fields(&format!("metadata.name={FRAMEWORK_CONFIG}"));
@@ -130,11 +132,11 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
                     refusals += u32::from(is_refusal(&error));
                     metrics.count_watch_failure(K::KIND);
                     let error = with_sources(&error);
-                    tracing::warn!(resource = K::KIND.plural(), %error, "watch failed, serving what is known; trying again");
+                    tracing::warn!(resource = K::KIND.plural(), %error, "the watch failed, trying again; meanwhile the last known state is served");
                     continue;
                 }
             };
-            // `Init` is made without asking the API server, so it is no sign of success.
+            // The watcher makes `Init` without asking the API server, so `Init` is no sign of success.
             if !matches!(change, Change::ListBegins(_)) {
                 refusals = 0;
             }
@@ -150,7 +152,7 @@ fn build_backoff() -> ExponentialBuilder {
     ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE).without_max_times().with_jitter()
 }
 
-/// Whether the API server answered that it will not do this, rather than being away or overloaded.
+/// Whether the API server refused the request, as opposed to being away or overloaded.
 fn is_refusal(error: &watcher::Error) -> bool {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     match error {
@@ -168,7 +170,7 @@ async fn write(mut changes: mpsc::Receiver<Change>, mut writer: Writer, metrics:
         for change in batch.drain(..) {
             if let Outcome::Skipped { kind, name, error } = writer.apply(change) {
                 metrics.count_skipped_object(kind);
-                tracing::warn!(resource = kind.plural(), name, %error, "object can't be used, keeping what was known of it");
+                tracing::warn!(resource = kind.plural(), name, %error, "the object cannot be used, its last usable version stays");
             }
         }
         writer.publish();

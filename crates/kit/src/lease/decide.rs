@@ -1,30 +1,30 @@
-//! May this instance write the Lease? Pure: time is an argument.
+//! Decides whether this instance may write the Lease. The decision is pure: the time is an argument.
 
 use k8s_openapi::api::coordination::v1::Lease;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The record as it was last seen to change.
+/// The last change of the record that this process has seen. `since` is the time by the clock of this process.
 #[derive(Clone, Debug)]
 pub(super) struct LastChange {
     version: Option<String>,
     since: Instant,
 }
 
-/// What to do after one look.
+/// The next step after the Lease was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// There is no Lease yet.
+    /// There is no Lease yet, so create it.
     Create,
-    /// It is ours, free, or expired.
+    /// The Lease is ours, free, or expired, so write it.
     Write,
-    /// Another instance holds it.
+    /// Another instance holds the Lease, so wait.
     Wait,
 }
 
-/// Decides from the live object, what was seen before (updated here), and the present moment `now`.
+/// Decides the next step from the Lease as it is (`live`), and updates `last_change` if the Lease has changed since.
 ///
-/// `duration` bounds the wait when the record itself does not say how long it counts.
+/// `duration` says how long the record counts if the record itself does not say it.
 pub(super) fn decide(
     live: Option<&Lease>,
     last_change: &mut Option<LastChange>,
@@ -87,7 +87,7 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(decide(Some(&lease("other", "1")), &mut last_change, "me", DURATION, at(0)), Step::Wait);
         assert_eq!(decide(Some(&lease("other", "1")), &mut last_change, "me", DURATION, at(14)), Step::Wait);
-        // The other one renewed just in time: the clock starts again.
+        // The other instance renewed just in time, so the clock starts again.
         assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(15)), Step::Wait);
         assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(29)), Step::Wait);
         assert_eq!(decide(Some(&lease("other", "2")), &mut last_change, "me", DURATION, at(30)), Step::Write);

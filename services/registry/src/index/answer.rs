@@ -1,12 +1,12 @@
-//! The endpoints of one servant, encoded once per change in the form that nearly every client asks for.
+//! The endpoints of one servant. They are encoded once for each change, in the form that nearly every client asks for.
 //!
 //! ```text
-//! findObjectById4Any, 4All, InSameGroup   0c 29 ACTIVE 39 INACTIVE      ret 0, then lists under tags 2 and 3: stored, never copied
+//! findObjectById4Any, 4All, InSameGroup   0c 29 ACTIVE 39 INACTIVE      return value 0, lists under tags 2 and 3; stored, not copied
 //! findObjectByIdInSameStation, InSameSet  0c 39 ACTIVE 49 INACTIVE      the same lists under tags 3 and 4
 //! findObjectById                          09 ACTIVE                     the list is the return value, tag 0
 //! ```
 //!
-//! ACTIVE and INACTIVE are a count and the elements, which do not depend on the tag of the list.
+//! ACTIVE and INACTIVE consist of a count and the elements. They do not depend on the tag of the list.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tars::{
@@ -14,7 +14,7 @@ use tars::{
     framework::endpoint::EndpointF,
 };
 
-/// The return value 0 under tag 0.
+/// The encoding of the return value 0 under tag 0.
 const SUCCESS: u8 = TypeCode::Zero as u8;
 
 /// Active and inactive endpoints. Clones share their bytes.
@@ -22,7 +22,7 @@ const SUCCESS: u8 = TypeCode::Zero as u8;
 pub struct Answer {
     /// `0c 29 ACTIVE 39 INACTIVE`.
     encoded: Bytes,
-    /// Where `39` stands.
+    /// The position of `39`.
     inactive_at: usize,
 }
 
@@ -35,7 +35,7 @@ impl Answer {
     pub const EMPTY: Self =
         Self { encoded: Bytes::from_static(&[SUCCESS, list_head(2), 0x0c, list_head(3), 0x0c]), inactive_at: 3 };
 
-    /// Encodes these endpoints in their order.
+    /// Encodes the endpoints in the given order.
     pub fn new<'a, A, I>(active: A, inactive: I) -> Self
     where
         A: ExactSizeIterator<Item = EndpointF> + 'a,
@@ -46,16 +46,16 @@ impl Answer {
         put_list(&mut out, 2, active);
         let inactive_at = out.len();
         put_list(&mut out, 3, inactive);
-        // A copy of the right size: the buffer has grown by doubling, and answers are kept.
+        // Answers are kept, and the buffer has grown by doubling. So the answer is a copy of the right size.
         Self { encoded: Bytes::copy_from_slice(&out), inactive_at }
     }
 
-    /// Results of the functions that have the lists under tags 2 and 3.
+    /// The results of the functions that have the lists under tags 2 and 3.
     pub fn both(&self) -> Bytes {
         self.encoded.clone()
     }
 
-    /// Results of the functions that have one more parameter and hence the lists under tags 3 and 4.
+    /// The results of the functions that have one parameter more, and therefore the lists under tags 3 and 4.
     pub fn both_one_later(&self) -> Bytes {
         let mut out = BytesMut::from(&self.encoded[..]);
         out[1] = list_head(3);
@@ -63,14 +63,14 @@ impl Answer {
         out.freeze()
     }
 
-    /// Results of the function that returns the active list.
+    /// The results of the function that returns the active list.
     pub fn active_only(&self) -> Bytes {
         let mut out = BytesMut::from(&self.encoded[1..self.inactive_at]);
         out[0] = list_head(0);
         out.freeze()
     }
 
-    /// Active and inactive endpoints as values, for what is not spoken in version 1 of the Tars protocol.
+    /// The active and the inactive endpoints as values, for gRPC and for other versions of the Tars protocol.
     pub fn endpoints(&self) -> Result<(Vec<EndpointF>, Vec<EndpointF>), DecodeError> {
         let mut input = Decoder::new(&self.encoded[1..]);
         Ok((input.require(2)?, input.require(3)?))

@@ -1,4 +1,4 @@
-//! One server of the cluster: its servants with their answers, and what its configuration is made of.
+//! One server of the cluster: its servants with their answers, and the sources of its configuration.
 
 use super::answer::Answer;
 use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
@@ -7,62 +7,58 @@ use tars::framework::endpoint::EndpointF;
 use tars_common::lenient::{FieldError, Lenient};
 
 const ACTIVE: &str = "Active";
-/// Milliseconds a request may wait where the object does not say.
+/// How many milliseconds a request may wait if the object does not say it.
 const DEFAULT_TIMEOUT: i32 = 60_000;
 
-/// A server that has servants. Servers of sub-type `normal` have none and are no part of the index.
+/// A server that has servants. A server of subtype `normal` has no servants and is not in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Name of the TEndpoint: `lower(app)-lower(server)`.
     pub name: Box<str>,
-    /// Threads of asynchronous call-backs.
+    /// How many threads of the server handle the answers to its asynchronous calls.
     pub async_thread: i32,
-    /// Name of the template.
+    /// Name of the template; may be empty.
     pub template: Box<str>,
-    /// Private template text.
+    /// Configuration of this server alone, which wins over the template.
     pub profile: Box<str>,
     /// The servants in the order of the TServer.
     pub servants: Box<[Servant]>,
-    /// How many of its pods are active and how many are not.
     pub pods: PodCount,
 }
 
 /// How many pods a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PodCount {
-    /// PodNames that are ready and wanted.
+    /// Pods whose wanted state and present state are both `Active`.
     pub active: usize,
-    /// All others.
+    /// All other pods.
     pub inactive: usize,
 }
 
 /// One servant of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Servant {
-    /// Name of the object.
     pub name: Box<str>,
-    /// Port.
     pub port: i32,
-    /// Handler threads.
+    /// Number of threads that handle requests.
     pub thread: i32,
-    /// Most connections.
+    /// The highest number of connections.
     pub connection: i32,
-    /// Capacity of the queue.
+    /// The highest number of requests that wait.
     pub capacity: i32,
-    /// Milliseconds that a request may wait.
+    /// How many milliseconds a request may wait.
     pub timeout: i32,
-    /// TCP, else UDP.
+    /// Whether the servant uses TCP; otherwise it uses UDP.
     pub is_tcp: bool,
-    /// The Tars protocol, else another one.
+    /// Whether the servant speaks Tars; otherwise it speaks another protocol.
     pub is_tars: bool,
-    /// Its endpoints.
     pub answer: Answer,
 }
 
 impl Server {
-    /// Reads a TEndpoint called `name`; `None` when it has no servants because it is of sub-type `normal`.
+    /// Reads the TEndpoint `name`. Returns `None` for a server of subtype `normal`.
     ///
-    /// A TEndpoint without status is a server without pods: it exists, so the up-chain is not asked for it.
+    /// A TEndpoint without status is a server without pods. The server exists, so the up-chain is not asked for it.
     pub fn read(name: &str, object: EndpointObject) -> Result<Option<Self>, FieldError> {
         let spec = object.spec.required("spec")?;
         let Some(tars) = spec.tars.optional("spec.tars")? else { return Ok(None) };
@@ -80,13 +76,13 @@ impl Server {
         }))
     }
 
-    /// The first servant of that name.
+    /// Finds the first servant with this name.
     pub fn servant(&self, name: &str) -> Option<&Servant> {
         self.servants.iter().find(|servant| &*servant.name == name)
     }
 }
 
-/// Names of pods, in ascending order of their bytes.
+/// The names of a server's pods, in ascending order of their bytes.
 #[derive(Default)]
 struct PodNames {
     active: BTreeSet<String>,
@@ -115,7 +111,7 @@ impl Servant {
         let port = object.port.required("spec.tars.servants[].port")?;
         let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(DEFAULT_TIMEOUT);
         let is_tcp = object.is_tcp.optional("spec.tars.servants[].isTcp")?.unwrap_or(true);
-        // Relative to the namespace: pods search one level up because of the DNS option ndots:2.
+        // The host is relative to the namespace. Pods resolve it because their DNS option ndots is 2.
         let endpoint = |pod: &String| EndpointF {
             host: format!("{pod}.{server}"),
             port,

@@ -46,7 +46,7 @@ impl Bed {
         self.writer.publish();
     }
 
-    /// Hosts and ports of the active and inactive endpoints.
+    /// The hosts and ports of the active and the inactive endpoints.
     fn hosts(&self, id: &str) -> (Vec<String>, Vec<String>) {
         let (active, inactive) = self.index.load().resolve(id).answer().endpoints().unwrap();
         let text =
@@ -160,7 +160,7 @@ fn an_object_that_cannot_be_used_is_skipped_and_keeps_what_was_known() {
     assert_eq!(bed.hosts("Test.Hello.HelloObj").0.len(), 2);
     assert_eq!(bed.hosts("A.B.C").0, ["far:1"]);
 
-    // Also a list that brings it does not make it disappear; one that does not bring it does.
+    // A list that has the broken object does not remove its last usable version. A list without the object does.
     bed.apply([Change::ListBegins(SourceKind::Endpoint)]);
     assert!(matches!(bed.writer.apply(Change::Endpoint(broken)), Outcome::Skipped { .. }));
     bed.apply([Change::ListEnds(SourceKind::Endpoint)]);

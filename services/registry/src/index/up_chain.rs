@@ -1,4 +1,4 @@
-//! Endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
+//! The endpoints of other Tars clusters, from the TFrameworkConfig `tars-framework`.
 
 use super::answer::Answer;
 use crate::objects::{FrameworkObject, UpChainEndpoint};
@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use tars::framework::endpoint::EndpointF;
 use tars_common::lenient::{FieldError, Lenient};
 
-/// Milliseconds a request may wait where the object does not say.
+/// How many milliseconds a request may wait if the object does not say it.
 const DEFAULT_TIMEOUT: i32 = 6_000;
-/// The key of the endpoints for ids that have none of their own.
+/// The key of the endpoints for all ids that have no key.
 const FALLBACK: &str = "default";
 
-/// Who is asked for servers that this cluster does not have.
+/// The endpoints that are answered for servers which this cluster does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpChain {
     by_id: HashMap<Box<str>, Answer>,
@@ -36,17 +36,17 @@ impl UpChain {
         Ok(chain)
     }
 
-    /// The endpoints for exactly this id, else those for all ids.
+    /// Finds the endpoints for exactly this id, or otherwise those for all ids.
     pub fn answer(&self, id: &str) -> Option<&Answer> {
         self.by_id.get(id).or(self.fallback.as_ref())
     }
 
-    /// How many ids have endpoints of their own.
+    /// The number of ids that have a key.
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether no id has endpoints of its own.
+    /// Whether no id has a key.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }

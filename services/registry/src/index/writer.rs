@@ -5,22 +5,18 @@ use crate::objects::{EndpointObject, FrameworkObject, TemplateObject};
 use std::{collections::HashSet, sync::Arc};
 use tars_common::{lenient::FieldError, names::FRAMEWORK_CONFIG};
 
-/// The kinds of objects that the index is made of.
+/// The kinds of objects that the index is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
-    /// TEndpoint.
     Endpoint,
-    /// TTemplate.
     Template,
-    /// TFrameworkConfig.
     Framework,
 }
 
 impl SourceKind {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Endpoint, Self::Template, Self::Framework];
 
-    /// Plural, as in URLs and labels of metrics.
+    /// The plural of the kind, as URLs and labels of metrics have it.
     pub const fn plural(self) -> &'static str {
         match self {
             Self::Endpoint => "tendpoints",
@@ -29,12 +25,12 @@ impl SourceKind {
         }
     }
 
-    /// The kind with this plural.
+    /// Finds the kind with this plural.
     pub fn from_plural(plural: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.plural() == plural)
     }
 
-    /// Position in [`SourceKind::ALL`].
+    /// The position of the kind in [`SourceKind::ALL`].
     pub const fn position(self) -> usize {
         self as usize
     }
@@ -43,37 +39,30 @@ impl SourceKind {
 /// One step of a list or watch.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// A list of that kind begins.
+    /// A list of this kind begins.
     ListBegins(SourceKind),
-    /// A TEndpoint is there.
+    /// A TEndpoint exists and looks like this.
     Endpoint(EndpointObject),
-    /// A TTemplate is there.
+    /// A TTemplate exists and looks like this.
     Template(TemplateObject),
-    /// A TFrameworkConfig is there.
+    /// A TFrameworkConfig exists and looks like this.
     Framework(FrameworkObject),
-    /// The object of that kind and name is gone.
+    /// The object with this kind and name was deleted.
     Gone(SourceKind, String),
-    /// The list of that kind is complete: what it did not bring is gone.
+    /// The list of this kind is complete. Objects that were not in it do not exist any more.
     ListEnds(SourceKind),
 }
 
-/// What became of a change.
+/// The result of applying a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Taken up, or nothing that matters here.
+    /// The change was applied, or it does not concern the index.
     Applied,
-    /// The object can't be used; what was known of it before stays.
-    Skipped {
-        /// Its kind.
-        kind: SourceKind,
-        /// Its name.
-        name: String,
-        /// Why.
-        error: FieldError,
-    },
+    /// The object cannot be used. Its last usable version stays.
+    Skipped { kind: SourceKind, name: String, error: FieldError },
 }
 
-/// The only one who changes the index.
+/// The one task that changes the index holds this.
 #[derive(Debug)]
 pub struct Writer {
     index: Index,
@@ -84,7 +73,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer for an index that nobody else writes.
+    /// Makes the writer of `index`. An index must have one writer only.
     pub fn new(index: Index) -> Self {
         let next = Snapshot::clone(&index.load());
         Self { index, next, changed: false, listing: Default::default(), synced: Default::default() }
@@ -95,7 +84,7 @@ impl Writer {
         self.synced.iter().all(|synced| *synced)
     }
 
-    /// Takes up a change; readers see it from the next [`Writer::publish`] on.
+    /// Applies a change. Readers see it after the next [`Writer::publish`].
     pub fn apply(&mut self, change: Change) -> Outcome {
         let (kind, name, result) = match change {
             Change::ListBegins(kind) => {
@@ -133,7 +122,7 @@ impl Writer {
                 (SourceKind::Framework, name, UpChain::read(object).map(|chain| self.put_up_chain(chain)))
             }
         };
-        // Also what can't be used was listed: it is not gone.
+        // An object that cannot be used was listed, too, so it still exists.
         if let Some(listed) = &mut self.listing[kind.position()] {
             listed.insert(name.as_str().into());
         }
@@ -143,7 +132,7 @@ impl Writer {
         }
     }
 
-    /// Lets readers see all changes that were applied. Says whether there were any.
+    /// Publishes all changes that were applied since the last call. Returns whether there were any.
     pub fn publish(&mut self) -> bool {
         if !std::mem::take(&mut self.changed) {
             return false;

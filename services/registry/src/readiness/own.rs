@@ -1,4 +1,4 @@
-//! The gate of the registry's own pod.
+//! The readiness gate of the registry's own pod.
 
 use super::{
     pods::{Condition, Pods, Written},
@@ -7,12 +7,12 @@ use super::{
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often the condition is looked at once it was right.
+/// How often the condition is checked after it was right.
 const RECHECK: Duration = Duration::from_mins(1);
-/// How long the condition may take to be withdrawn when the process stops.
+/// How long closing the gate may take when the process stops.
 const WITHDRAW_WITHIN: Duration = Duration::from_secs(3);
 
-/// Keeps `tars.io/active` of the own pod.
+/// Keeps the condition `tars.io/active` of the own pod.
 #[derive(Debug, Clone)]
 pub struct OwnGate {
     pods: Pods,
@@ -20,21 +20,20 @@ pub struct OwnGate {
 }
 
 impl OwnGate {
-    /// The gate of the pod of that name.
     pub fn new(pods: Pods, pod: String) -> Self {
         Self { pods, pod }
     }
 
-    /// Says that this process is not serving yet. After a crash the condition may still be true from before.
+    /// Closes the gate at the start: this process does not serve yet, but after a crash the gate may still be open.
     pub async fn announce_start(&self) {
         let starting = Condition { active: false, reason: "Active/Activating".to_owned() };
         if let Err(error) = self.pods.set_condition(&self.pod, &starting).await {
-            tracing::warn!(pod = self.pod, %error, "own readiness gate could not be closed; going on");
+            tracing::warn!(pod = self.pod, %error, "could not close the own readiness gate, going on");
         }
     }
 
-    /// Says that this process serves, again and again until it is heard, and repairs the condition when somebody changes it.
-    /// Returns when `stop` is cancelled.
+    /// Opens the gate, trying until it succeeds, and opens it again whenever somebody else has changed it. Returns when `stop` is
+    /// cancelled.
     pub async fn keep_open(&self, stop: CancellationToken) {
         let serving = Condition { active: true, reason: "Active/Active".to_owned() };
         let mut pauses = retry_pauses();
@@ -42,12 +41,12 @@ impl OwnGate {
             let pause = match self.pods.set_condition(&self.pod, &serving).await {
                 Ok(written) => {
                     if written == Written::Patched {
-                        tracing::info!(pod = self.pod, "own readiness gate is open");
+                        tracing::info!(pod = self.pod, "opened the own readiness gate");
                     }
                     RECHECK
                 }
                 Err(error) => {
-                    tracing::warn!(pod = self.pod, %error, "own readiness gate could not be opened; trying again");
+                    tracing::warn!(pod = self.pod, %error, "could not open the own readiness gate, trying again");
                     pauses.next().unwrap_or(RECHECK)
                 }
             };
@@ -57,13 +56,13 @@ impl OwnGate {
         }
     }
 
-    /// Says that this process is going away, so that clients are led elsewhere before it stops to answer.
+    /// Closes the gate at the stop, so that clients are led elsewhere before this process stops answering.
     pub async fn close(&self) {
         let stopping = Condition { active: false, reason: "Active/Deactivating".to_owned() };
         match tokio::time::timeout(WITHDRAW_WITHIN, self.pods.set_condition(&self.pod, &stopping)).await {
-            Ok(Ok(_)) => tracing::info!(pod = self.pod, "own readiness gate is closed"),
-            Ok(Err(error)) => tracing::warn!(pod = self.pod, %error, "own readiness gate could not be closed"),
-            Err(_elapsed) => tracing::warn!(pod = self.pod, "own readiness gate could not be closed in time"),
+            Ok(Ok(_)) => tracing::info!(pod = self.pod, "closed the own readiness gate"),
+            Ok(Err(error)) => tracing::warn!(pod = self.pod, %error, "could not close the own readiness gate"),
+            Err(_elapsed) => tracing::warn!(pod = self.pod, "could not close the own readiness gate in time"),
         }
     }
 }

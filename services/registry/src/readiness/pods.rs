@@ -1,4 +1,4 @@
-//! Reads and writes the condition of one pod.
+//! Reads and writes the condition `tars.io/active` of one pod.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -15,14 +15,14 @@ const ATTEMPT: Duration = Duration::from_millis(1_500);
 /// The condition `tars.io/active` as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// Whether the server is ready as far as it is concerned.
+    /// Whether the server considers itself ready.
     pub active: bool,
-    /// `setting/present/pid`, or less.
+    /// `SETTING/PRESENT/PID` for a server; the own pod has no process id here.
     pub reason: String,
 }
 
 impl Condition {
-    /// `status` of the condition.
+    /// The `status` of the condition.
     pub const fn status(&self) -> &'static str {
         if self.active { "True" } else { "False" }
     }
@@ -42,64 +42,39 @@ impl Condition {
     }
 }
 
-/// What was done about a condition.
+/// The result of setting a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It was patched.
+    /// The condition was patched.
     Patched,
-    /// It was right already.
+    /// The condition was right already, so nothing was written.
     Unchanged,
 }
 
 /// Why the condition of a pod could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PodError {
-    /// There is no such pod.
+    /// The pod does not exist.
     #[error("pod {pod} does not exist in this namespace")]
-    Missing {
-        /// Name of the pod.
-        pod: String,
-    },
-    /// The pod is none of a Tars server, or carries the labels of another one than its name says.
+    Missing { pod: String },
+    /// The pod does not belong to a Tars server, or its labels name another server than its own name does.
     #[error(
-        "pod {pod} is not one of a Tars server: its name and its labels tars.io/ServerApp and tars.io/ServerName do not match"
+        "pod {pod} does not belong to a Tars server: its name and its labels tars.io/ServerApp and tars.io/ServerName do not match"
     )]
-    Foreign {
-        /// Name of the pod.
-        pod: String,
-    },
-    /// The API server refused.
+    Foreign { pod: String },
+    /// The API server refused the request. `verb` is `get` or `patch`, here and below.
     #[error("the API server refused to {verb} pod {pod}: {source}")]
-    Refused {
-        /// `get` or `patch`.
-        verb: &'static str,
-        /// Name of the pod.
-        pod: String,
-        /// What it said.
-        source: Box<kube::Error>,
-    },
-    /// The API server can't be reached or is overloaded; worth another try.
+    Refused { verb: &'static str, pod: String, source: Box<kube::Error> },
+    /// The API server cannot be reached or is overloaded. Another attempt may succeed.
     #[error("could not {verb} pod {pod}: {source}")]
-    Unreachable {
-        /// `get` or `patch`.
-        verb: &'static str,
-        /// Name of the pod.
-        pod: String,
-        /// What happened.
-        source: Box<kube::Error>,
-    },
-    /// The API server did not answer in time; worth another try.
+    Unreachable { verb: &'static str, pod: String, source: Box<kube::Error> },
+    /// The API server did not answer in time. Another attempt may succeed.
     #[error("the API server did not answer within {}ms to {verb} pod {pod}", ATTEMPT.as_millis())]
-    Slow {
-        /// `get` or `patch`.
-        verb: &'static str,
-        /// Name of the pod.
-        pod: String,
-    },
+    Slow { verb: &'static str, pod: String },
 }
 
 impl PodError {
-    /// Whether the same request may succeed a little later.
+    /// Whether another attempt may succeed.
     pub const fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Slow { .. })
     }
@@ -110,12 +85,11 @@ impl PodError {
 pub struct Pods(Api<Pod>);
 
 impl Pods {
-    /// The pods of `namespace`.
     pub fn new(client: Client, namespace: &str) -> Self {
         Self(Api::namespaced(client, namespace))
     }
 
-    /// Sets the condition of a Tars server's pod.
+    /// Sets the condition of a pod, which must belong to a Tars server.
     pub async fn set_server_condition(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
         let pod = self.get(name).await?;
         if !is_of_its_server(name, &pod) {
@@ -124,7 +98,7 @@ impl Pods {
         self.write(name, &pod, condition).await
     }
 
-    /// Sets the condition of any pod.
+    /// Sets the condition of a pod, whatever it belongs to.
     pub async fn set_condition(&self, name: &str, condition: &Condition) -> Result<Written, PodError> {
         let pod = self.get(name).await?;
         self.write(name, &pod, condition).await
@@ -144,7 +118,7 @@ impl Pods {
     }
 }
 
-/// Whether the labels of a pod name a server whose workload makes pods of that name.
+/// Whether the labels of a pod name a server whose pods have such a name.
 fn is_of_its_server(name: &str, pod: &Pod) -> bool {
     let labels = pod.metadata.labels.as_ref();
     let label = |key| labels.and_then(|labels| labels.get(key));

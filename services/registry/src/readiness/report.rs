@@ -1,4 +1,5 @@
-//! Reports of servers, checked, one at a time per pod, and tried again while the API server is away.
+//! Checks the reports of servers and writes them to the pods: one report of a pod at a time, and again while the API server is away
+//! (docs/reference/name-service.md#A8.4).
 
 use super::pods::{Condition, PodError, Pods, Written};
 use crate::metrics::Metrics;
@@ -17,20 +18,20 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long the reporting server waits for its answer: less than the 6 s after which its call would fail.
+/// How long a caller waits for its answer. The call of tarsnode would fail after 6 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long a report is tried again while the API server is away. A later report of the same pod takes its place.
+/// How long a report is tried again while the API server is away, unless a later report of the same pod replaces it.
 const TRY_FOR: Duration = Duration::from_mins(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Most reports under way.
+/// How many reports may be under way.
 const MAX_REPORTS: usize = 4_096;
-/// Longest name of a pod.
+/// The longest name that a pod may have.
 const LONGEST_NAME: usize = 253;
-/// Longest decimal process id with its sign.
+/// The length of the longest process id: ten digits and a sign.
 const LONGEST_PID: usize = 11;
 
-/// What a server says of itself.
+/// The state that a server reports about itself. All parts have been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateReport {
     pod: String,
@@ -42,19 +43,19 @@ pub struct StateReport {
 /// Why a report is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReport {
-    /// The name can't be that of a pod.
+    /// No pod can have this name.
     #[error("pod name {0:?} is not valid; it consists of lower-case letters, digits, '-' and '.', at most 253")]
     PodName(String),
-    /// A state is none.
+    /// A state is not one of the known words.
     #[error(transparent)]
     State(#[from] UnknownState),
-    /// The process id is none.
-    #[error("context PID {0:?} is no process id")]
+    /// The process id is not a number, or too long.
+    #[error("context PID {0:?} is not a process id")]
     Pid(String),
 }
 
 impl StateReport {
-    /// Checks a report as it arrives. `pid` may be empty.
+    /// Checks the parts of a report. `pid` may be empty.
     pub fn new(pod: String, setting: &str, present: &str, pid: String) -> Result<Self, InvalidReport> {
         if !is_pod_name(&pod) {
             return Err(InvalidReport::PodName(pod));
@@ -75,7 +76,7 @@ impl StateReport {
     }
 }
 
-/// Whether a name is a DNS subdomain: it goes into a URL.
+/// Whether a name is a DNS subdomain. The check matters because the name becomes a part of a URL.
 fn is_pod_name(name: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let bytes = name.as_bytes();
@@ -86,22 +87,22 @@ fn is_pod_name(name: &str) -> bool {
 /// Why the state of a server did not reach its pod.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The report is wrong in itself.
+    /// The report itself is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidReport),
-    /// The pod's condition could not be written.
+    /// The condition of the pod could not be written.
     #[error(transparent)]
     Pod(#[from] PodError),
-    /// A later report of the same pod came first.
-    #[error("a later report of pod {0} took the place of this one")]
+    /// A later report of the same pod replaced this one.
+    #[error("a later report of pod {0} replaced this one")]
     Superseded(String),
-    /// It is tried again in the background.
+    /// The report could not be written in time, and is tried again in the background.
     #[error("the state of pod {0} could not be written yet; it is tried again for {seconds}s", seconds = TRY_FOR.as_secs())]
     Pending(String),
-    /// Too much is under way.
+    /// Too many reports are under way.
     #[error("{MAX_REPORTS} reports are under way already; report again later")]
     Busy,
-    /// The task that wrote it died.
+    /// The task that wrote the report panicked.
     #[error("writing the state of pod {0} failed unexpectedly; see the log")]
     Died(String),
 }
@@ -119,7 +120,7 @@ impl ReportError {
     }
 }
 
-/// Writes reported states to pods. Clones work together.
+/// Writes reported states to pods. Clones share their queues.
 #[derive(Debug, Clone)]
 pub struct Reporter(Arc<Inner>);
 
@@ -136,19 +137,16 @@ struct Inner {
 struct Slot {
     /// Number of the latest report.
     latest: AtomicU64,
-    /// Held by the one that is being written.
+    /// The report that is being written holds this lock.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Reporter {
-    /// A reporter to these pods.
     pub fn new(pods: Pods, metrics: Metrics) -> Self {
         Self(Arc::new(Inner { pods, metrics, slots: Mutex::default(), room: Arc::new(Semaphore::new(MAX_REPORTS)) }))
     }
 
-    /// Writes the reported state, and says what became of it, within 5 s.
-    ///
-    /// While the API server is away the report is kept and tried again after this returned [`ReportError::Pending`].
+    /// Writes the reported state. Returns the result within 5 s, or [`ReportError::Pending`] if the report is tried again after that.
     pub async fn report(&self, report: StateReport) -> Result<Written, ReportError> {
         let Ok(room) = Arc::clone(&self.0.room).try_acquire_owned() else {
             self.0.metrics.count_report(ReportError::Busy.outcome());
@@ -156,7 +154,7 @@ impl Reporter {
         };
         let pod = report.pod.clone();
         let inner = Arc::clone(&self.0);
-        // A task of its own: it outlives a caller that gives up, so that a report which was accepted is not lost.
+        // The report is written by a task of its own, so that it is not lost when the caller gives up.
         let task = tokio::spawn(async move {
             let _room = room;
             inner.write(report).await
@@ -171,7 +169,7 @@ impl Reporter {
         }
     }
 
-    /// How many pods have reports under way.
+    /// The number of pods that have reports under way.
     pub fn under_way(&self) -> usize {
         self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
@@ -179,7 +177,7 @@ impl Reporter {
 
 impl Inner {
     async fn write(&self, report: StateReport) -> Result<Written, ReportError> {
-        let slot = self.slot(&report.pod);
+        let slot = self.enter(&report.pod);
         let number = slot.latest.fetch_add(1, SeqCst) + 1;
         let result = {
             let _turn = slot.turn.lock().await;
@@ -190,12 +188,12 @@ impl Inner {
         match &result {
             Ok(Written::Patched) => {
                 self.metrics.count_report("patched");
-                tracing::info!(pod, %setting, %present, pid, "state reported");
+                tracing::info!(pod, %setting, %present, pid, "reported the state");
             }
             Ok(Written::Unchanged) => self.metrics.count_report("unchanged"),
             Err(error) => {
                 self.metrics.count_report(error.outcome());
-                tracing::warn!(pod, %setting, %present, pid, %error, "state could not be reported");
+                tracing::warn!(pod, %setting, %present, pid, %error, "could not report the state");
             }
         }
         result
@@ -222,12 +220,13 @@ impl Inner {
         }
     }
 
-    fn slot(&self, pod: &str) -> Arc<Slot> {
+    /// Returns the slot of a pod, which is new if no other report of the pod is under way.
+    fn enter(&self, pod: &str) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(pod.to_owned()).or_default())
     }
 
-    /// Forgets the slot with the last report that used it.
+    /// Gives a slot back. The slot is removed with its last report.
     fn leave(&self, pod: &str, slot: Arc<Slot>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         drop(slot);
@@ -237,7 +236,7 @@ impl Inner {
     }
 }
 
-/// Pauses between attempts: doubling, with jitter so that all pods do not come at once when the API server is back.
+/// The pauses between attempts. They double, and have jitter so that not all pods come at once when the API server is back.
 pub(super) fn retry_pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
