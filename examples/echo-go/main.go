@@ -1,4 +1,4 @@
-// Command EchoGo is a Tars server in Go on TarsGo: it serves the interface Echo of examples/echo.tars as Demo.EchoGo.EchoObj.
+// Command EchoGo is a Tars server in Go on TarsGo. It offers the interface Echo of examples/echo.tars as Demo.EchoGo.EchoObj.
 package main
 
 import (
@@ -17,7 +17,7 @@ func (echo) Echo(_ context.Context, message string) (string, error) { return mes
 func (e echo) Hostname(context.Context) (string, error) { return e.host, nil }
 
 func main() {
-	// Reads the file named by --config=, which tarsnode rendered; application and server name come from there.
+	// Reads the file that --config= names and that tarsnode has rendered. It contains the names of the application and the server.
 	config := tars.GetServerConfig()
 	host, err := os.Hostname()
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package demo binds the interface Echo of examples/echo.tars to TarsGo's servants.
 //
-// It is what tars2go writes for a Go server, reduced to the Tars encoding (version 1). It is written by hand because
-// tars2go can't be pinned through the Go module proxy; it must follow examples/echo.tars.
+// The package does what the output of tars2go does, but for version 1 of the Tars protocol only. It is written by hand, because
+// the Go module proxy cannot pin a version of tars2go. When examples/echo.tars changes, this file must change, too.
 package demo
 
 import (
@@ -16,19 +16,19 @@ import (
 
 // EchoServant is what a server of the interface Echo implements.
 type EchoServant interface {
-	// Echo gives back message.
+	// Echo returns the message.
 	Echo(ctx context.Context, message string) (string, error)
-	// Hostname names the host that answers.
+	// Hostname returns the name of the pod that answers.
 	Hostname(ctx context.Context) (string, error)
 }
 
-// Echo dispatches requests to an EchoServant; register it with tars.AddServantWithContext.
+// Echo dispatches requests to an EchoServant. Servers register it with tars.AddServantWithContext.
 type Echo struct{}
 
-// Dispatch decodes the arguments of request, calls the function it names on servant and fills response.
+// Dispatch decodes the arguments of the request, calls its function on the servant and fills the response.
 //
-// It fails for a function that Echo does not have, for arguments that don't decode and for other versions than 1; TarsGo
-// turns the error into a response with return code 1 and the error's text.
+// Dispatch fails if Echo has no such function, if the arguments cannot be decoded, or if the version is not 1. TarsGo turns the
+// error into a response with return code 1 and the text of the error.
 func (*Echo) Dispatch(ctx context.Context, servant interface{}, request *requestf.RequestPacket, response *requestf.ResponsePacket, _ bool) error {
 	if request.IVersion != basef.TARSVERSION {
 		return fmt.Errorf("protocol version %d is not served, only version %d", request.IVersion, basef.TARSVERSION)

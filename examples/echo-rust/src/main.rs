@@ -1,17 +1,18 @@
-//! A Tars server in Rust: serves the interface of `examples/echo.tars` as `Demo.EchoRust.EchoObj`.
+//! A Tars server in Rust, which offers the interface of `examples/echo.tars` as `Demo.EchoRust.EchoObj`.
 
-use std::process::ExitCode;
-
-use tars::application::{Application, ApplicationError};
-use tars::server::{Request, ServantError};
+use std::{fs, process::ExitCode};
+use tars::{
+    application::{Application, ApplicationError},
+    server::{Request, ServantError},
+};
 
 /// The interface Echo of `examples/echo.tars`.
 #[tars::interface]
 pub trait Echo {
-    /// Gives back what it got.
+    /// Returns the message.
     async fn echo(&self, message: String) -> String;
 
-    /// The name of the host (the pod) that answers: shows how calls spread over the replicas.
+    /// Returns the name of the pod that answers, which shows how calls spread over the replicas.
     async fn hostname(&self) -> String;
 }
 
@@ -43,6 +44,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), ApplicationError> {
     let application = Application::from_arguments()?.version(env!("CARGO_PKG_VERSION"));
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned();
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned();
     application.servant("EchoObj", EchoDispatch(Server { hostname })).bind().await?.run_until_signal().await
 }

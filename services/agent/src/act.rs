@@ -29,7 +29,7 @@ use std::{
 use tars_common::names::{STORAGE_CLASS, label};
 use tokio_util::sync::CancellationToken;
 
-/// How many steps run at once. Most of their time, they wait for the API server.
+/// How many steps run at once. A step spends most of its time waiting for the API server.
 const AT_ONCE: usize = 16;
 /// Time from a change to its plan. Changes come in groups, such as 40 claims of 40 servers, and one plan serves all of them.
 const GATHER: Duration = Duration::from_millis(20);
@@ -235,7 +235,7 @@ impl Actor {
     }
 }
 
-/// Names a step for [`Holds`]. A step with another name is taken at once.
+/// Names a step for [`Holds`]. A step whose name changes is taken at once.
 fn name_step(step: &Step) -> String {
     match step {
         Step::Make(new) => format!("make {}", new.volume.name_any()),

@@ -169,7 +169,7 @@ pub async fn run_daemon(context: Context) -> Result<u8, ForegroundError> {
     }
 }
 
-/// Listens for heartbeats, and repeats that until the port is free: the configuration of the server names this port.
+/// Listens for heartbeats. Waits until the port is free, because the configuration of the server names this port.
 async fn bind_heartbeats(context: &Context, messages: &mpsc::Sender<Message>) -> tars::server::Server {
     loop {
         match servants::bind_heartbeats(context, context.server_endpoint.clone(), messages.clone()).await {

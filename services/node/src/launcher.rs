@@ -108,8 +108,8 @@ fn find_server_below(directory: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Makes a program executable that its image forgot to make so. If that fails, because the file belongs to another user, the start of
-/// the program fails and says why.
+/// Makes the program executable, because some images leave that out. If it fails, the file belongs to another user, and the start of the
+/// program says why it fails.
 fn make_executable(file: &Path) {
     if let Ok(meta) = fs::metadata(file) {
         let mut permissions = meta.permissions();

@@ -173,7 +173,7 @@ pub struct Machine {
     watch: Option<Watch>,
     /// True from [`Action::Prepare`] to the end of the launch.
     preparing: bool,
-    /// The last launch. `None` if the next one need not keep [`LAUNCH_GAP`].
+    /// The last launch. `None` if the next one need not wait for [`LAUNCH_GAP`].
     launched: Option<Instant>,
     /// Launches that failed since the last success.
     failures: u32,
@@ -401,7 +401,7 @@ impl Machine {
             (self.launched, self.not_before) = (None, None);
         }
         match target {
-            // If the old process still stops, its end leads to the launch.
+            // If the old process is still stopping, its end leads to the launch.
             Target::Start => self.launch(now, actions),
             Target::Stop | Target::Restart => self.stop(now, actions),
         }
