@@ -1,28 +1,42 @@
 //! The labels that a node needs before it runs a server or holds its local volumes. Only their keys count, not their values.
 //!
-//! Administrators set these labels. The controller and the node agent both decide by this list, so that the agent makes
-//! volumes on the nodes that the controller names to the users.
+//! Administrators set these labels. The controller writes them into the node affinity of workloads and tells users which of them
+//! are missing. The node agent makes volumes only on nodes that have them.
 
 use crate::{
     names::{DELAY_BIND, label},
     v1beta3::{AbilityAffinity, TServerSpec},
 };
 
-/// Lists the labels that a node needs to run pods of the server `spec` in `namespace`, in the order in which an administrator
-/// would set a node up.
-pub fn list_for_pods(namespace: &str, spec: &TServerSpec) -> Vec<String> {
-    let mut keys = vec![label::node(namespace)];
-    match spec.k8s.ability_affinity {
-        // A DaemonSet runs on every node that is admitted, whatever pools there are.
-        _ if spec.k8s.daemon_set => {}
-        AbilityAffinity::AppRequired => keys.push(label::ability_of_app(namespace, &spec.app)),
-        AbilityAffinity::ServerRequired => keys.push(label::ability_of_server(namespace, &spec.app, &spec.server)),
-        AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => {}
-    }
-    keys
+/// Keys of the labels that a node needs to run the pods of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodLabels {
+    /// Admits the framework of the server's namespace to the node.
+    pub framework: String,
+    /// Puts the node into the pool that `abilityAffinity` requires. `None` if no pool is required.
+    pub pool: Option<String>,
 }
 
-/// Names the label that a node needs to hold a local volume of the mount `mount`. `None` for [`DELAY_BIND`], which ties a pod to
+impl PodLabels {
+    /// Lists the keys in the order in which an administrator sets up a node.
+    pub fn into_keys(self) -> impl Iterator<Item = String> {
+        [self.framework].into_iter().chain(self.pool)
+    }
+}
+
+/// Finds the labels that a node needs to run pods of the server `spec` in `namespace`.
+pub fn find_for_pods(namespace: &str, spec: &TServerSpec) -> PodLabels {
+    let pool = match spec.k8s.ability_affinity {
+        // A DaemonSet runs on every node that is admitted, whatever pools there are.
+        _ if spec.k8s.daemon_set => None,
+        AbilityAffinity::AppRequired => Some(label::ability_of_app(namespace, &spec.app)),
+        AbilityAffinity::ServerRequired => Some(label::ability_of_server(namespace, &spec.app, &spec.server)),
+        AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => None,
+    };
+    PodLabels { framework: label::node(namespace), pool }
+}
+
+/// Finds the label that a node needs to hold a local volume of the mount `mount`. `None` for [`DELAY_BIND`], which ties a pod to
 /// its node and stores no data there.
 pub fn find_for_volume(mount: &str) -> Option<&'static str> {
     (mount != DELAY_BIND).then_some(label::SUPPORT_LOCAL_VOLUME)
@@ -37,7 +51,7 @@ mod tests {
     fn a_required_pool_adds_its_label_except_for_a_daemon_set() {
         let list = |k8s| {
             let spec = json!({"app": "Ledger", "server": "Audit", "subType": "normal", "normal": {}, "k8s": k8s});
-            list_for_pods("bank", &serde_json::from_value(spec).unwrap()).join(" ")
+            find_for_pods("bank", &serde_json::from_value(spec).unwrap()).into_keys().collect::<Vec<_>>().join(" ")
         };
         assert_eq!(list(json!({})), "tars.io/node.bank");
         assert_eq!(list(json!({"abilityAffinity": "None"})), "tars.io/node.bank");

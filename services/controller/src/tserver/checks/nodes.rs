@@ -38,7 +38,7 @@ pub fn count_with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<Node
 
 /// The demands, in the order in which an administrator prepares a node.
 fn list_demands<'a>(namespace: &str, spec: &'a TServerSpec) -> Vec<Demand<'a>> {
-    let mut demands: Vec<_> = node_labels::list_for_pods(namespace, spec).into_iter().map(Demand::Label).collect();
+    let mut demands: Vec<_> = node_labels::find_for_pods(namespace, spec).into_keys().map(Demand::Label).collect();
     demands.extend(spec.k8s.node_selector.iter().map(Demand::Rule));
     demands
 }

@@ -7,6 +7,7 @@ use tars_common::{
         self,
         workload::{APP_ABILITY_WEIGHT, SERVER_ABILITY_WEIGHT},
     },
+    node_labels,
     v1beta3::{AbilityAffinity, TServerSpec},
 };
 
@@ -32,30 +33,21 @@ pub fn validate_placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Prob
         }
         required.push(rule.into());
     }
-    let node = names::label::node(&key.namespace);
-    validate_label("metadata.namespace", &node, "use a shorter namespace", problems);
-    required.push(require_label(node));
+    let labels = node_labels::find_for_pods(&key.namespace, spec);
+    validate_label("metadata.namespace", &labels.framework, "use a shorter namespace", problems);
+    if let Some(pool) = &labels.pool {
+        validate_label("spec.k8s.abilityAffinity", pool, "use another mode, or shorter names", problems);
+    }
+    required.extend(labels.into_keys().map(require_label));
 
-    let app_pool = names::label::ability_of_app(&key.namespace, &spec.app);
-    let server_pool = names::label::ability_of_server(&key.namespace, &spec.app, &spec.server);
     let mut preferred = Vec::new();
-    match k8s.ability_affinity {
-        _ if k8s.daemon_set => {}
-        AbilityAffinity::None => {}
-        AbilityAffinity::AppRequired => {
-            validate_label("spec.k8s.abilityAffinity", &app_pool, "use another mode, or shorter names", problems);
-            required.push(require_label(app_pool));
-        }
-        AbilityAffinity::ServerRequired => {
-            validate_label("spec.k8s.abilityAffinity", &server_pool, "use another mode, or shorter names", problems);
-            required.push(require_label(server_pool));
-        }
-        AbilityAffinity::AppOrServerPreferred => {
-            // No node can carry a label that is too long, so such a preference has no effect. If it were stated, the API server
-            // would refuse the workload.
-            preferred.extend(is_valid_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
-            preferred.extend(is_valid_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
-        }
+    if k8s.ability_affinity == AbilityAffinity::AppOrServerPreferred && !k8s.daemon_set {
+        let server_pool = names::label::ability_of_server(&key.namespace, &spec.app, &spec.server);
+        let app_pool = names::label::ability_of_app(&key.namespace, &spec.app);
+        // No node can carry a label that is too long, so such a preference has no effect. If it were stated, the API server would
+        // refuse the workload.
+        preferred.extend(is_valid_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
+        preferred.extend(is_valid_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
     }
     Placement {
         required,
