@@ -46,16 +46,16 @@ const CHECK_CACHES: &str = "caches";
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {
-    /// Address at which reviews are answered, over TLS.
+    /// Address on which reviews are answered, over TLS.
     #[arg(long, env = "HTTPS_LISTEN", default_value = "0.0.0.0:8443")]
     https_listen: SocketAddr,
-    /// Address at which gRPC health and reflection are served.
+    /// Address on which gRPC health is answered.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     grpc_listen: SocketAddr,
-    /// Address at which metrics are served, under the path /metrics.
+    /// Address on which metrics are served at /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
-    /// Namespace of the Service and of the Secret with the certificates. Inside a cluster the default is the namespace of the service account.
+    /// Namespace of the Service and of the Secret with the certificates [default: that of the service account].
     #[arg(long, env = "POD_NAMESPACE")]
     namespace: Option<String>,
     /// Name of the Service in front of the replicas. The serving certificate is made for this name.
@@ -99,7 +99,7 @@ async fn run(args: Args) -> Result<(), Fatal> {
     let mut tasks = Tasks::new(stop.clone());
     let watched = lookup.clone();
     let templates_known = async move { watched.wait_until_ready().await };
-    tasks.spawn("wait for the caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));
+    tasks.spawn("report full caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));
     tasks.spawn("keep the certificates", keeper.run(identity, stop.clone()));
     let router = build_router(App::new(lookup, metrics));
     tasks.spawn("serve HTTPS", tls::serve(https, router, certificate, stop.clone()));
