@@ -181,7 +181,7 @@ async fn our_client_calls_a_tarsgo_server() {
         }
     });
     join_all(calls).await;
-    // L5: TarsGo answers an unknown function with 1 and a text.
+    // TarsGo answers an unknown function with return code 1 and a text.
     let refused = echo.proxy().call("nothing", bytes::Bytes::new()).await.unwrap_err();
     assert_eq!((refused.ret(), refused.to_string().contains("func mismatch")), (1, true), "{refused}");
     assert!(!echo.hostname().await.unwrap().is_empty());

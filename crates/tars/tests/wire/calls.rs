@@ -1,6 +1,9 @@
 //! One call after the other, and many at once.
 
-use crate::support::{OBJECT, Raw, Running, client, request, soon, to_hex};
+use crate::{
+    support::{OBJECT, Raw, Running, client, request, soon, to_hex},
+    vectors as golden,
+};
 use bytes::Bytes;
 use tars::{
     client::{CallError, CallOptions, ClientOptions},
@@ -41,10 +44,11 @@ async fn each_return_code_of_the_framework() {
 async fn a_ping_is_answered_byte_for_byte() {
     let server = Running::tcp().await;
     let mut raw = Raw::connect(server.addr).await;
-    // L2: one-way, no answer; L1: its answer comes first.
+    // A one-way ping gets no answer, so the answer to the second ping comes first.
     raw.send(&RequestPacket { packet_type: packet_type::ONE_WAY, ..request(70_000, PING, b"") }).await;
     raw.send(&request(1, PING, b"")).await;
-    assert_eq!(to_hex(&raw.frame().await.unwrap()), "0000001010012c30014c5c6d000c780c", "F02");
+    let vector = golden::PING_RESPONSE;
+    assert_eq!(to_hex(&raw.frame().await.unwrap()), to_hex(&vector.bytes()), "{vector}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! A server that stops loses no call.
 
-use crate::support::{OBJECT, Raw, Running, client, request, soon, to_hex, until};
+use crate::{
+    support::{OBJECT, Raw, Running, client, request, soon, to_hex, until},
+    vectors as golden,
+};
 use bytes::Bytes;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tars::{
@@ -17,7 +20,8 @@ async fn clients_are_asked_to_reconnect_and_calls_under_way_are_answered() {
     raw.send(&request(1, "hold", b"under way")).await;
     until("the call to be held", || server.echo.held.load(SeqCst) == 1).await;
     server.stop.cancel();
-    assert_eq!(to_hex(&raw.frame().await.unwrap()), "0000001c10012c3c4c5c6d000c780c860b5f7265636f6e6e6563745f", "F15");
+    let push = golden::RECONNECT_PUSH;
+    assert_eq!(to_hex(&raw.frame().await.unwrap()), to_hex(&push.bytes()), "{push}");
     // A request that was sent before the notice arrived.
     raw.send(&request(2, "echo", b"crossed")).await;
     assert_eq!(raw.response().await.buffer, "crossed");
@@ -113,7 +117,7 @@ async fn the_old_connection_drains_while_a_new_one_is_used() {
     let first_call = call("first");
     let mut old = Raw(soon("a connection", listener.accept()).await.unwrap().0);
     let first = read_request(&mut old).await;
-    old.write(&crate::support::hex("0000001c10012c3c4c5c6d000c780c860b5f7265636f6e6e6563745f")).await;
+    old.write(&golden::RECONNECT_PUSH.bytes()).await;
     // The notice and the answer to this call come in one go, so that the notice was read when the call ends.
     let second_call = call("second");
     let second = read_request(&mut old).await;

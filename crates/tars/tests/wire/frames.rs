@@ -1,39 +1,67 @@
-//! Golden vectors of whole frames, in both directions.
+//! Golden vectors of whole frames: each is written and read.
 
-use crate::support::{hex, to_hex};
-use bytes::Bytes;
-use tars::packet::{
-    Headers, LENGTH_SIZE, Packet, RECONNECT, RequestPacket, RequestView, ResponsePacket, header, message_type, packet_type,
-    version,
+use crate::{
+    support::to_hex,
+    vectors::{self as golden, Vector},
+};
+use bytes::{Bytes, BytesMut};
+use tars::{
+    codec::{Decoder, Encoder, to_bytes},
+    framework::endpoint::EndpointF,
+    packet::{
+        Headers, LENGTH_SIZE, PING, Packet, RECONNECT, RequestPacket, RequestView, ResponsePacket, header, message_type,
+        packet_type, ret, tup::UniAttribute, version,
+    },
 };
 
 const QUERY: &str = "tars.tarsregistry.QueryObj";
+const CONFIG: &str = "tars.tarsconfig.ConfigObj";
+const NO_ENDPOINTS: &[EndpointF] = &[];
 
-fn request(request_id: i32, func: &str, body: &str) -> RequestPacket {
+fn request(request_id: i32, func: &str, body: impl Into<Bytes>) -> RequestPacket {
     RequestPacket {
         request_id,
         servant: QUERY.to_owned(),
         func: func.to_owned(),
-        buffer: hex(body).into(),
+        buffer: body.into(),
         timeout: 3000,
         ..RequestPacket::default()
     }
 }
 
-fn response(request_id: i32, body: &str) -> ResponsePacket {
-    ResponsePacket { request_id, buffer: hex(body).into(), ..ResponsePacket::default() }
+fn response(request_id: i32, body: impl Into<Bytes>) -> ResponsePacket {
+    ResponsePacket { request_id, buffer: body.into(), ..ResponsePacket::default() }
+}
+
+/// Encoded arguments or results.
+fn body(write: impl FnOnce(&mut Encoder<'_>)) -> Bytes {
+    let mut out = BytesMut::new();
+    write(&mut Encoder::new(&mut out));
+    out.freeze()
+}
+
+fn tcp(host: &str, port: i32, timeout: i32) -> EndpointF {
+    EndpointF { host: host.to_owned(), port, timeout, istcp: 1, ..EndpointF::default() }
 }
 
 fn headers(pairs: &[(&str, &str)]) -> Headers {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
+/// `packet` is written as `vector` and read from it; the content of the frame is returned.
 #[track_caller]
-fn requests(id: &str, packet: &RequestPacket, frame: &str) {
-    assert_eq!(packet.to_frame().map(|frame| to_hex(&frame)).as_deref(), Ok(frame), "{id} written");
-    let content = Bytes::from(hex(frame)).slice(LENGTH_SIZE..);
-    assert_eq!(RequestPacket::read(&content).as_ref(), Ok(packet), "{id} read");
-    let view = RequestView::read(&content).unwrap_or_else(|error| panic!("{id} seen: {error}"));
+fn both<P: Packet + PartialEq + std::fmt::Debug>(vector: &Vector, packet: &P) -> Bytes {
+    let frame = Bytes::from(vector.bytes());
+    assert_eq!(packet.to_frame().map(|frame| to_hex(&frame)), Ok(to_hex(&frame)), "{vector} written");
+    let content = frame.slice(LENGTH_SIZE..);
+    assert_eq!(P::read(&content).as_ref(), Ok(packet), "{vector} read");
+    content
+}
+
+#[track_caller]
+fn requests(vector: &Vector, packet: &RequestPacket) {
+    let content = both(vector, packet);
+    let view = RequestView::read(&content).unwrap_or_else(|error| panic!("{vector} seen: {error}"));
     let seen = RequestPacket {
         version: view.version,
         packet_type: view.packet_type,
@@ -46,195 +74,141 @@ fn requests(id: &str, packet: &RequestPacket, frame: &str) {
         context: view.context.to_headers(),
         status: view.status.to_headers(),
     };
-    assert_eq!(&seen, packet, "{id} seen");
+    assert_eq!(&seen, packet, "{vector} seen");
 }
 
 #[track_caller]
-fn responses(id: &str, packet: &ResponsePacket, frame: &str) {
-    assert_eq!(packet.to_frame().map(|frame| to_hex(&frame)).as_deref(), Ok(frame), "{id} written");
-    let content = Bytes::from(hex(frame)).slice(LENGTH_SIZE..);
-    assert_eq!(ResponsePacket::read(&content).as_ref(), Ok(packet), "{id} read");
+fn responses(vector: &Vector, packet: &ResponsePacket) {
+    both(vector, packet);
 }
 
 #[test]
-fn requests_in_both_directions() {
-    requests(
-        "F01",
-        &request(1, "tars_ping", ""),
-        "0000003b10012c3c4001561a746172732e7461727372656769737472792e51756572794f626a6609746172735f70696e677d000c810bb8980ca80c",
-    );
-    requests(
-        "F03",
-        &RequestPacket { packet_type: packet_type::ONE_WAY, ..request(70000, "tars_ping", "") },
-        "0000003f100120013c4200011170561a746172732e7461727372656769737472792e51756572794f626a6609746172735f70696e677d000c810bb8980ca80c",
-    );
-    let id = "1619746172732e74617273636f6e6669672e436f6e6669674f626a";
-    requests(
-        "F04",
-        &request(2, "findObjectById", id),
-        "0000005c10012c3c4002561a746172732e7461727372656769737472792e51756572794f626a660e66696e644f626a656374427949647d00001b1619746172732e74617273636f6e6669672e436f6e6669674f626a810bb8980ca80c",
-    );
+fn requests_to_the_name_service() {
+    requests(&golden::PING_REQUEST, &request(1, PING, ""));
+    let one_way = RequestPacket { packet_type: packet_type::ONE_WAY, ..request(70000, PING, "") };
+    requests(&golden::ONE_WAY_PING_REQUEST, &one_way);
+    requests(&golden::LOOKUP_REQUEST, &request(2, "findObjectById", to_bytes(1, CONFIG)));
+    let arguments = body(|out| {
+        out.put(1, CONFIG);
+        out.put(2, NO_ENDPOINTS);
+        out.put(3, NO_ENDPOINTS);
+    });
     let dyed = RequestPacket {
         message_type: message_type::DYED,
         context: headers(&[(header::NODE_NAME, "10.0.0.9")]),
         status: headers(&[(header::DYED, "u1")]),
-        ..request(3, "findObjectByIdInSameGroup", &format!("{id}290c390c"))
+        ..request(3, "findObjectByIdInSameGroup", arguments)
     };
-    requests(
-        "F07",
-        &dyed,
-        "0000009810012c30044003561a746172732e7461727372656769737472792e51756572794f626a661966696e644f626a65637442794964496e53616d6547726f75707d00001f1619746172732e74617273636f6e6669672e436f6e6669674f626a290c390c810bb898000106096e6f64655f6e616d65160831302e302e302e39a80001060f5354415455535f445945445f4b455916027531",
-    );
+    requests(&golden::LOOKUP_REQUEST_WITH_HEADERS, &dyed);
+    let arguments = body(|out| {
+        out.put(1, "tars.tarslog.LogObj");
+        out.put(2, "mtt.s.1");
+        out.put(3, NO_ENDPOINTS);
+        out.put(4, NO_ENDPOINTS);
+    });
+    requests(&golden::SET_LOOKUP_REQUEST, &request(1, "findObjectByIdInSameSet", arguments));
     let lowest =
         RequestPacket { request_id: i32::MIN, servant: "A.B.C".to_owned(), func: "f".to_owned(), ..RequestPacket::default() };
-    requests("F16", &lowest, "0000001f10012c3c42800000005605412e422e436601667d000c8c980ca80c");
-    let admin = |request_id, func: &str, body: &str| RequestPacket {
+    requests(&golden::REQUEST_WITH_LOWEST_ID, &lowest);
+}
+
+#[test]
+fn requests_to_the_admin_object() {
+    let admin = |request_id, func: &str, body: Bytes| RequestPacket {
         servant: "AdminObj".to_owned(),
         timeout: 300,
         ..request(request_id, func, body)
     };
-    requests(
-        "F17",
-        &admin(1, "notify", "1616746172732e7365746c6f676c6576656c204445425547"),
-        "0000003f10012c3c4001560841646d696e4f626a66066e6f746966797d0000181616746172732e7365746c6f676c6576656c20444542554781012c980ca80c",
-    );
-    requests(
-        "F18",
-        &admin(3, "shutdown", ""),
-        "0000002810012c3c4003560841646d696e4f626a660873687574646f776e7d000c81012c980ca80c",
-    );
-    requests(
-        "F19",
-        &request(1, "findObjectByIdInSameSet", "1613746172732e746172736c6f672e4c6f674f626a26076d74742e732e31390c490c"),
-        "0000006c10012c3c4001561a746172732e7461727372656769737472792e51756572794f626a661766696e644f626a65637442794964496e53616d655365747d0000221613746172732e746172736c6f672e4c6f674f626a26076d74742e732e31390c490c810bb8980ca80c",
-    );
-    let attributes = "080001060269641d00001b0619746172732e74617273636f6e6669672e436f6e6669674f626a";
-    let tup = RequestPacket { version: version::TUP, timeout: 0, ..request(7, "findObjectById", attributes) };
-    requests(
-        "F31",
-        &tup,
-        "0000006510032c3c4007561a746172732e7461727372656769737472792e51756572794f626a660e66696e644f626a656374427949647d000026080001060269641d00001b0619746172732e74617273636f6e6669672e436f6e6669674f626a8c980ca80c",
-    );
-    let answer = RequestPacket {
-        version: version::TUP,
-        request_id: 7,
-        buffer: hex("08000206001d00000f0900010a0601681001200230014c0b0608746172735f7265741d00000f0900010a0601681001200230014c0b")
-            .into(),
-        ..RequestPacket::default()
-    };
-    requests(
-        "F33",
-        &answer,
-        "0000004c10032c3c4007560066007d00003508000206001d00000f0900010a0601681001200230014c0b0608746172735f7265741d00000f0900010a0601681001200230014c0b8c980ca80c",
-    );
+    requests(&golden::NOTIFY_REQUEST, &admin(1, "notify", to_bytes(1, "tars.setloglevel DEBUG")));
+    requests(&golden::SHUTDOWN_REQUEST, &admin(3, "shutdown", Bytes::new()));
 }
 
 #[test]
-fn requests_to_the_registry_in_both_directions() {
-    let registry = |request_id, func: &str, body: &str| RequestPacket {
+fn requests_and_responses_with_named_arguments() {
+    let tup = RequestPacket { version: version::TUP, timeout: 0, ..request(7, "findObjectById", golden::ATTRIBUTES.bytes()) };
+    requests(&golden::NAMED_LOOKUP_REQUEST, &tup);
+    let mut results = UniAttribute::default();
+    results.put("", &[tcp("h", 1, 2)][..]);
+    results.put("tars_ret", &[tcp("h", 1, 2)][..]);
+    let answer =
+        RequestPacket { version: version::TUP, request_id: 7, buffer: results.write(version::TUP), ..RequestPacket::default() };
+    requests(&golden::NAMED_LOOKUP_RESPONSE, &answer);
+}
+
+#[test]
+fn requests_to_the_registry() {
+    let registry = |request_id, func: &str, arguments: &Vector| RequestPacket {
         servant: "tars.tarsregistry.RegistryObj".to_owned(),
         timeout: 6000,
-        ..request(request_id, func, body)
+        ..request(request_id, func, arguments.bytes())
     };
-    requests(
-        "R02",
-        &registry(10, "getServerDescriptor", "160454657374260548656c6c6f"),
-        "0000005610012c3c400a561d746172732e7461727372656769737472792e52656769737472794f626a661367657453657276657244657363726970746f727d00000d160454657374260548656c6c6f811770980ca80c",
-    );
-    let state = RequestPacket {
-        context: headers(&[("PID", "57")]),
-        ..registry(8, "updateServerState", "160c746573742d68656c6c6f2d3026064163746976653606416374697665")
-    };
-    requests(
-        "R07",
-        &state,
-        "0000006f10012c3c4008561d746172732e7461727372656769737472792e52656769737472794f626a661175706461746553657276657253746174657d00001e160c746573742d68656c6c6f2d3026064163746976653606416374697665811770980001060350494416023537a80c",
-    );
-    responses("R08", &response(8, ""), "0000001010012c30084c5c6d000c780c");
+    requests(&golden::DESCRIPTOR_REQUEST, &registry(10, "getServerDescriptor", &golden::DESCRIPTOR_ARGUMENTS));
+    let state =
+        RequestPacket { context: headers(&[("PID", "57")]), ..registry(8, "updateServerState", &golden::STATE_ARGUMENTS) };
+    requests(&golden::STATE_REQUEST, &state);
+    responses(&golden::STATE_RESPONSE, &response(8, ""));
     let beat = RequestPacket {
         servant: "tars.tarsregistry.Registry".to_owned(),
         timeout: 1000,
-        ..request(11, "keepAlive", "1a060831302e302e302e3516066163746976652603417070360653696d706c650b")
+        ..request(11, "keepAlive", golden::K8STARS_KEEP_ALIVE.bytes())
     };
-    requests(
-        "R22",
-        &beat,
-        "0000005d10012c3c400b561a746172732e7461727372656769737472792e526567697374727966096b656570416c6976657d0000211a060831302e302e302e3516066163746976652603417070360653696d706c650b8103e8980ca80c",
-    );
+    requests(&golden::K8STARS_KEEP_ALIVE_REQUEST, &beat);
+}
+
+/// Results of the functions that answer 0, the active and the inactive endpoints.
+fn two_lists(active: &[EndpointF], inactive: &[EndpointF]) -> Bytes {
+    body(|out| {
+        out.put(0, &0_i32);
+        out.put(2, active);
+        out.put(3, inactive);
+    })
 }
 
 #[test]
-fn responses_in_both_directions() {
-    let g53 = "0a0621746172732d74617273636f6e6669672d302e746172732d74617273636f6e666967112711220000ea6030014c0b";
-    let second = g53.replace("672d30", "672d31");
-    responses("F02", &response(1, ""), "0000001010012c30014c5c6d000c780c");
-    responses(
-        "F05",
-        &response(2, &format!("090001{g53}")),
-        "0000004410012c30024c5c6d0000330900010a0621746172732d74617273636f6e6669672d302e746172732d74617273636f6e666967112711220000ea6030014c0b780c",
-    );
-    responses("F06", &response(12, "090c"), "0000001310012c300c4c5c6d000002090c780c");
-    responses(
-        "F08",
-        &response(3, &format!("0c290001{g53}390001{second}")),
-        "0000007810012c30034c5c6d0000670c2900010a0621746172732d74617273636f6e6669672d302e746172732d74617273636f6e666967112711220000ea6030014c0b3900010a0621746172732d74617273636f6e6669672d312e746172732d74617273636f6e666967112711220000ea6030014c0b780c",
-    );
-    responses("F09", &response(4, "0c290c390c"), "0000001610012c30044c5c6d0000050c290c390c780c");
-    responses(
-        "F10",
-        &response(3, "0c2900010a0611746172732d7461727372656769737472791145e221177030014c0b390c"),
-        "0000003510012c30034c5c6d0000240c2900010a0611746172732d7461727372656769737472791145e221177030014c0b390c780c",
-    );
-    responses("F11", &ResponsePacket { ret: -3, ..response(5, "") }, "0000001110012c30054c50fd6d000c780c");
-    responses("F12", &ResponsePacket { ret: -4, ..response(9, "") }, "0000001110012c30094c50fc6d000c780c");
-    responses("F13", &ResponsePacket { ret: -6, ..response(9, "") }, "0000001110012c30094c50fa6d000c780c");
-    let boom = ResponsePacket { ret: -99, desc: "boom".to_owned(), context: headers(&[("a", "b")]), ..response(6, "") };
-    responses("F14", &boom, "0000002010012c30064c509d6d000c780c8604626f6f6d980001060161160162");
-    responses(
-        "F15",
-        &ResponsePacket { desc: RECONNECT.to_owned(), ..response(0, "") },
-        "0000001c10012c3c4c5c6d000c780c860b5f7265636f6e6e6563745f",
-    );
-    responses(
-        "L3",
-        &response(2, "0900010a0601681001200230014c0b"),
-        "0000002010012c30024c5c6d00000f0900010a0601681001200230014c0b780c",
-    );
-    responses(
-        "L4",
-        &response(3, "0c2900010a06093132372e302e302e31115dc1210bb830014c0b390c"),
-        "0000002d10012c30034c5c6d00001c0c2900010a06093132372e302e302e31115dc1210bb830014c0b390c780c",
-    );
-    responses(
-        "L5",
-        &ResponsePacket { ret: 1, desc: "func mismatch".to_owned(), ..response(4, "") },
-        "0000002010012c30044c50016d000c780c860d66756e63206d69736d61746368",
-    );
-    responses(
-        "L6",
-        &ResponsePacket { ret: -77, desc: "custom".to_owned(), ..response(4, "") },
-        "0000001910012c30044c50b36d000c780c8606637573746f6d",
-    );
-    let absent = "can not find Tag 1. But require. EOF".to_owned();
-    responses(
-        "L7",
-        &ResponsePacket { ret: 1, desc: absent, ..response(5, "") },
-        "0000003710012c30054c50016d000c780c862463616e206e6f742066696e642054616720312e2042757420726571756972652e20454f46",
-    );
+fn responses_of_the_name_service() {
+    let config = |index| tcp(&format!("tars-tarsconfig-{index}.tars-tarsconfig"), 10001, 60000);
+    responses(&golden::PING_RESPONSE, &response(1, ""));
+    responses(&golden::LOOKUP_RESPONSE, &response(2, to_bytes(0, &[config(0)][..])));
+    responses(&golden::EMPTY_LOOKUP_RESPONSE, &response(12, to_bytes(0, NO_ENDPOINTS)));
+    responses(&golden::TWO_LISTS_RESPONSE, &response(3, two_lists(&[config(0)], &[config(1)])));
+    responses(&golden::EMPTY_TWO_LISTS_RESPONSE, &response(4, two_lists(&[], &[])));
+    let own = two_lists(&[tcp("tars-tarsregistry", 17890, 6000)], &[]);
+    responses(&golden::REGISTRY_LOOKUP_RESPONSE, &response(3, own));
+    responses(&golden::LIVE_LOOKUP_RESPONSE, &response(2, to_bytes(0, &[tcp("h", 1, 2)][..])));
+    let live = two_lists(&[tcp("127.0.0.1", 24001, 3000)], &[]);
+    responses(&golden::LIVE_TWO_LISTS_RESPONSE, &response(3, live));
+}
+
+#[test]
+fn responses_with_an_error() {
+    let failed = |request_id, ret, desc: &str| ResponsePacket { ret, desc: desc.to_owned(), ..response(request_id, "") };
+    responses(&golden::NO_FUNCTION_RESPONSE, &failed(5, ret::NO_FUNCTION, ""));
+    responses(&golden::NO_SERVANT_RESPONSE, &failed(9, ret::NO_SERVANT, ""));
+    responses(&golden::QUEUE_TIMEOUT_RESPONSE, &failed(9, ret::QUEUE_TIMEOUT, ""));
+    let boom = ResponsePacket { context: headers(&[("a", "b")]), ..failed(6, ret::UNKNOWN, "boom") };
+    responses(&golden::FAILURE_RESPONSE, &boom);
+    responses(&golden::LIVE_UNKNOWN_FUNCTION_RESPONSE, &failed(4, 1, "func mismatch"));
+    responses(&golden::LIVE_TYPED_ERROR_RESPONSE, &failed(4, -77, "custom"));
+    responses(&golden::LIVE_MISSING_ARGUMENT_RESPONSE, &failed(5, 1, "can not find Tag 1. But require. EOF"));
+}
+
+#[test]
+fn the_push_that_asks_to_reconnect() {
+    responses(&golden::RECONNECT_PUSH, &ResponsePacket { desc: RECONNECT.to_owned(), ..response(0, "") });
 }
 
 #[test]
 fn arguments_of_a_station_lookup() {
-    let f20 = "1619746172732e74617273636f6e6669672e436f6e6669674f626a2602737a390c490c";
-    let input = hex(f20);
-    let mut input = tars::codec::Decoder::new(&input);
-    assert_eq!(input.require::<String>(1).as_deref(), Ok("tars.tarsconfig.ConfigObj"), "F20 read");
-    assert_eq!(input.require::<String>(2).as_deref(), Ok("sz"), "F20 read");
-    let mut out = bytes::BytesMut::new();
-    let mut written = tars::codec::Encoder::new(&mut out);
-    written.put(1, "tars.tarsconfig.ConfigObj");
-    written.put(2, "sz");
-    written.put(3, &Vec::<tars::framework::endpoint::EndpointF>::new());
-    written.put(4, &Vec::<tars::framework::endpoint::EndpointF>::new());
-    assert_eq!(to_hex(&out), f20, "F20 written");
+    let vector = golden::STATION_LOOKUP_ARGUMENTS;
+    let bytes = vector.bytes();
+    let mut input = Decoder::new(&bytes);
+    assert_eq!(input.require::<String>(1).as_deref(), Ok(CONFIG), "{vector} read");
+    assert_eq!(input.require::<String>(2).as_deref(), Ok("sz"), "{vector} read");
+    let written = body(|out| {
+        out.put(1, CONFIG);
+        out.put(2, "sz");
+        out.put(3, NO_ENDPOINTS);
+        out.put(4, NO_ENDPOINTS);
+    });
+    assert_eq!(to_hex(&written), to_hex(&bytes), "{vector} written");
 }

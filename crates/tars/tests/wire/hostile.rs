@@ -1,15 +1,19 @@
 //! Bad packets: each closes its own connection, is named in the log, and harms nobody else.
 
-use crate::support::{Raw, Running, captured_log, hex, request, soon, until};
+use crate::{
+    support::{Raw, Running, captured_log, hex, request, soon, to_hex, until},
+    vectors as golden,
+};
 use tars::{endpoint::Endpoint, packet::Packet, server::AdapterLimits};
 use tokio::net::UdpSocket;
 
 #[tokio::test]
 async fn a_bad_packet_closes_its_connection_only() {
+    let (too_short, too_large) = (to_hex(&golden::LENGTH_3.bytes()), to_hex(&golden::LENGTH_ABOVE_10_MIB.bytes()));
     let cases = [
-        ("L8", "00000003", "frame claims 3 bytes, less than its own length field of 4"),
+        ("length 3", too_short.as_str(), "frame claims 3 bytes, less than its own length field of 4"),
         ("zero length", "00000000", "frame claims 0 bytes, less than its own length field of 4"),
-        ("L9", "00a00001", "frame of 10485761 bytes is larger than the maximum of 10485760"),
+        ("10 MiB and a byte", too_large.as_str(), "frame of 10485761 bytes is larger than the maximum of 10485760"),
         ("4 GiB", "ffffffff", "frame of 4294967295 bytes is larger than the maximum of 10485760"),
         ("empty packet", "00000004", "undecodable packet: RequestPacket.iVersion: required value with tag 1 is missing"),
         ("noise", "00000008deadbeef", "undecodable packet: RequestPacket.iVersion: type code 14 does not exist"),

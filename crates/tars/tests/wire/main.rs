@@ -12,3 +12,4 @@ mod properties;
 mod queue;
 mod support;
 mod values;
+mod vectors;

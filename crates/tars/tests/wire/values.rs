@@ -1,6 +1,9 @@
 //! Golden vectors of single values, lists, maps and structs: each is written and read.
 
-use crate::support::{hex, to_hex};
+use crate::{
+    support::to_hex,
+    vectors::{self as golden, Vector},
+};
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,7 +11,7 @@ use std::{
 };
 use tars::{
     TarsStruct,
-    codec::{Decode, Encode, Struct, from_bytes, to_bytes},
+    codec::{Decode, Decoder, Encode, Encoder, Struct, from_bytes, to_bytes},
     framework::{
         config::ConfigInfo,
         endpoint::EndpointF,
@@ -19,27 +22,29 @@ use tars::{
         registry::{AdapterDescriptor, ServerDescriptor},
         stat::{StatMicMsgBody, StatMicMsgHead},
     },
-    packet::tup::UniAttribute,
+    packet::{tup::UniAttribute, version},
 };
 
-/// `value` under `tag` is written as `expected`, and read from it.
+/// `value` under `tag` is written as `vector`, and read from it.
 #[track_caller]
-fn both<T: Encode + Decode + PartialEq + Debug>(id: &str, tag: u8, value: &T, expected: &str) {
-    assert_eq!(to_hex(&to_bytes(tag, value)), expected, "{id} written");
-    reads(id, tag, value, expected);
+fn both<T: Encode + Decode + PartialEq + Debug>(vector: &Vector, tag: u8, value: &T) {
+    assert_eq!(to_hex(&to_bytes(tag, value)), to_hex(&vector.bytes()), "{vector} written");
+    reads(vector, tag, value);
 }
 
 #[track_caller]
-fn reads<T: Decode + PartialEq + Debug>(id: &str, tag: u8, value: &T, input: &str) {
-    match from_bytes::<T>(tag, &hex(input)) {
-        Ok(read) => assert_eq!(&read, value, "{id} read"),
-        Err(error) => panic!("{id} read: {error}"),
+fn reads<T: Decode + PartialEq + Debug>(vector: &Vector, tag: u8, value: &T) {
+    match from_bytes::<T>(tag, &vector.bytes()) {
+        Ok(read) => assert_eq!(&read, value, "{vector} read"),
+        Err(error) => panic!("{vector} read: {error}"),
     }
 }
 
-/// The arguments, written one after the other with ascending tags.
-fn arguments(values: &[(u8, &dyn ErasedEncode)]) -> String {
-    values.iter().map(|(tag, value)| to_hex(&value.encoded(*tag))).collect()
+/// `arguments`, one after the other with ascending tags, are written as `vector`.
+#[track_caller]
+fn writes(vector: &Vector, arguments: &[(u8, &dyn ErasedEncode)]) {
+    let written: String = arguments.iter().map(|(tag, value)| to_hex(&value.encoded(*tag))).collect();
+    assert_eq!(written, to_hex(&vector.bytes()), "{vector} written");
 }
 
 trait ErasedEncode {
@@ -54,44 +59,44 @@ impl<T: Encode> ErasedEncode for T {
 
 #[test]
 fn integers() {
-    both("G01", 0, &true, "0001");
-    both("G02", 1, &false, "1c");
-    both("G03", 2, &-1_i8, "20ff");
-    both("G04", 3, &0_i8, "3c");
-    both("G05", 0, &-128_i8, "0080");
-    both("G06", 0, &127_i16, "007f");
-    both("G07", 0, &128_i16, "010080");
-    both("G08", 0, &-129_i16, "01ff7f");
-    both("G09", 5, &100_i32, "5064");
-    both("G10", 1, &32767_i32, "117fff");
-    both("G11", 1, &32768_i32, "1200008000");
-    both("G12", 1, &-32769_i32, "12ffff7fff");
-    both("G13", 1, &i32::MIN, "1280000000");
-    both("G14", 1, &2_147_483_647_i64, "127fffffff");
-    both("G15", 1, &2_147_483_648_i64, "130000000080000000");
-    both("G16", 1, &-2_147_483_649_i64, "13ffffffff7fffffff");
-    both("G17", 1, &i64::MIN, "138000000000000000");
-    both("G18", 0, &200_u8, "0100c8");
-    both("G19", 0, &65535_u16, "020000ffff");
-    both("G20", 0, &4_294_967_295_u32, "0300000000ffffffff");
-    both("G30", 14, &7_i32, "e007");
-    both("G31", 15, &7_i32, "f00f07");
-    both("G32", 16, &0_i32, "fc10");
-    both("G34", 255, &-1_i32, "f0ffff");
+    both(&golden::TRUE, 0, &true);
+    both(&golden::FALSE, 1, &false);
+    both(&golden::BYTE_MINUS_1, 2, &-1_i8);
+    both(&golden::BYTE_0, 3, &0_i8);
+    both(&golden::BYTE_MINIMUM, 0, &-128_i8);
+    both(&golden::SHORT_127, 0, &127_i16);
+    both(&golden::SHORT_128, 0, &128_i16);
+    both(&golden::SHORT_MINUS_129, 0, &-129_i16);
+    both(&golden::INT_100, 5, &100_i32);
+    both(&golden::INT_32767, 1, &32767_i32);
+    both(&golden::INT_32768, 1, &32768_i32);
+    both(&golden::INT_MINUS_32769, 1, &-32769_i32);
+    both(&golden::INT_MINIMUM, 1, &i32::MIN);
+    both(&golden::LONG_2147483647, 1, &2_147_483_647_i64);
+    both(&golden::LONG_2147483648, 1, &2_147_483_648_i64);
+    both(&golden::LONG_MINUS_2147483649, 1, &-2_147_483_649_i64);
+    both(&golden::LONG_MINIMUM, 1, &i64::MIN);
+    both(&golden::UNSIGNED_BYTE_200, 0, &200_u8);
+    both(&golden::UNSIGNED_SHORT_65535, 0, &65535_u16);
+    both(&golden::UNSIGNED_INT_4294967295, 0, &4_294_967_295_u32);
+    both(&golden::TAG_14, 14, &7_i32);
+    both(&golden::TAG_15, 15, &7_i32);
+    both(&golden::TAG_16, 16, &0_i32);
+    both(&golden::TAG_255, 255, &-1_i32);
 }
 
 #[test]
 fn floats_and_strings() {
-    both("G21", 0, &1.5_f32, "043fc00000");
-    both("G22", 0, &0.0_f32, "0400000000");
-    both("G23", 0, &-0.25_f64, "05bfd0000000000000");
-    both("G24", 0, &0.0_f64, "050000000000000000");
-    both("G25", 0, &String::new(), "0600");
-    both("G26", 1, &"tars".to_owned(), "160474617273");
-    both("G27", 1, &"\u{4e2d}".to_owned(), "1603e4b8ad");
-    both("G28", 2, &"a".repeat(255), &format!("26ff{}", "61".repeat(255)));
-    both("G29", 2, &"a".repeat(256), &format!("2700000100{}", "61".repeat(256)));
-    both("G33", 200, &"x".to_owned(), "f6c80178");
+    both(&golden::FLOAT_1_5, 0, &1.5_f32);
+    both(&golden::FLOAT_0, 0, &0.0_f32);
+    both(&golden::DOUBLE_MINUS_0_25, 0, &-0.25_f64);
+    both(&golden::DOUBLE_0, 0, &0.0_f64);
+    both(&golden::EMPTY_STRING, 0, &String::new());
+    both(&golden::STRING_TARS, 1, &"tars".to_owned());
+    both(&golden::STRING_OF_ONE_CHINESE_CHARACTER, 1, &"\u{4e2d}".to_owned());
+    both(&golden::STRING_OF_255_BYTES, 2, &"a".repeat(255));
+    both(&golden::STRING_OF_256_BYTES, 2, &"a".repeat(256));
+    both(&golden::TAG_200, 200, &"x".to_owned());
 }
 
 #[derive(Debug, Clone, PartialEq, TarsStruct)]
@@ -100,23 +105,23 @@ struct Nothing {}
 #[test]
 fn collections() {
     let headers = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    both("G40", 0, &BTreeMap::<String, String>::new(), "080c");
-    both("G41", 9, &headers, "98000106016b160176");
-    both("G41 unordered", 9, &headers.into_iter().collect::<HashMap<_, _>>(), "98000106016b160176");
-    both("G42", 3, &BTreeMap::from([(5_i32, 0_i32), (100, 300)]), "38000200051c006411012c");
-    both("G43", 2, &Vec::<i32>::new(), "290c");
-    both("G44", 2, &vec![0_i32, 1, -1, 1000], "2900040c000100ff0103e8");
-    both("G45", 16, &vec!["a".to_owned(), String::new()], "f91000020601610600");
-    both("G46", 7, &Bytes::new(), "7d000c");
-    both("G47", 7, &Bytes::from_static(&[1, 255, 0]), "7d00000301ff00");
-    both("G47 signed", 7, &vec![1_i8, -1, 0], "7d00000301ff00");
-    both("G48", 7, &Bytes::from(vec![0x5a; 200]), &format!("7d000100c8{}", "5a".repeat(200)));
-    reads("G49", 7, &Bytes::from_static(&[1, 255, 0]), "790003000100ff0c");
-    reads("G49 signed", 7, &vec![1_i8, -1, 0], "790003000100ff0c");
-    both("unsigned bytes", 7, &vec![1_u8, 200], "79000200010100c8");
-    reads("unsigned bytes as SIMPLE LIST", 7, &vec![1_u8, 200], "7d00000201c8");
-    both("G50", 0, &vec![vec![], vec![1_i32]], "090002090c0900010001");
-    both("G51", 1, &Nothing {}, "1a0b");
+    both(&golden::EMPTY_MAP, 0, &BTreeMap::<String, String>::new());
+    both(&golden::MAP_OF_STRINGS, 9, &headers);
+    both(&golden::MAP_OF_STRINGS, 9, &headers.into_iter().collect::<HashMap<_, _>>());
+    both(&golden::MAP_OF_INTS, 3, &BTreeMap::from([(5_i32, 0_i32), (100, 300)]));
+    both(&golden::EMPTY_LIST, 2, &Vec::<i32>::new());
+    both(&golden::LIST_OF_INTS, 2, &vec![0_i32, 1, -1, 1000]);
+    both(&golden::LIST_OF_STRINGS, 16, &vec!["a".to_owned(), String::new()]);
+    both(&golden::EMPTY_BYTES, 7, &Bytes::new());
+    both(&golden::BYTES, 7, &Bytes::from_static(&[1, 255, 0]));
+    both(&golden::BYTES, 7, &vec![1_i8, -1, 0]);
+    both(&golden::BYTES_200, 7, &Bytes::from(vec![0x5a; 200]));
+    reads(&golden::BYTES_AS_LIST, 7, &Bytes::from_static(&[1, 255, 0]));
+    reads(&golden::BYTES_AS_LIST, 7, &vec![1_i8, -1, 0]);
+    both(&golden::UNSIGNED_BYTES, 7, &vec![1_u8, 200]);
+    reads(&golden::UNSIGNED_BYTES_AS_SIMPLE_LIST, 7, &vec![1_u8, 200]);
+    both(&golden::LIST_OF_LISTS, 0, &vec![vec![], vec![1_i32]]);
+    both(&golden::STRUCT_WITHOUT_FIELDS, 1, &Nothing {});
 }
 
 fn endpoint(host: &str, port: i32, timeout: i32, istcp: i32) -> EndpointF {
@@ -126,13 +131,13 @@ fn endpoint(host: &str, port: i32, timeout: i32, istcp: i32) -> EndpointF {
 #[test]
 fn endpoints() {
     let config = endpoint("tars-tarsconfig-0.tars-tarsconfig", 10001, 60000, 1);
-    let fields = "0621746172732d74617273636f6e6669672d302e746172732d74617273636f6e666967112711220000ea6030014c";
-    both("G53", 0, &config, &format!("0a{fields}0b"));
+    both(&golden::ENDPOINT, 0, &config);
+    let vector = golden::ENDPOINT_FIELDS;
     let mut out = bytes::BytesMut::new();
-    config.encode_fields(&mut tars::codec::Encoder::new(&mut out));
-    assert_eq!(to_hex(&out), fields, "G52 written");
-    let read = EndpointF::decode_fields(&mut tars::codec::Decoder::new(&hex(fields)));
-    assert_eq!(read, Ok(config), "G52 read");
+    config.encode_fields(&mut Encoder::new(&mut out));
+    assert_eq!(to_hex(&out), to_hex(&vector.bytes()), "{vector} written");
+    let read = EndpointF::decode_fields(&mut Decoder::new(&vector.bytes()));
+    assert_eq!(read, Ok(config), "{vector} read");
 
     let full = EndpointF {
         groupworkid: -1,
@@ -145,14 +150,11 @@ fn endpoints() {
         auth_type: 1,
         ..endpoint("10.0.0.1", 17890, 6000, 1)
     };
-    let hex = "0a060831302e302e302e311145e221177030014c50ff60ff76076d74742e732e3180019001b050c001d0010b";
-    both("G54", 0, &full, hex);
-    let udp = "0a0617746573742d68656c6c6f2d302e746573742d68656c6c6f112710220000ea603c4c0b";
-    both("G55", 0, &endpoint("test-hello-0.test-hello", 10000, 60000, 0), udp);
+    both(&golden::ENDPOINT_WITH_ALL_FIELDS, 0, &full);
+    both(&golden::ENDPOINT_OF_UDP, 0, &endpoint("test-hello-0.test-hello", 10000, 60000, 0));
     // Tag 14 was unknown when this vector was made; today it is the name of the node.
-    let newer = "0a0601681001200230014ca900010a32000111700bb032e6066e6f64652d61f814000100011540000000000000000b";
     let known = EndpointF { weight: 50, node_name: "node-a".to_owned(), ..endpoint("h", 1, 2, 1) };
-    reads("G56", 0, &known, newer);
+    reads(&golden::ENDPOINT_OF_A_LATER_VERSION, 0, &known);
 }
 
 #[test]
@@ -163,8 +165,8 @@ fn framework_structs() {
         pid: 4321,
         adapter: "AdminAdapter".to_owned(),
     };
-    both("G57", 1, &info, "1a060454657374160548656c6c6f2110e1360c41646d696e416461707465720b");
-    both("G58", 1, &ServerInfo { adapter: String::new(), ..info }, "1a060454657374160548656c6c6f2110e10b");
+    both(&golden::HEARTBEAT_OF_AN_ADAPTER, 1, &info);
+    both(&golden::HEARTBEAT_OF_A_SERVER, 1, &ServerInfo { adapter: String::new(), ..info });
 
     let head = StatMicMsgHead {
         master_name: "A.B".to_owned(),
@@ -184,14 +186,11 @@ fn framework_structs() {
         min_rsp_time: 3,
         ..StatMicMsgBody::default()
     };
-    let g59 = "0a0603412e421603432e442601663607312e312e312e314607322e322e322e3250506ca605312e342e350b";
-    let g60 = "1a00011c2c380001000510014003500360030b";
-    both("G59", 0, &head, g59);
-    both("G60", 1, &body, g60);
+    both(&golden::STAT_HEAD, 0, &head);
+    both(&golden::STAT_BODY, 1, &body);
     let report = BTreeMap::from([(head, body)]);
-    let g61 = format!("180001{g59}{g60}2001");
-    assert_eq!(arguments(&[(1, &report), (2, &true)]), g61, "G61 written");
-    reads("G61", 1, &report, &g61);
+    writes(&golden::STAT_REPORT, &[(1, &report), (2, &true)]);
+    reads(&golden::STAT_REPORT, 1, &report);
 
     let property = StatPropMsgHead {
         module_name: "A.B".to_owned(),
@@ -200,8 +199,8 @@ fn framework_structs() {
         version: 2,
         ..StatPropMsgHead::default()
     };
-    both("G62", 0, &property, "0a0603412e421607312e312e312e3126017170020b");
-    both("G63", 0, &StatPropMsgHead { version: 1, ..property }, "0a0603412e421607312e312e312e312601710b");
+    both(&golden::PROPERTY_HEAD, 0, &property);
+    both(&golden::PROPERTY_HEAD_WITH_DEFAULT_VERSION, 0, &StatPropMsgHead { version: 1, ..property });
 
     let report = ReportInfo {
         app: "App".to_owned(),
@@ -210,7 +209,7 @@ fn framework_structs() {
         level: NotifyLevel::Error,
         ..ReportInfo::default()
     };
-    both("G64", 1, &report, "1a1c260341707036004600560653696d706c656602686980020b");
+    both(&golden::NOTIFY_REPORT, 1, &report);
 
     let file = ConfigInfo {
         appname: "A".to_owned(),
@@ -218,9 +217,8 @@ fn framework_structs() {
         filename: "c.conf".to_owned(),
         ..ConfigInfo::default()
     };
-    let g65 = "1a0601411601422606632e636f6e663c0b2600";
-    assert_eq!(arguments(&[(1, &file), (2, &String::new())]), g65, "G65 written");
-    reads("G65", 1, &file, g65);
+    writes(&golden::CONFIG_FILE_ARGUMENTS, &[(1, &file), (2, &String::new())]);
+    reads(&golden::CONFIG_FILE_ARGUMENTS, 1, &file);
 
     let log = LogInfo {
         appname: "A".to_owned(),
@@ -229,7 +227,7 @@ fn framework_structs() {
         format: "%Y%m%d".to_owned(),
         ..LogInfo::default()
     };
-    both("G66", 1, &log, "1a06014116014226016636062559256d25640b");
+    both(&golden::LOG_INFO, 1, &log);
 }
 
 #[test]
@@ -245,36 +243,28 @@ fn registry_values() {
         protocol: "tars".to_owned(),
         ..AdapterDescriptor::default()
     };
-    let r03 = "1a061a546573742e48656c6c6f2e48656c6c6f4f626a416461707465721623746370202d6820247b6c6f63616c69707d202d70203130303030202d74203630303030200331271046005613546573742e48656c6c6f2e48656c6c6f4f626a612710720000ea608604746172730b";
-    both("R03", 1, &adapter, r03);
+    both(&golden::ADAPTER_DESCRIPTOR, 1, &adapter);
 
     let descriptor = ServerDescriptor {
         profile: "<tars>\n</tars>\n".to_owned(),
         async_thread_num: 3,
         adapters: BTreeMap::from([(adapter.adapter_name.clone(), adapter)]),
     };
-    let r04 = format!(
-        "0c3a060f3c746172733e0a3c2f746172733e0a1003280001061a546573742e48656c6c6f2e48656c6c6f4f626a41646170746572{r03}0b"
-    );
-    assert_eq!(arguments(&[(0, &0_i32), (3, &descriptor)]), r04, "R04 written");
-    reads("R04", 3, &descriptor, &r04);
-    let r05 = "00ff3a0600280c0b";
-    assert_eq!(arguments(&[(0, &-1_i32), (3, &ServerDescriptor::default())]), r05, "R05 written");
-    reads("R05", 3, &ServerDescriptor::default(), r05);
+    writes(&golden::DESCRIPTOR_RESULTS, &[(0, &0_i32), (3, &descriptor)]);
+    reads(&golden::DESCRIPTOR_RESULTS, 3, &descriptor);
+    writes(&golden::DESCRIPTOR_RESULTS_OF_AN_UNKNOWN_SERVER, &[(0, &-1_i32), (3, &ServerDescriptor::default())]);
+    reads(&golden::DESCRIPTOR_RESULTS_OF_AN_UNKNOWN_SERVER, 3, &ServerDescriptor::default());
 
     let text = str::to_owned;
-    let r01 = "160454657374260548656c6c6f";
-    assert_eq!(arguments(&[(1, &text("Test")), (2, &text("Hello"))]), r01, "R01 written");
-    let r06 = "160c746573742d68656c6c6f2d3026064163746976653606416374697665";
-    let state = arguments(&[(1, &text("test-hello-0")), (2, &text("Active")), (3, &text("Active"))]);
-    assert_eq!(state, r06, "R06 written");
+    writes(&golden::DESCRIPTOR_ARGUMENTS, &[(1, &text("Test")), (2, &text("Hello"))]);
+    writes(&golden::STATE_ARGUMENTS, &[(1, &text("test-hello-0")), (2, &text("Active")), (3, &text("Active"))]);
     for (tag, expected) in [(1, "test-hello-0"), (2, "Active"), (3, "Active")] {
-        reads("R06", tag, &text(expected), r06);
+        reads(&golden::STATE_ARGUMENTS, tag, &text(expected));
     }
 }
 
-/// Structs of the lighter framework: an older generator writes defaults too, ours leaves them out, both are read alike.
-mod lighter {
+/// Structs of K8STARS. Its older generator also writes defaults, and ours leaves them out: both are read alike.
+mod k8stars {
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, TarsStruct)]
@@ -354,7 +344,7 @@ mod lighter {
     }
 
     #[test]
-    fn older_writers() {
+    fn what_an_older_writer_sends_is_read() {
         let text = str::to_owned;
         let startup = Startup {
             node: text("10.0.0.5"),
@@ -373,8 +363,7 @@ mod lighter {
             version: text("v1"),
             ..Startup::default()
         };
-        let r20 = "1a060831302e302e302e351603417070260653696d706c6536004900010a06124170702e53696d706c652e4d61696e4f626a1621746370202d682031302e302e302e35202d70203133303030202d742033303030302604746172733200030d404005512710620000ea600b5c660a61637469766174696e67760276310b";
-        reads("R20", 1, &startup, r20);
+        reads(&golden::K8STARS_STARTUP, 1, &startup);
 
         let node = |first: &str, second: &str, third: &str| Plain {
             node: text("10.0.0.5"),
@@ -382,32 +371,30 @@ mod lighter {
             second: text(second),
             third: text(third),
         };
-        both("R21", 1, &node("active", "App", "Simple"), "1a060831302e302e302e3516066163746976652603417070360653696d706c650b");
-        both("R23", 1, &node("App", "Simple", ""), "1a060831302e302e302e351603417070260653696d706c650b");
+        both(&golden::K8STARS_KEEP_ALIVE, 1, &node("active", "App", "Simple"));
+        both(&golden::K8STARS_PRESTOP, 1, &node("App", "Simple", ""));
 
         let metrics = Metrics { node: text("10.0.0.5"), app: text("App"), server: text("Simple"), port: 9325 };
-        both("R24", 1, &metrics, "1a060831302e302e302e351603417070260653696d706c6531246d0b");
-        reads("R25", 1, &Filter::default(), "1a080c0b");
+        both(&golden::K8STARS_METRICS, 1, &metrics);
+        reads(&golden::K8STARS_EMPTY_FILTER, 1, &Filter::default());
         let targets = Targets { targets: vec![text("10.0.0.5:9325")], labels: BTreeMap::from([(text("set"), String::new())]) };
-        both("R26", 0, &targets, "0a090001060d31302e302e302e353a39333235180001060373657416000b");
+        both(&golden::K8STARS_METRICS_TARGETS, 0, &targets);
     }
 }
 
 #[test]
 fn attributes() {
     let id = "tars.tarsconfig.ConfigObj";
-    let f30 = "080001060269641d00001b0619746172732e74617273636f6e6669672e436f6e6669674f626a";
-    let f34 = "080001060269641800010606737472696e671d00001b0619746172732e74617273636f6e6669672e436f6e6669674f626a";
     let mut attributes = UniAttribute::default();
-    assert_eq!(to_hex(&attributes.write(3)), "080c", "F32 written");
+    let none = golden::EMPTY_ATTRIBUTES;
+    assert_eq!(to_hex(&attributes.write(version::TUP)), to_hex(&none.bytes()), "{none} written");
+    assert_eq!(UniAttribute::read(version::TUP, &none.bytes().into()), Ok(UniAttribute::default()), "{none} read");
     attributes.put("id", id);
-    assert_eq!(to_hex(&attributes.write(3)), f30, "F30 written");
-    assert_eq!(to_hex(&attributes.write(2)), f34, "F34 written");
-    for (name, version, input) in [("F30", 3, f30), ("F34", 2, f34)] {
-        let read = UniAttribute::read(version, &hex(input).into());
-        let read = read.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(read.get("id"), Ok(Some(id.to_owned())), "{name} read");
-        assert_eq!(read.get::<String>("other"), Ok(None), "{name} read");
+    for (vector, version) in [(golden::ATTRIBUTES, version::TUP), (golden::ATTRIBUTES_WITH_TYPE_NAMES, version::TUP_LEGACY)] {
+        assert_eq!(to_hex(&attributes.write(version)), to_hex(&vector.bytes()), "{vector} written");
+        let read = UniAttribute::read(version, &vector.bytes().into());
+        let read = read.unwrap_or_else(|error| panic!("{vector}: {error}"));
+        assert_eq!(read.get("id"), Ok(Some(id.to_owned())), "{vector} read");
+        assert_eq!(read.get::<String>("other"), Ok(None), "{vector} read");
     }
-    assert_eq!(UniAttribute::read(3, &hex("080c").into()), Ok(UniAttribute::default()), "F32 read");
 }
