@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The name service: lookups per second over the Tars protocol and gRPC, their latency, and what each costs the server.
+# Measures the name service: lookups per second over the Tars protocol and over gRPC, their latency, and the CPU time of each.
 # Takes no arguments.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"

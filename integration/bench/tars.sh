@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Tars wire: codec in MB/s and allocations, and calls per second of an echo server beside TarsGo's in the same run.
+# Measures the Tars wire: speed and allocations of the codec, and calls per second of our echo servers and of one of TarsGo.
 # Takes no arguments.
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"

@@ -1,13 +1,13 @@
-//! What the benchmarks of servers share: a server in a process of its own, what counts of the calls it gets, and the figures.
+//! Measures the calls that a benchmark makes to a server in a process of its own, and prints the figures.
 //!
 //! ```text
-//! tasks of the benchmark ── calls ──► Server (a process of its own, whose CPU time is its own, too)
+//! tasks of the benchmark ── calls ──► Server: a process whose CPU time the kernel counts
 //!        │ count                          │
 //!        ▼                                ▼
-//!     Window: open after a warm-up ──► Figures: calls per second, CPU time of each, latencies
+//!     Window: open after a warm-up ──► Figures: calls per second, CPU time of each call, latencies
 //! ```
 //!
-//! The calls themselves, and what a right answer is, belong to each benchmark.
+//! Each benchmark makes its calls and checks their answers itself. This crate stands below the crates that have benchmarks.
 
 #![deny(missing_docs)]
 
@@ -28,14 +28,14 @@ use tokio::task::JoinHandle;
 /// A benchmark ends with the first error, whatever it is.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How long calls are made before they count.
+/// How long calls are made before they are counted.
 const WARM_UP: Duration = Duration::from_millis(500);
 /// How long a process may take until it listens.
 const START: Duration = Duration::from_secs(10);
-/// Clock ticks per second in `/proc/PID/stat`; the same on all Linux platforms.
+/// The clock ticks per second in `/proc/PID/stat`. They are the same on all Linux platforms.
 const TICKS: f64 = 100.0;
 
-/// The time in which calls count. Clones are of the same time.
+/// The time in which calls are counted. All clones mean the same time.
 #[derive(Clone, Default)]
 pub struct Window(Arc<State>);
 
@@ -47,7 +47,8 @@ struct State {
 }
 
 impl Window {
-    /// Notes `calls` that were answered just now, and says whether they count: only then do their latencies.
+    /// Counts `calls` that were answered just now. Returns whether the window is open; if not, their latencies do not count
+    /// either.
     pub fn count(&self, calls: usize) -> bool {
         let open = self.0.open.load(Relaxed);
         if open {
@@ -56,13 +57,13 @@ impl Window {
         open
     }
 
-    /// Whether to stop calling.
+    /// Whether the measurement is over, so that callers stop.
     pub fn is_over(&self) -> bool {
         self.0.over.load(Relaxed)
     }
 }
 
-/// A server in a process of its own, which ends with this value.
+/// A server in a process of its own. Dropping this value kills the process.
 pub struct Server(Child);
 
 impl Drop for Server {
@@ -73,25 +74,25 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts `command`. Connect to it [`patiently`].
+    /// Starts `command`. It may not listen yet, so connect with [`connect_when_ready`].
     pub fn start(command: &mut Command) -> Result<Self> {
         Ok(Self(command.spawn()?))
     }
 
-    /// Starts this program once more, with `arguments` that make it a server.
+    /// Starts this same program as the server. The `arguments` tell it to be one.
     pub fn start_this<const N: usize>(arguments: [&str; N]) -> Result<Self> {
         Self::start(Command::new(std::env::current_exe()?).args(arguments))
     }
 
-    /// The figures of `callers`, which call this server until `window` is over and give the latencies of calls that count, in
-    /// microseconds.
+    /// Measures the calls of `callers` for `time`. Each caller calls this server until `window` is over and returns the latencies
+    /// of the counted calls, in microseconds.
     pub async fn measure(&self, time: Duration, window: Window, callers: Vec<JoinHandle<Result<Vec<f64>>>>) -> Result<Figures> {
         tokio::time::sleep(WARM_UP).await;
-        let (start, cpu) = (Instant::now(), self.cpu()?);
+        let (start, cpu) = (Instant::now(), self.read_cpu_time()?);
         window.0.open.store(true, Relaxed);
         tokio::time::sleep(time).await;
         window.0.open.store(false, Relaxed);
-        let (elapsed, cpu) = (start.elapsed(), self.cpu()? - cpu);
+        let (elapsed, cpu) = (start.elapsed(), self.read_cpu_time()? - cpu);
         window.0.over.store(true, Relaxed);
         let mut latencies = Vec::new();
         for caller in callers {
@@ -103,35 +104,35 @@ impl Server {
         Ok(Figures { rate: calls / elapsed.as_secs_f64(), cpu: cpu * 1e6 / calls, latencies })
     }
 
-    /// CPU time so far, in seconds.
-    fn cpu(&self) -> Result<f64> {
+    /// Reads the CPU time that the process has used so far, in seconds.
+    fn read_cpu_time(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-        // utime and stime, counted from the field behind the name.
+        // `utime` and `stime`, counted from the field behind the name of the program.
         Ok((ticks(11) + ticks(12)) / TICKS)
     }
 
-    /// Resident memory in MiB.
-    pub fn rss(&self) -> Result<f64> {
+    /// Reads how much memory of the process is resident, in MiB.
+    pub fn read_memory(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
         Ok(line.split_whitespace().nth(1).unwrap_or_default().parse::<f64>()? / 1024.0)
     }
 }
 
-/// What was measured. Shown, it is the right part of a table's row, below [`Figures::COLUMNS`].
+/// The results of a measurement. It is printed as the right part of a row, below [`Figures::COLUMNS`].
 pub struct Figures {
     /// Calls per second.
     pub rate: f64,
-    /// CPU time of the server for each call, in microseconds.
+    /// CPU time of the server per call, in microseconds.
     cpu: f64,
-    /// In microseconds, sorted.
+    /// Latencies in microseconds, sorted.
     latencies: Vec<f64>,
 }
 
 impl Figures {
-    /// What the columns of figures are called.
+    /// The names of the columns.
     pub const COLUMNS: &str = "per second  CPU us each    p50 us    p99 us";
 
     fn percentile(&self, percent: usize) -> f64 {
@@ -146,13 +147,13 @@ impl fmt::Display for Figures {
     }
 }
 
-/// An address on this machine that nobody listens on.
-pub fn free_address() -> Result<SocketAddr> {
+/// Finds an address of this machine that nobody listens on.
+pub fn find_free_address() -> Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Connects to a process that is still starting.
-pub async fn patiently<T, E, F>(mut connect: impl FnMut() -> F) -> Result<T>
+/// Repeats `connect` until it succeeds, for 10 s at most. The process that it connects to may still be starting.
+pub async fn connect_when_ready<T, E, F>(mut connect: impl FnMut() -> F) -> Result<T>
 where
     E: Error + Send + Sync + 'static,
     F: Future<Output = std::result::Result<T, E>>,
@@ -204,6 +205,6 @@ mod tests {
         let figures = server.measure(Duration::from_millis(50), window.clone(), vec![caller]).await.unwrap();
         assert_eq!(window.0.calls.load(Relaxed), 7);
         assert_eq!(figures.latencies, [1.0, 2.0, 3.0]);
-        assert!(server.rss().unwrap() > 0.0);
+        assert!(server.read_memory().unwrap() > 0.0);
     }
 }

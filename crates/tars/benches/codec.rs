@@ -1,4 +1,4 @@
-//! How fast an endpoint list is read and written, and what it allocates.
+//! Measures how fast lists of endpoints and packets are read and written, and how often they allocate.
 //!
 //! `cargo bench -p tars --bench codec`
 
@@ -18,9 +18,9 @@ use tars::{
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How long each operation is repeated.
+/// How long each operation is measured.
 const TIME: Duration = Duration::from_secs(1);
-/// Repetitions between two looks at the clock.
+/// How many repetitions pass before the clock is read again.
 const BATCH: u32 = 64;
 
 fn main() {
@@ -46,10 +46,10 @@ fn main() {
             !out.is_empty()
         });
     }
-    packets();
+    measure_packets();
 }
 
-fn packets() {
+fn measure_packets() {
     let request = RequestPacket {
         request_id: 70_000,
         servant: "tars.tarsregistry.QueryObj".to_owned(),
@@ -71,7 +71,7 @@ fn packets() {
     });
 }
 
-/// Repeats `operation`, which says whether it worked, and prints a line.
+/// Repeats `operation`, which returns whether it worked, and prints a line of figures.
 fn measure(name: &str, bytes: usize, mut operation: impl FnMut() -> bool) {
     for _ in 0..BATCH {
         assert!(operation(), "{name} failed");

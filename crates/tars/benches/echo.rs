@@ -1,5 +1,6 @@
-//! Calls per second of echo servers: ours by its interface, ours answering in place, and TarsGo's when `TARSGO_ECHO` names the
-//! program of `examples/echo-go`. Same machine, same load generator, in turns; `integration/bench/tars.sh` runs it with both.
+//! Measures the calls per second of echo servers: one with a generated interface, one that answers in place, and one of TarsGo if
+//! `TARSGO_ECHO` names the program of `examples/echo-go`. All are called in turns, on the same machine, by the same load
+//! generator. `integration/bench/tars.sh` sets `TARSGO_ECHO`.
 //!
 //! `cargo bench -p tars --bench echo`
 
@@ -16,7 +17,7 @@ use tars::{
     packet::{LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length},
     server::{Adapter, AnswerFuture, Call, Dispatch, Request, Response, ServantError, Server},
 };
-use tars_bench::{Figures, Result, Window, free_address, patiently};
+use tars_bench::{Figures, Result, Window, connect_when_ready, find_free_address};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -25,13 +26,13 @@ use tokio_util::sync::CancellationToken;
 
 /// How long each server is called in each shape.
 const TIME: Duration = Duration::from_secs(3);
-/// Connections, and calls under way on each.
+/// How many connections there are, and how many calls are under way on each.
 const SHAPES: [(usize, usize); 3] = [(8, 32), (64, 1), (1, 1)];
 
-/// `string echo(string message)` by its interface.
+/// `string echo(string message)` with a generated interface.
 #[tars::interface]
 trait Echo {
-    /// Gives back what it got.
+    /// Answers `message`.
     async fn echo(&self, message: String) -> String;
 }
 
@@ -43,7 +44,7 @@ impl Echo for Servant {
     }
 }
 
-/// The same, answered without a copy of the request.
+/// The same function, answered in place without a copy of the request.
 struct AtOnce;
 
 impl Dispatch for AtOnce {
@@ -69,13 +70,13 @@ fn main() -> Result<()> {
     if let Ok(program) = std::env::var("TARSGO_ECHO") {
         targets.insert(0, Target::tarsgo(&program)?);
     } else {
-        println!("TARSGO_ECHO is not set: no peer to compare with");
+        println!("TARSGO_ECHO is not set, so there is no TarsGo server to compare with");
     }
     println!("{:<22} {:<10} {} {:>9}", "server", "shape", Figures::COLUMNS, "ratio");
     for (connections, pipelined) in SHAPES {
         let mut peer = None;
         for target in &targets {
-            let figures = runtime.block_on(load(target, connections, pipelined))?;
+            let figures = runtime.block_on(measure(target, connections, pipelined))?;
             let ratio = figures.rate / *peer.get_or_insert(figures.rate);
             println!("{:<22} {:<10} {figures} {ratio:>8.2}x", target.name, format!("{connections} x {pipelined}"));
         }
@@ -90,7 +91,7 @@ async fn serve_echo(mode: &str, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// One of the servers to compare.
+/// A server to compare with the others.
 struct Target {
     name: &'static str,
     object: &'static str,
@@ -101,13 +102,13 @@ struct Target {
 
 impl Target {
     fn ours(name: &'static str, mode: &str) -> Result<Self> {
-        let addr = free_address()?;
+        let addr = find_free_address()?;
         let server = tars_bench::Server::start_this(["serve", mode, &addr.port().to_string()])?;
         Ok(Self { name, object: "Bench.Echo.EchoObj", addr, server, _files: None })
     }
 
     fn tarsgo(program: &str) -> Result<Self> {
-        let (addr, files) = (free_address()?, tempfile::tempdir()?);
+        let (addr, files) = (find_free_address()?, tempfile::tempdir()?);
         let path = files.path().display();
         let config = format!(
             "<tars>\n<application>\n<server>\napp=Bench\nserver=Echo\nlocalip=127.0.0.1\nbasepath={path}/\ndatapath={path}/\n\
@@ -124,18 +125,19 @@ impl Target {
     }
 }
 
-async fn load(target: &Target, connections: usize, pipelined: usize) -> Result<Figures> {
+async fn measure(target: &Target, connections: usize, pipelined: usize) -> Result<Figures> {
     let window = Window::default();
     let mut callers = Vec::new();
     for _ in 0..connections {
-        let stream = patiently(|| TcpStream::connect(target.addr)).await.map_err(|error| format!("{}: {error}", target.name))?;
+        let stream =
+            connect_when_ready(|| TcpStream::connect(target.addr)).await.map_err(|error| format!("{}: {error}", target.name))?;
         stream.set_nodelay(true)?;
         callers.push(tokio::spawn(call(stream, target.object, pipelined, window.clone())));
     }
     target.server.measure(TIME, window, callers).await
 }
 
-/// Keeps `pipelined` calls under way on one connection; gives the latencies of batches in microseconds.
+/// Keeps `pipelined` calls under way on one connection. Returns the latencies of batches of calls, in microseconds.
 async fn call(mut stream: TcpStream, object: &str, pipelined: usize, window: Window) -> Result<Vec<f64>> {
     let message = "x".repeat(64);
     let mut frames = Vec::new();
@@ -150,7 +152,7 @@ async fn call(mut stream: TcpStream, object: &str, pipelined: usize, window: Win
         };
         frames.push(request.to_frame()?);
     }
-    // One call first, looked at closely; afterwards frames are counted.
+    // The first answer is checked. All later answers are only counted.
     stream.write_all(&frames[0]).await?;
     let mut input = BytesMut::new();
     let first = read_frame(&mut stream, &mut input).await?;

@@ -1,5 +1,5 @@
-//! Lookups per second, their latency and what each costs the server: 1,000 servers with 3 endpoints each, asked over loopback by a
-//! load generator on the same cores. The server is a process of its own, so its CPU time is its own, too.
+//! Measures lookups per second, their latency and the CPU time of each. The name service knows 1,000 servers with 3 endpoints
+//! each. It runs as a process of its own, so that its CPU time can be measured, and shares the cores with the load generator.
 //!
 //! `cargo bench -p tarsregistry --bench lookup`
 
@@ -15,7 +15,7 @@ use tars::{
     framework::endpoint::EndpointF,
     packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length},
 };
-use tars_bench::{Figures, Result, Window, free_address, patiently};
+use tars_bench::{Figures, Result, Window, connect_when_ready, find_free_address};
 use tars_kit::health::Health;
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer};
 use tarsregistry::{
@@ -35,9 +35,9 @@ use tonic::transport::Channel;
 
 const SERVERS: usize = 1_000;
 const PODS: usize = 3;
-/// How long each shape is measured.
+/// How long each kind of load is measured.
 const TIME: Duration = Duration::from_secs(4);
-/// Every so many calls one latency is kept.
+/// One latency is kept of this many calls.
 const SAMPLE: usize = 8;
 
 fn main() -> Result<()> {
@@ -56,18 +56,18 @@ async fn measure(server: &Server) -> Result<()> {
     println!("{SERVERS} servers x {PODS} endpoints; load generator and server share this machine's cores");
     let print = |what: &str, figures: &Figures| println!("{what:<44} {figures}");
     println!("{:<44} {}", "lookups", Figures::COLUMNS);
-    print("findObjectByIdInSameGroup, 8 x 32 under way", &server.tars(8, 32, None).await?);
-    let single = server.tars(64, 1, None).await?;
+    print("findObjectByIdInSameGroup, 8 x 32 under way", &server.measure_tars(8, 32, None).await?);
+    let single = server.measure_tars(64, 1, None).await?;
     print("findObjectByIdInSameGroup, 64 x 1 under way", &single);
-    print("findObjectByIdInSameGroup, 1 x 1 under way", &server.tars(1, 1, None).await?);
+    print("findObjectByIdInSameGroup, 1 x 1 under way", &server.measure_tars(1, 1, None).await?);
     let half = single.rate / 2.0;
-    print("... 64 x 1 at half of that rate", &server.tars(64, 1, Some(half / 64.0)).await?);
-    print("gRPC Resolve, 8 x 32 under way", &server.resolve(8, 32).await?);
-    println!("server RSS after that: {:.1} MiB", server.process.rss()?);
+    print("... 64 x 1 at half of that rate", &server.measure_tars(64, 1, Some(half / 64.0)).await?);
+    print("gRPC Resolve, 8 x 32 under way", &server.measure_grpc(8, 32).await?);
+    println!("server RSS after that: {:.1} MiB", server.process.read_memory()?);
     Ok(())
 }
 
-/// The server side: an index as watches would fill it, served as the service does.
+/// The server: an index with the content that watches would bring, served as the name service does it.
 async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     let index = Index::default();
     let mut writer = Writer::new(index.clone());
@@ -96,7 +96,7 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     Ok(result?)
 }
 
-/// The server in a process of its own.
+/// The name service in a process of its own.
 struct Server {
     query: SocketAddr,
     grpc: SocketAddr,
@@ -105,19 +105,20 @@ struct Server {
 
 impl Server {
     fn start() -> Result<Self> {
-        let (query, grpc) = (free_address()?, free_address()?);
+        let (query, grpc) = (find_free_address()?, find_free_address()?);
         let process = tars_bench::Server::start_this(["serve", &query.to_string(), &grpc.to_string()])?;
         Ok(Self { query, grpc, process })
     }
 
-    /// Lookups over `connections` with `pipelined` under way on each, each paced to `rate` per second if one is given.
-    async fn tars(&self, connections: usize, pipelined: usize, rate: Option<f64>) -> Result<Figures> {
+    /// Measures lookups over `connections` connections with `pipelined` calls under way on each. If `rate` is given, each
+    /// connection makes that many calls per second.
+    async fn measure_tars(&self, connections: usize, pipelined: usize, rate: Option<f64>) -> Result<Figures> {
         let window = Window::default();
         let mut callers = Vec::new();
         for connection in 0..connections {
-            let stream = patiently(|| TcpStream::connect(self.query)).await?;
+            let stream = connect_when_ready(|| TcpStream::connect(self.query)).await?;
             stream.set_nodelay(true)?;
-            let frames = frames(connection * SERVERS / connections)?;
+            let frames = lookup_frames(connection * SERVERS / connections)?;
             let window = window.clone();
             callers.push(tokio::spawn(async move {
                 match rate {
@@ -129,13 +130,13 @@ impl Server {
         self.process.measure(TIME, window, callers).await
     }
 
-    /// gRPC lookups over `channels` with `parallel` under way on each.
-    async fn resolve(&self, channels: usize, parallel: usize) -> Result<Figures> {
+    /// Measures gRPC lookups over `channels` channels with `parallel` calls under way on each.
+    async fn measure_grpc(&self, channels: usize, parallel: usize) -> Result<Figures> {
         let window = Window::default();
         let mut callers = Vec::new();
         for _ in 0..channels {
             let endpoint = Channel::from_shared(format!("http://{}", self.grpc))?;
-            let channel = patiently(|| endpoint.connect()).await?;
+            let channel = connect_when_ready(|| endpoint.connect()).await?;
             for first in 0..parallel {
                 let client = NameServiceClient::new(channel.clone());
                 callers.push(tokio::spawn(resolve_on(client, first * 31, window.clone())));
@@ -145,18 +146,18 @@ impl Server {
     }
 }
 
-fn id(server: usize) -> String {
+fn object(server: usize) -> String {
     format!("Bench.Server{}.BenchObj", server % SERVERS)
 }
 
-/// Requests for all servers, beginning with one of them.
-fn frames(first: usize) -> Result<Vec<Bytes>> {
+/// One request for each server, beginning with the server `first`.
+fn lookup_frames(first: usize) -> Result<Vec<Bytes>> {
     let frame = |server: usize| -> Result<Bytes> {
         let request = RequestPacket {
             request_id: i32::try_from(server + 1)?,
             servant: QUERY_OBJECT.to_owned(),
             func: "findObjectByIdInSameGroup".to_owned(),
-            buffer: to_bytes(1, &id(first + server)),
+            buffer: to_bytes(1, &object(first + server)),
             timeout: 3_000,
             ..RequestPacket::default()
         };
@@ -165,7 +166,7 @@ fn frames(first: usize) -> Result<Vec<Bytes>> {
     (0..SERVERS).map(frame).collect()
 }
 
-/// Takes whole frames off the input and says how many.
+/// Removes whole frames from the input and returns how many.
 fn take_frames(input: &mut BytesMut) -> Result<usize> {
     let mut taken = 0;
     while let Some(len) = read_frame_length(input, DEFAULT_MAX_FRAME)?.filter(|len| *len <= input.len()) {
@@ -183,7 +184,7 @@ async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> Result<()> {
     Ok(())
 }
 
-/// One call, looked at closely; afterwards frames are only counted.
+/// Makes one call and checks its answer. All later answers are only counted.
 async fn check(stream: &mut TcpStream, request: &Bytes) -> Result<()> {
     stream.write_all(request).await?;
     let mut input = BytesMut::new();
@@ -199,12 +200,12 @@ async fn check(stream: &mut TcpStream, request: &Bytes) -> Result<()> {
     if packet.ret == 0 && ret == 0 && active.len() == PODS { Ok(()) } else { Err(format!("wrong answer: {packet:?}").into()) }
 }
 
-/// Keeps `pipelined` calls under way.
+/// Keeps `pipelined` calls under way. Returns some of their latencies, in microseconds.
 async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, window: Window) -> Result<Vec<f64>> {
     check(&mut stream, &frames[0]).await?;
     let mut requests = frames.iter().cycle();
     let (mut out, mut input) = (BytesMut::new(), BytesMut::new());
-    // When each call under way was sent; answers come in the order of requests, because all are given at once.
+    // When each call under way was sent. Every answer is given at once, so answers come in the order of the requests.
     let mut sent = VecDeque::new();
     let (mut latencies, mut seen) = (Vec::new(), 0);
     let mut due = pipelined;
@@ -232,7 +233,7 @@ async fn flood(mut stream: TcpStream, frames: Vec<Bytes>, pipelined: usize, wind
     Ok(latencies)
 }
 
-/// One call at a time, `rate` per second.
+/// Makes one call at a time, `rate` per second. Returns the latencies, in microseconds.
 async fn pace(mut stream: TcpStream, frames: Vec<Bytes>, rate: f64, window: Window) -> Result<Vec<f64>> {
     check(&mut stream, &frames[0]).await?;
     let mut input = BytesMut::new();
@@ -263,7 +264,7 @@ async fn resolve_on(mut client: NameServiceClient<Channel>, first: usize, window
             break;
         }
         let sent = Instant::now();
-        let answer = client.resolve(ResolveRequest { servant: id(server) }).await?.into_inner();
+        let answer = client.resolve(ResolveRequest { servant: object(server) }).await?.into_inner();
         if answer.active.len() != PODS {
             return Err(format!("wrong answer: {answer:?}").into());
         }
