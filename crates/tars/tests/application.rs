@@ -1,6 +1,6 @@
-//! A server as a node runs it: rendered configuration in, heartbeats and orderly end out.
+//! An application as tarsnode runs it: it reads a rendered configuration, sends heartbeats and ends when it is asked to.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tars::{
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 #[tars::interface]
 trait Shout {
-    /// In capitals.
+    /// Answers `text` in capitals.
     async fn shout(&self, text: String) -> String;
 }
 

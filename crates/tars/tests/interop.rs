@@ -1,6 +1,6 @@
-//! Against the reference: an unmodified TarsGo client calls our servers, found through our name service, and our client calls a
-//! TarsGo server. Needs Go.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+//! Tests against TarsGo: its unmodified client finds our servers through our name service and calls them, and our client calls a
+//! server of TarsGo. They need Go.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use futures::future::join_all;
 use std::{
@@ -35,7 +35,7 @@ struct Servant(&'static str);
 
 impl Echo for Servant {
     async fn echo(&self, _: &Request, message: String) -> Result<String, ServantError> {
-        // Half of the answers need a task of their own.
+        // Half of the requests have to wait and so get a task of their own.
         if message.len().is_multiple_of(2) {
             tokio::task::yield_now().await;
         }
@@ -47,11 +47,11 @@ impl Echo for Servant {
     }
 }
 
-/// Active and inactive endpoints of [`OBJECT`].
+/// A name service that knows the active and inactive endpoints of [`OBJECT`].
 #[derive(Clone, Default)]
 struct Names(Arc<Mutex<(Vec<EndpointF>, Vec<EndpointF>)>>);
 
-type Found = Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError>;
+type Lists = Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError>;
 
 impl Names {
     fn find(&self, id: &str) -> (i32, Vec<EndpointF>, Vec<EndpointF>) {
@@ -71,19 +71,19 @@ impl QueryF for Names {
     async fn find_object_by_id(&self, _: &Request, id: String) -> Result<Vec<EndpointF>, ServantError> {
         Ok(self.find(&id).1)
     }
-    async fn find_object_by_id_4_any(&self, _: &Request, id: String) -> Found {
+    async fn find_object_by_id_4_any(&self, _: &Request, id: String) -> Lists {
         Ok(self.find(&id))
     }
-    async fn find_object_by_id_4_all(&self, _: &Request, id: String) -> Found {
+    async fn find_object_by_id_4_all(&self, _: &Request, id: String) -> Lists {
         Ok(self.find(&id))
     }
-    async fn find_object_by_id_in_same_group(&self, _: &Request, id: String) -> Found {
+    async fn find_object_by_id_in_same_group(&self, _: &Request, id: String) -> Lists {
         Ok(self.find(&id))
     }
-    async fn find_object_by_id_in_same_station(&self, _: &Request, id: String, _: String) -> Found {
+    async fn find_object_by_id_in_same_station(&self, _: &Request, id: String, _: String) -> Lists {
         Ok(self.find(&id))
     }
-    async fn find_object_by_id_in_same_set(&self, _: &Request, id: String, _: String) -> Found {
+    async fn find_object_by_id_in_same_set(&self, _: &Request, id: String, _: String) -> Lists {
         Ok(self.find(&id))
     }
 }
@@ -116,7 +116,7 @@ async fn a_tarsgo_client_finds_calls_and_leaves_our_servers() {
     let program = go_build("integration/clients/go", "tars-client").await;
     let names = Names::default();
     let (locator, _stop) = serve("127.0.0.1", QUERY, Arc::new(QueryFDispatch(names.clone()))).await;
-    // Two hosts: TarsGo takes two ports of one host for the same server.
+    // The servers have two hosts, because TarsGo takes two ports of one host for the same server.
     let (first, stop_first) = serve("127.0.0.1", OBJECT, Arc::new(EchoDispatch(Servant("first")))).await;
     let (second, _stop_second) = serve("127.0.0.2", OBJECT, Arc::new(EchoDispatch(Servant("second")))).await;
     names.set(&[first, second], &[]);
@@ -134,8 +134,8 @@ async fn a_tarsgo_client_finds_calls_and_leaves_our_servers() {
         assert!(report.contains("first") && report.contains("second"), "{report}");
     }
 
-    // One server leaves: first it becomes inactive, then it stops. (An endpoint that is in neither list loses the call that is under
-    // way: TarsGo closes its connection at once.)
+    // One server leaves: first it becomes inactive, then it stops. (If an endpoint is in neither list, TarsGo closes its
+    // connection at once, and the call that is under way is lost.)
     let calls = client(&["--duration", "5s", "--refresh", "200ms", "--concurrency", "4"]).spawn().unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     names.set(&[second], &[first]);

@@ -1,4 +1,4 @@
-//! One call after the other, and many at once.
+//! Calls over TCP and UDP, one after the other and many at once.
 
 use crate::{
     support::{OBJECT, Raw, Running, client, request, soon, to_hex},
@@ -61,7 +61,7 @@ async fn one_way_requests_are_never_answered() {
     raw.send(&RequestPacket { servant: "A.B.C".to_owned(), packet_type: packet_type::ONE_WAY, ..request(6, "x", b"") }).await;
     raw.send(&request(7, "later", b"")).await;
     assert_eq!(raw.response().await.request_id, 7);
-    // All tasks are done when the server has stopped; whatever they wrote would come now.
+    // When the server has stopped, all tasks are done, and anything that they wrote would arrive now.
     server.stop.cancel();
     let notice = raw.response().await;
     assert_eq!(notice.request_id, 0, "{notice:?}");
@@ -217,7 +217,7 @@ async fn a_call_without_answer_times_out_and_is_forgotten() {
     let error = proxy.call_with("hold", Bytes::new(), &options).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{OBJECT}: `hold` was not answered within 30 ms"));
     assert_eq!(error.ret(), ret::INVOKE_TIMEOUT);
-    // The answer that comes too late disturbs nobody.
+    // The answer that comes too late does not disturb later calls.
     server.echo.release.notify_one();
     assert_eq!(proxy.call("later", Bytes::from_static(b"x")).await.unwrap().body, "x");
 }

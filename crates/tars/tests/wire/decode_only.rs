@@ -1,4 +1,4 @@
-//! Input that only has to be read, or refused.
+//! Input that is only read, or refused.
 
 use crate::{
     support::hex,

@@ -22,7 +22,7 @@ async fn clients_are_asked_to_reconnect_and_calls_under_way_are_answered() {
     server.stop.cancel();
     let push = golden::RECONNECT_PUSH;
     assert_eq!(to_hex(&raw.frame().await.unwrap()), to_hex(&push.bytes()), "{push}");
-    // A request that was sent before the notice arrived.
+    // This stands for a request that was sent before the notice arrived.
     raw.send(&request(2, "echo", b"crossed")).await;
     assert_eq!(raw.response().await.buffer, "crossed");
     server.echo.release.notify_one();
@@ -76,7 +76,7 @@ async fn a_call_that_never_ends_does_not_keep_the_server() {
     soon("the end of the server", server.task.take().unwrap()).await.unwrap();
 }
 
-/// Two servers, one of which stops while calls go on: no call fails.
+/// One of two servers stops while calls go on, and no call fails.
 #[tokio::test]
 async fn a_client_moves_on_without_a_failed_call() {
     let first = Running::tcp().await;
@@ -102,7 +102,7 @@ async fn a_client_moves_on_without_a_failed_call() {
     assert_eq!(packet_type::ONE_WAY, 1);
 }
 
-/// A single server asks to reconnect and stays: later calls use a new connection, the old one gets its answer.
+/// A server asks to reconnect and goes on. Later calls use a new connection, and the old connection still brings its answer.
 #[tokio::test]
 async fn the_old_connection_drains_while_a_new_one_is_used() {
     use tokio::net::TcpListener;
@@ -118,7 +118,7 @@ async fn the_old_connection_drains_while_a_new_one_is_used() {
     let mut old = Raw(soon("a connection", listener.accept()).await.unwrap().0);
     let first = read_request(&mut old).await;
     old.write(&golden::RECONNECT_PUSH.bytes()).await;
-    // The notice and the answer to this call come in one go, so that the notice was read when the call ends.
+    // The notice arrives before the answer to this call, so the client has read the notice when the call ends.
     let second_call = call("second");
     let second = read_request(&mut old).await;
     answer(&mut old, &second).await;

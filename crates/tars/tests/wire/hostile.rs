@@ -1,7 +1,7 @@
-//! Bad packets: each closes its own connection, is named in the log, and harms nobody else.
+//! Bad packets: each closes its own connection, is logged, and does no harm to other connections.
 
 use crate::{
-    support::{Raw, Running, captured_log, hex, request, soon, to_hex, until},
+    support::{Raw, Running, capture_log, hex, request, soon, to_hex, until},
     vectors as golden,
 };
 use tars::{endpoint::Endpoint, packet::Packet, server::AdapterLimits};
@@ -25,7 +25,7 @@ async fn a_bad_packet_closes_its_connection_only() {
         ("bytes beyond the packet", "0000001710012c3c4001560161660162770d00027fffffff", "undecodable packet"),
     ];
     for (what, input, reason) in cases {
-        let (mut log, _guard) = captured_log();
+        let (mut log, _guard) = capture_log();
         let server = Running::tcp().await;
         let mut good = Raw::connect(server.addr).await;
         good.send(&request(1, "hold", b"kept")).await;
@@ -55,7 +55,7 @@ async fn good_requests_before_a_bad_packet_are_answered() {
 
 #[tokio::test]
 async fn a_flood_of_bad_packets_is_one_line_in_the_log() {
-    let (mut log, _guard) = captured_log();
+    let (mut log, _guard) = capture_log();
     let server = Running::tcp().await;
     for _ in 0..20 {
         let mut bad = Raw::connect(server.addr).await;
@@ -68,7 +68,7 @@ async fn a_flood_of_bad_packets_is_one_line_in_the_log() {
     while log.try_recv().is_ok() {
         others += 1;
     }
-    // One more for each second that this took.
+    // Each second that this took may have added one line.
     assert!(others < 5, "{others} more lines");
 }
 
@@ -76,7 +76,7 @@ async fn a_flood_of_bad_packets_is_one_line_in_the_log() {
 async fn a_client_that_sends_half_a_packet_waits_alone() {
     let server = Running::tcp().await;
     let mut half = Raw::connect(server.addr).await;
-    // 10 MiB are announced; nothing is set aside for them before they come.
+    // The length announces 10 MiB. The server reserves no memory for them before they arrive.
     half.write(&hex("00a0000010012c")).await;
     let mut good = Raw::connect(server.addr).await;
     good.send(&request(1, "echo", b"x")).await;
@@ -91,7 +91,7 @@ async fn a_client_that_does_not_read_is_not_read_either() {
     let server = Running::tcp().await;
     let mut deaf = Raw::connect(server.addr).await;
     let frame = request(1, "echo", &vec![7; 60_000]).to_frame().unwrap();
-    // Far more than the buffers of both kernels: at some point the server takes no more.
+    // This is far more than the buffers of both sockets hold, so at some point the server reads no more.
     let flood = async {
         for _ in 0..2_000 {
             deaf.write(&frame).await;
@@ -106,7 +106,7 @@ async fn a_client_that_does_not_read_is_not_read_either() {
 
 #[tokio::test]
 async fn a_bad_datagram_is_dropped() {
-    let (mut log, _guard) = captured_log();
+    let (mut log, _guard) = capture_log();
     let server = Running::with(Endpoint::udp("127.0.0.1", 0), AdapterLimits::default()).await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     socket.connect(server.addr).await.unwrap();

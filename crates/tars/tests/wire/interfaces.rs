@@ -1,4 +1,4 @@
-//! Interfaces from a declaration: the framework's, and one of our own with every kind of parameter.
+//! Interfaces that are generated from a declaration: one of the framework, and one of our own with every kind of parameter.
 
 use bytes::Bytes;
 use std::{collections::BTreeMap, sync::Arc};
@@ -66,16 +66,16 @@ async fn the_registry() {
     assert!(error.ends_with("server state `Busy` does not exist; use Inactive, Activating, Active or Deactivating"), "{error}");
 }
 
-/// Every kind of parameter, and names that generated code uses itself.
+/// Has every kind of parameter, and parameters with names that the generated code uses, too.
 #[tars::interface]
 trait Kinds {
-    /// Nothing in, nothing out.
+    /// Has no parameters and no result.
     async fn nothing(&self);
-    /// In and out mixed.
+    /// Mixes in- and out-parameters.
     async fn mixed(&self, request: i32, body: Out<String>, list: Vec<String>, answer: Out<Bytes>, results: bool) -> i64;
-    /// Only an out-parameter.
+    /// Returns an out-parameter only.
     async fn only_out(&self, map: BTreeMap<i32, String>, copy: Out<BTreeMap<i32, String>>);
-    /// Another name on the wire.
+    /// Has another name on the wire.
     #[tars(name = "Weird_Name")]
     async fn weird(&self, #[tars(name = "X")] x: u8) -> u8;
 }
@@ -111,7 +111,7 @@ async fn one_of_our_own() {
     let map = BTreeMap::from([(1, "one".to_owned())]);
     assert_eq!(kinds.only_out(&map).await.unwrap(), map);
     assert_eq!(kinds.weird(200).await.unwrap(), 201);
-    // A caller that sends out-parameters too is understood.
+    // A call without the generated client is understood.
     let body = tars::codec::to_bytes(1, &7_u8);
     let answer = proxy.call("Weird_Name", body).await.unwrap();
     assert_eq!(tars::codec::from_bytes::<u8>(0, &answer.body), Ok(8));

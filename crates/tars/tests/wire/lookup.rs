@@ -36,7 +36,7 @@ impl Names {
         self.objects.lock().unwrap().insert(OBJECT.to_owned(), (endpoints(active), endpoints(inactive)));
     }
 
-    fn look(&self, how: &str, request: &Request, id: &str) -> (i32, Vec<EndpointF>, Vec<EndpointF>) {
+    fn answer(&self, how: &str, request: &Request, id: &str) -> (i32, Vec<EndpointF>, Vec<EndpointF>) {
         let node = request.context.get("node_name").map_or("", String::as_str);
         self.asked.lock().unwrap().push(format!("{how} {id} {node}").trim().to_owned());
         let (active, inactive) = self.objects.lock().unwrap().get(id).cloned().unwrap_or_default();
@@ -44,31 +44,31 @@ impl Names {
     }
 }
 
-type Found = Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError>;
+type Answer = Result<(i32, Vec<EndpointF>, Vec<EndpointF>), ServantError>;
 
 impl QueryF for Names {
     async fn find_object_by_id(&self, request: &Request, id: String) -> Result<Vec<EndpointF>, ServantError> {
-        Ok(self.look("id", request, &id).1)
+        Ok(self.answer("id", request, &id).1)
     }
-    async fn find_object_by_id_4_any(&self, request: &Request, id: String) -> Found {
-        Ok(self.look("any", request, &id))
+    async fn find_object_by_id_4_any(&self, request: &Request, id: String) -> Answer {
+        Ok(self.answer("any", request, &id))
     }
-    async fn find_object_by_id_4_all(&self, request: &Request, id: String) -> Found {
-        Ok(self.look("all", request, &id))
+    async fn find_object_by_id_4_all(&self, request: &Request, id: String) -> Answer {
+        Ok(self.answer("all", request, &id))
     }
-    async fn find_object_by_id_in_same_group(&self, request: &Request, id: String) -> Found {
-        Ok(self.look("group", request, &id))
+    async fn find_object_by_id_in_same_group(&self, request: &Request, id: String) -> Answer {
+        Ok(self.answer("group", request, &id))
     }
-    async fn find_object_by_id_in_same_station(&self, request: &Request, id: String, station: String) -> Found {
-        Ok(self.look(&format!("station {station}"), request, &id))
+    async fn find_object_by_id_in_same_station(&self, request: &Request, id: String, station: String) -> Answer {
+        Ok(self.answer(&format!("station {station}"), request, &id))
     }
-    async fn find_object_by_id_in_same_set(&self, request: &Request, id: String, set_id: String) -> Found {
-        Ok(self.look(&format!("set {set_id}"), request, &id))
+    async fn find_object_by_id_in_same_set(&self, request: &Request, id: String, set_id: String) -> Answer {
+        Ok(self.answer(&format!("set {set_id}"), request, &id))
     }
 }
 
-/// A running name service; its locator, and the handle that stops it.
-async fn name_service(names: &Names) -> (String, CancellationToken) {
+/// Starts a name service. Returns its locator and the token that stops it.
+async fn start_name_service(names: &Names) -> (String, CancellationToken) {
     let object = "tars.tarsregistry.QueryObj";
     let adapter = Adapter::new("Query", Endpoint::tcp("127.0.0.1", 0)).servant(object, Arc::new(QueryFDispatch(names.clone())));
     let server = Server::builder().adapter(adapter).bind().await.unwrap();
@@ -83,7 +83,7 @@ fn client(locator: &str, options: ClientOptions) -> Client {
     Client::builder().locator(locator).options(options).build().unwrap()
 }
 
-async fn works(proxy: &Proxy) {
+async fn check_call(proxy: &Proxy) {
     assert_eq!(proxy.call("later", Bytes::from_static(b"x")).await.unwrap().body, "x");
 }
 
@@ -92,13 +92,13 @@ async fn calls_go_to_the_active_endpoints_in_turn() {
     let (first, second, inactive) = (Running::tcp().await, Running::tcp().await, Running::tcp().await);
     let names = Names::default();
     names.set(&[&first, &second], &[&inactive]);
-    let (locator, _stop) = name_service(&names).await;
+    let (locator, _stop) = start_name_service(&names).await;
     let options =
         ClientOptions { refresh_interval: Duration::from_mins(10), node_name: Some("n1".into()), ..ClientOptions::default() };
     let client = Client::builder().locator(locator).options(options).build().unwrap();
     let proxy = client.proxy(OBJECT).unwrap();
     for _ in 0..10 {
-        works(&proxy).await;
+        check_call(&proxy).await;
     }
     let requests = [&first, &second, &inactive].map(|server| server.stats.snapshot()[0].requests);
     assert_eq!(requests, [5, 5, 0]);
@@ -110,22 +110,22 @@ async fn the_set_of_the_client_is_asked_for() {
     let names = Names::default();
     let server = Running::tcp().await;
     names.set(&[&server], &[]);
-    let (locator, _stop) = name_service(&names).await;
+    let (locator, _stop) = start_name_service(&names).await;
     let client = client(&locator, ClientOptions { set: Some("mtt.s.1".into()), ..ClientOptions::default() });
-    works(&client.proxy(OBJECT).unwrap()).await;
+    check_call(&client.proxy(OBJECT).unwrap()).await;
     assert_eq!(names.asked.lock().unwrap()[0], format!("set mtt.s.1 {OBJECT}"));
 }
 
 #[tokio::test]
 async fn an_unknown_object_is_an_error_until_it_is_known() {
     let names = Names::default();
-    let (locator, _stop) = name_service(&names).await;
+    let (locator, _stop) = start_name_service(&names).await;
     let proxy = client(&locator, ClientOptions::default()).proxy(OBJECT).unwrap();
     let error = proxy.ping().await.unwrap_err();
     assert_eq!((error.to_string(), error.ret()), (format!("{OBJECT}: no endpoint is active"), ret::NO_ADAPTER));
     let server = Running::tcp().await;
     names.set(&[&server], &[]);
-    works(&proxy).await;
+    check_call(&proxy).await;
 }
 
 #[tokio::test]
@@ -133,24 +133,24 @@ async fn endpoints_are_refreshed_and_an_empty_list_changes_nothing() {
     let (first, second) = (Running::tcp().await, Running::tcp().await);
     let names = Names::default();
     names.set(&[&first], &[]);
-    let (locator, stop) = name_service(&names).await;
+    let (locator, stop) = start_name_service(&names).await;
     let proxy = client(&locator, ClientOptions::default()).proxy(OBJECT).unwrap();
-    works(&proxy).await;
+    check_call(&proxy).await;
     names.set(&[&second], &[&first]);
     let served = |server: &Running| server.stats.snapshot()[0].requests;
     while served(&second) == 0 {
-        works(&proxy).await;
+        check_call(&proxy).await;
     }
     assert_eq!(first.stats.snapshot()[0].connections, 1, "the connection to an inactive endpoint stays");
     names.set(&[], &[]);
     let asked = || names.asked.lock().unwrap().len();
     let before = asked();
     while asked() == before {
-        works(&proxy).await;
+        check_call(&proxy).await;
     }
-    works(&proxy).await;
+    check_call(&proxy).await;
     stop.cancel();
-    works(&proxy).await;
+    check_call(&proxy).await;
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn an_endpoint_that_is_gone_costs_no_call() {
     let text = format!("{OBJECT}@tcp -h 127.0.0.1 -p {closed}:tcp -h 127.0.0.1 -p {}", server.addr.port());
     let proxy = crate::support::client(ClientOptions::default()).proxy(&text).unwrap();
     for _ in 0..20 {
-        works(&proxy).await;
+        check_call(&proxy).await;
     }
     let gone = format!("{OBJECT}@tcp -h 127.0.0.1 -p {closed}");
     let error = crate::support::client(ClientOptions::default()).proxy(&gone).unwrap().ping().await.unwrap_err();
@@ -225,7 +225,7 @@ async fn a_silent_server_is_pinged_and_given_up() {
 #[tokio::test]
 async fn functions_of_newer_definitions_do_not_exist_here() {
     let names = Names::default();
-    let (locator, _stop) = name_service(&names).await;
+    let (locator, _stop) = start_name_service(&names).await;
     let client = Client::builder().build().unwrap();
     let query = QueryFClient::new(client.proxy(&locator).unwrap());
     assert_eq!(query.find_object_node_name("a.b.c").await.unwrap_err().ret(), ret::NO_FUNCTION);

@@ -1,5 +1,6 @@
-//! The wire as others see it: golden vectors in both directions, hostile input, servers and clients over real sockets.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+//! The wire as other programs see it: golden vectors in both directions, hostile input, and servers and clients over real
+//! sockets.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod calls;
 mod decode_only;

@@ -1,4 +1,4 @@
-//! What holds for all values and all bytes.
+//! Properties of the codec that hold for all values and all bytes.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ struct Inner {
     value: i64,
 }
 
-/// An earlier version of [`Everything`], which knows few of its fields.
+/// An earlier version of [`Everything`] with few of its fields.
 #[derive(Debug, Clone, PartialEq, TarsStruct)]
 struct Earlier {
     #[tars(tag = 3, require)]
@@ -90,7 +90,7 @@ fn everything() -> impl Strategy<Value = Everything> {
     let integers =
         (any::<bool>(), any::<i8>(), any::<u8>(), any::<i16>(), any::<u16>(), any::<i32>(), any::<u32>(), any::<i64>());
     let texts = (".{0,300}", bytes(), prop::collection::vec(any::<i8>(), 0..9), prop::collection::vec(any::<u8>(), 0..9));
-    // NaN is written and read like any other number, but does not equal itself.
+    // NaN is written and read as any other number is, but it does not equal itself.
     let floats =
         (any::<f32>().prop_filter("NaN", |value| !value.is_nan()), any::<f64>().prop_filter("NaN", |value| !value.is_nan()));
     let colour = prop_oneof![Just(Colour::Red), Just(Colour::Green), Just(Colour::Blue)];
@@ -128,7 +128,7 @@ proptest! {
     fn what_is_written_is_read_again(value in everything(), tag in any::<u8>()) {
         let written = to_bytes(tag, &value);
         prop_assert_eq!(from_bytes::<Everything>(tag, &written), Ok(value.clone()));
-        // Sharing the input changes nothing.
+        // A decoder that shares its input reads the same.
         prop_assert_eq!(Decoder::over(&written).require::<Everything>(tag), Ok(value));
     }
 
@@ -172,10 +172,10 @@ proptest! {
 
     #[test]
     fn random_bytes_do_no_harm(input in prop::collection::vec(any::<u8>(), 0..200)) {
-        harmless(&input);
+        check_harmless(&input);
     }
 
-    /// Mutations reach deeper than noise.
+    /// A damaged value leads the decoder deeper than random bytes do.
     #[test]
     fn damaged_values_do_no_harm(
         value in everything(),
@@ -186,7 +186,7 @@ proptest! {
             let place = place.index(written.len());
             written[place] = byte;
         }
-        harmless(&written);
+        check_harmless(&written);
     }
 
     #[test]
@@ -209,15 +209,15 @@ proptest! {
     }
 }
 
-/// Reads `input` as everything it could be: no panic, and what is read can be written and read again.
-fn harmless(input: &[u8]) {
-    stable::<Everything>(input);
-    stable::<ObjectItem>(input);
-    stable::<Vec<EndpointF>>(input);
-    stable::<ServerDescriptor>(input);
-    stable::<BTreeMap<String, Vec<i64>>>(input);
-    stable::<Vec<i8>>(input);
-    stable::<String>(input);
+/// Reads `input` as many types. No reading may panic, and a value that was read can be written and read again.
+fn check_harmless(input: &[u8]) {
+    check_stable::<Everything>(input);
+    check_stable::<ObjectItem>(input);
+    check_stable::<Vec<EndpointF>>(input);
+    check_stable::<ServerDescriptor>(input);
+    check_stable::<BTreeMap<String, Vec<i64>>>(input);
+    check_stable::<Vec<i8>>(input);
+    check_stable::<String>(input);
     let shared = Bytes::copy_from_slice(input);
     let _ = RequestView::read(input);
     let _ = RequestPacket::read(&shared);
@@ -228,7 +228,7 @@ fn harmless(input: &[u8]) {
     let _ = read_frame_length(input, 1 << 20);
 }
 
-fn stable<T: Decode + Encode>(input: &[u8]) {
+fn check_stable<T: Decode + Encode>(input: &[u8]) {
     if let Ok(value) = from_bytes::<T>(0, input) {
         let written = to_bytes(0, &value);
         let again = from_bytes::<T>(0, &written).map(|value| to_bytes(0, &value));

@@ -1,4 +1,4 @@
-//! More requests and connections than the server takes on.
+//! More requests and connections than a server accepts.
 
 use crate::support::{Raw, Running, request, until};
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
@@ -17,7 +17,7 @@ async fn server(concurrency: usize, queue_capacity: usize) -> Running {
 async fn a_full_queue_is_told_and_a_fuller_one_is_silent() {
     let server = server(2, 10).await;
     let mut raw = Raw::connect(server.addr).await;
-    // Two run, eight wait: four fifths of ten.
+    // Two requests run. Eight wait, which is four fifths of ten.
     for id in 1..=10 {
         raw.send(&request(id, "hold", b"")).await;
     }
@@ -27,7 +27,7 @@ async fn a_full_queue_is_told_and_a_fuller_one_is_silent() {
     let refused = raw.response().await;
     assert_eq!((refused.request_id, refused.ret), (11, ret::OVERLOAD));
     assert_eq!(refused.desc, "adapter EchoAdapter has 9 requests in its queue");
-    // What needs no task is still answered.
+    // A request that needs no task is still answered.
     raw.send(&request(12, "echo", b"")).await;
     assert_eq!(raw.response().await.request_id, 12);
     for held in 1..=10 {
@@ -81,7 +81,7 @@ async fn an_idle_connection_is_closed() {
     raw.send(&request(1, "hold", b"")).await;
     let mut idle = Raw::connect(server.addr).await;
     assert!(idle.is_closed().await);
-    // A request under way keeps its connection.
+    // A request that is under way keeps its connection open.
     server.echo.release.notify_one();
     assert_eq!(raw.response().await.request_id, 1);
     assert!(raw.is_closed().await);

@@ -1,4 +1,4 @@
-//! Hex, a servant that does what a test asks of it, and a client that sees raw frames.
+//! Helpers of the tests: hexadecimal digits, a servant that behaves as a test asks, and a client that sees raw frames.
 
 use bytes::Bytes;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Longer than anything in these tests takes; whoever waits for something waits this long at most.
+/// How long a test waits for anything. Nothing in these tests takes as long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The object that [`Echo`] serves.
@@ -36,7 +36,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Waits for `future`, or says what did not happen.
+/// Waits for `future`. If it takes too long, the test fails and says that `what` did not happen.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} did not happen"))
 }
@@ -51,12 +51,12 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     .await;
 }
 
-/// A servant with one function for each way of behaving.
+/// A servant with a function for each way to behave.
 #[derive(Debug, Default)]
 pub struct Echo {
-    /// `hold` waits until it is notified.
+    /// The function `hold` waits until this is notified.
     pub release: Notify,
-    /// Who was held.
+    /// How many calls `hold` has taken.
     pub held: std::sync::atomic::AtomicUsize,
 }
 
@@ -97,7 +97,7 @@ impl Dispatch for Echo {
     }
 }
 
-/// `string upper(string text, out int length)`, by hand.
+/// `string upper(string text, out int length)`, written by hand.
 fn upper(request: &Request) -> Result<Bytes, ServantError> {
     let text: String = request.arguments()?.get(1, "text")?;
     let mut results = Results::new(request.version);
@@ -106,7 +106,7 @@ fn upper(request: &Request) -> Result<Bytes, ServantError> {
     Ok(results.finish())
 }
 
-/// A server that runs, and stops when it is dropped.
+/// A running server, which stops when this is dropped.
 pub struct Running {
     pub echo: Arc<Echo>,
     pub addr: SocketAddr,
@@ -141,7 +141,7 @@ impl Running {
         Self { echo, addr, stats, stop, task }
     }
 
-    /// Proxy string of the echo object.
+    /// The proxy string of the echo object.
     pub fn proxy_string(&self, protocol: &str) -> String {
         format!("{OBJECT}@{protocol} -h 127.0.0.1 -p {}", self.addr.port())
     }
@@ -151,7 +151,7 @@ impl Running {
     }
 }
 
-/// A client that waits as long as tests do.
+/// A client whose calls wait for [`PATIENCE`].
 pub fn client(options: ClientOptions) -> Client {
     Client::builder().options(ClientOptions { timeout: PATIENCE, ..options }).build().unwrap()
 }
@@ -183,7 +183,7 @@ impl Raw {
         self.write(&packet.to_frame().unwrap()).await;
     }
 
-    /// The next frame, `None` when the server closed the connection.
+    /// Reads the next frame; `None` if the server closed the connection.
     pub async fn frame(&mut self) -> Option<Bytes> {
         soon("a frame", async {
             let mut length = [0; LENGTH_SIZE];
@@ -206,8 +206,8 @@ impl Raw {
     }
 }
 
-/// What is written to the log by this thread while the guard lives.
-pub fn captured_log() -> (mpsc::UnboundedReceiver<String>, tracing::subscriber::DefaultGuard) {
+/// Captures the lines that this thread writes to the log while the guard lives.
+pub fn capture_log() -> (mpsc::UnboundedReceiver<String>, tracing::subscriber::DefaultGuard) {
     #[derive(Clone)]
     struct Lines(mpsc::UnboundedSender<String>);
     impl std::io::Write for Lines {

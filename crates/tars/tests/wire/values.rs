@@ -152,7 +152,7 @@ fn endpoints() {
     };
     both(&golden::ENDPOINT_WITH_ALL_FIELDS, 0, &full);
     both(&golden::ENDPOINT_OF_UDP, 0, &endpoint("test-hello-0.test-hello", 10000, 60000, 0));
-    // Tag 14 was unknown when this vector was made; today it is the name of the node.
+    // When this vector was made, tag 14 was unknown. Today it is the name of the node.
     let known = EndpointF { weight: 50, node_name: "node-a".to_owned(), ..endpoint("h", 1, 2, 1) };
     reads(&golden::ENDPOINT_OF_A_LATER_VERSION, 0, &known);
 }

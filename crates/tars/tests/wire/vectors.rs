@@ -1,4 +1,5 @@
-//! The golden vectors of the wire: bytes that other programs wrote or answered, each with a name, what it shows, and where it comes from.
+//! The golden vectors of the wire: bytes that other programs wrote or answered, each with a name, what it shows, and where it
+//! comes from.
 //!
 //! Tests refer to a vector by its name, so this table has each of them once. A vector that no test uses is a compiler warning.
 
