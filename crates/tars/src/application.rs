@@ -1,9 +1,9 @@
-//! A whole Tars server in a few lines: what a node starts with `--config=FILE`.
+//! A whole Tars server in a few lines, which tarsnode starts with `--config=FILE`.
 //!
 //! ```text
-//! --config=FILE ─► Application ─ servant(…) … ─► bind ─► Running ─ run ─► heartbeats to the node, admin object, adapters
+//! --config=FILE ─► Application ─ servant(…) … ─► bind ─► Running ─ run ─► adapters, admin object, heartbeats to tarsnode
 //!                                                                 │
-//!                           SIGTERM, SIGINT or AdminObj.shutdown ─┘─► clients are told to reconnect, calls are finished
+//!                           SIGTERM, SIGINT or AdminObj.shutdown ─┘─► clients are asked to reconnect, calls are finished
 //! ```
 //!
 //! ```ignore
@@ -14,9 +14,10 @@
 //! }
 //! ```
 //!
-//! Keys of the configuration file that count are those of section 11.9: `app`, `server`, `node`, `local`, `deactivating-timeout` and
-//! the adapters; and `locator`, `async-invoke-timeout` and `refresh-endpoint-interval` of section 11.8 for [`Application::client`].
-//! The number of `threads` of an adapter does not: servants are asynchronous, tokio's runtime decides.
+//! An application reads these keys of the configuration file (`docs/reference/wire.md#11.8`, `docs/reference/wire.md#11.9`):
+//! `app`, `server`, `localip`, `node`, `local`, `deactivating-timeout` and the adapters of the server; `locator`,
+//! `async-invoke-timeout` and `refresh-endpoint-interval` of the client. It does not read the number of `threads` of an adapter,
+//! because servants are asynchronous and share the threads of tokio.
 
 mod admin;
 
@@ -41,70 +42,71 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Adapter of the admin object; nodes know it by this name.
+/// The adapter of the admin object. tarsnode knows it by this name.
 const ADMIN_ADAPTER: &str = "AdminAdapter";
-/// Object name of the admin object.
+/// The name of the admin object.
 const ADMIN_OBJ: &str = "AdminObj";
-/// How often each adapter tells the node that it is well; nodes wait a minute.
+/// How often each adapter sends a heartbeat. tarsnode waits a minute for one.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long one heartbeat may take. The node is on the same host.
+/// How long one heartbeat may take. tarsnode runs in the same pod.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A node kills a server 10 s after it asked it to stop; all connections are closed before that.
+/// How long a stopping server may take. tarsnode kills a server 10 s after it asked it to stop.
 const STOPPED_WITHIN: Duration = Duration::from_secs(8);
 
-/// Why a server can't run.
+/// Why an application cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationError {
-    /// The command line names no configuration.
+    /// The command line has no option `--config`.
     #[error("there is no configuration file; start the server with --config=FILE")]
     NoConfiguration,
-    /// The file can't be read.
+    /// The configuration file cannot be read.
     #[error("configuration {path} could not be read: {source}")]
     Read {
-        /// The file.
+        /// The configuration file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The file does not follow the grammar.
+    /// The configuration breaks the grammar, see [`crate::config`].
     #[error("configuration: {0}")]
     Parse(#[from] ParseError),
-    /// A key is missing.
-    #[error("configuration has no value for {0}; the node that renders it sets one")]
+    /// A key that the application needs is missing or empty.
+    #[error("configuration has no value for {0}; tarsnode sets one when it renders the configuration")]
     Missing(String),
     /// An endpoint is malformed.
     #[error("configuration, {key}: {source}")]
     Endpoint {
-        /// Where it stands.
+        /// The key that has the endpoint.
         key: String,
-        /// Why.
+        /// The reason.
         source: EndpointError,
     },
-    /// An adapter has a servant that the program does not have. It would never beat, and the node would restart the server for it.
+    /// An adapter names a servant that the program does not have. The adapter would send no heartbeats, and tarsnode would
+    /// restart the server again and again.
     #[error(
         "adapter {adapter} is for servant {servant}, which this program does not serve; remove it from the TServer or implement it"
     )]
     Unserved {
         /// Name of the adapter.
         adapter: String,
-        /// Its servant.
+        /// The servant that the adapter names.
         servant: String,
     },
-    /// The program has a servant that no adapter is for.
+    /// The program has a servant that no adapter of the configuration names.
     #[error("servant {0} has no adapter in the configuration; add it to the servants of the TServer")]
     NoAdapter(String),
-    /// The locator or the node's address is malformed.
+    /// The locator or the proxy string of tarsnode is malformed.
     #[error("configuration: {0}")]
     Proxy(#[from] ProxyError),
-    /// An address can't be listened on.
+    /// The application cannot listen on an address.
     #[error("{0}: {source}", source = std::error::Error::source(.0).map_or_else(String::new, ToString::to_string))]
     Bind(#[from] BindError),
-    /// The system refuses signal handlers.
+    /// The system did not let the application handle signals.
     #[error("signal handlers could not be installed: {0}")]
     Signals(#[source] io::Error),
 }
 
-/// A server that is being put together.
+/// A server that is not listening yet: its configuration and its servants.
 pub struct Application {
     config: Config,
     app: String,
@@ -126,19 +128,20 @@ impl std::fmt::Debug for Application {
 }
 
 impl Application {
-    /// Reads the file that the command line names with `--config=FILE` or `--config FILE`; other arguments are left to the program.
+    /// Reads the file that the command line names with `--config=FILE` or `--config FILE`. All other arguments are left to the
+    /// program.
     pub fn from_arguments() -> Result<Self, ApplicationError> {
         let path = find_configuration(std::env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
         Self::from_file(Path::new(&path))
     }
 
-    /// Reads `path`.
+    /// Reads the configuration file `path`.
     pub fn from_file(path: &Path) -> Result<Self, ApplicationError> {
         let text = fs::read_to_string(path).map_err(|source| ApplicationError::Read { path: path.to_owned(), source })?;
         Self::from_text(&text)
     }
 
-    /// Reads the text of a configuration file.
+    /// Reads `text`, the content of a configuration file.
     pub fn from_text(text: &str) -> Result<Self, ApplicationError> {
         let config = Config::parse(text)?;
         let required = |key: &str| {
@@ -150,34 +153,34 @@ impl Application {
         Ok(Self { config, app, server, version: String::new(), client, servants: Vec::new() })
     }
 
-    /// Application, as the configuration spells it.
+    /// The name of the application, as the configuration spells it.
     pub fn app(&self) -> &str {
         &self.app
     }
 
-    /// Server, as the configuration spells it.
+    /// The name of the server, as the configuration spells it.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The whole configuration, for keys of the program's own.
+    /// The whole configuration. A program may read keys of its own from it.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Calls other servers, found through the locator of the configuration.
+    /// The client that calls other servers. It finds them with the locator of the configuration.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What `tars.viewversion` answers.
+    /// Sets the version that the admin command `tars.viewversion` answers.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// Serves `object` (such as `EchoObj`, short for `App.Server.EchoObj`) with `dispatch`.
+    /// Serves `object` with `dispatch`. `EchoObj` is short for `App.Server.EchoObj`.
     #[must_use]
     pub fn servant(mut self, object: &str, dispatch: impl Dispatch) -> Self {
         let name = if object.contains('.') { object.to_owned() } else { format!("{}.{}.{object}", self.app, self.server) };
@@ -185,7 +188,7 @@ impl Application {
         self
     }
 
-    /// Listens on all adapters of the configuration and on the admin object's endpoint.
+    /// Listens on the endpoints of all adapters of the configuration and on that of the admin object.
     pub async fn bind(self) -> Result<Running, ApplicationError> {
         let settings = self.config.domain("/tars/application/server");
         let stop = CancellationToken::new();
@@ -222,7 +225,7 @@ impl Application {
     }
 }
 
-/// A server that listens.
+/// An application that listens.
 #[derive(Debug)]
 pub struct Running {
     server: Server,
@@ -231,17 +234,18 @@ pub struct Running {
 }
 
 impl Running {
-    /// The address that the adapter listens on: its port is the real one also when the endpoint said 0.
+    /// The address that the adapter listens on. Its port is the real one, also if the endpoint has port 0. `None` if there is no
+    /// such adapter.
     pub fn local_addr(&self, adapter: &str) -> Option<SocketAddr> {
         self.server.local_addr(adapter)
     }
 
-    /// Ends the server when it is cancelled; `AdminObj.shutdown` cancels it.
+    /// The token that ends the server when it is cancelled. `AdminObj.shutdown` cancels it, too.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Serves until the stop token is cancelled and every call is answered, or 8 s have passed since.
+    /// Serves until the stop token is cancelled and then until every call is answered, for 8 s at most.
     pub async fn run(self) {
         if let Some(heartbeat) = self.heartbeat {
             tokio::spawn(heartbeat.run(self.stop.clone()));
@@ -249,7 +253,7 @@ impl Running {
         self.server.serve(self.stop).await;
     }
 
-    /// Like [`Running::run`], and SIGTERM or SIGINT cancels the stop token.
+    /// Like [`Running::run`]; SIGTERM and SIGINT cancel the stop token, too.
     pub async fn run_until_signal(self) -> Result<(), ApplicationError> {
         let mut terminate = signal(SignalKind::terminate()).map_err(ApplicationError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ApplicationError::Signals)?;
@@ -266,7 +270,7 @@ impl Running {
     }
 }
 
-/// Tells the node that the server is well.
+/// Sends heartbeats to tarsnode.
 #[derive(Debug)]
 struct Heartbeat {
     node: ServerFClient,
@@ -277,7 +281,7 @@ struct Heartbeat {
 
 impl Heartbeat {
     async fn run(self, stop: CancellationToken) {
-        // The first one, without a name, stands for all adapters.
+        // A heartbeat without the name of an adapter stands for the whole server.
         self.send("").await;
         let mut rounds = tokio::time::interval(HEARTBEAT);
         while stop.run_until_cancelled(rounds.tick()).await.is_some() {
@@ -291,12 +295,12 @@ impl Heartbeat {
         let info = ServerInfo {
             application: self.app.clone(),
             server_name: self.server.clone(),
-            // Process ids are positive and far below the limit.
+            // Process ids of Linux are positive and at most 2^22.
             pid: i32::try_from(std::process::id()).unwrap_or_default(),
             adapter: adapter.to_owned(),
         };
         if let Ok(Err(problem)) = tokio::time::timeout(HEARTBEAT_TIMEOUT, self.node.keep_alive(&info)).await {
-            tracing::warn!(adapter, %problem, "the node did not take a heartbeat");
+            tracing::warn!(adapter, %problem, "tarsnode did not accept a heartbeat");
         }
     }
 }
@@ -344,7 +348,7 @@ fn read_limits(adapter: &Domain) -> AdapterLimits {
     }
 }
 
-/// `deactivating-timeout` is how long clients get to go elsewhere.
+/// Reads `deactivating-timeout`: how long clients get to move to other servers.
 fn read_draining(settings: Option<&Domain>) -> Draining {
     let milliseconds = settings.and_then(|settings| settings.get("deactivating-timeout")).and_then(|text| text.parse().ok());
     let quiet = milliseconds.map_or(Draining::default().quiet, Duration::from_millis).min(STOPPED_WITHIN / 2);
@@ -370,7 +374,7 @@ mod tests {
             Application::from_text("<tars>\n<application>\n<server>\napp=Demo\n</server>\n</application>\n</tars>").unwrap_err();
         assert_eq!(
             problem.to_string(),
-            "configuration has no value for /tars/application/server<server>; the node that renders it sets one"
+            "configuration has no value for /tars/application/server<server>; tarsnode sets one when it renders the configuration"
         );
     }
 

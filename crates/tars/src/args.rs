@@ -1,4 +1,5 @@
-//! The arguments of a call and its results, in the form that the version of the packet asks for.
+//! The arguments and the results of a call. The version of the packet decides on their form (`docs/reference/wire.md#4`,
+//! `docs/reference/wire.md#8`).
 
 use crate::{
     codec::{Decode, DecodeError, Decoder, Encode, Encoder, Problem},
@@ -17,7 +18,7 @@ enum Form<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Opens the `sBuffer` of a request.
+    /// Begins to read the `sBuffer` of a request.
     pub fn read(packet_version: i16, buffer: &'a Bytes) -> Result<Self, DecodeError> {
         Ok(Self(match packet_version {
             version::TUP | version::TUP_LEGACY => Form::Named(UniAttribute::read(packet_version, buffer)?),
@@ -25,7 +26,8 @@ impl<'a> Arguments<'a> {
         }))
     }
 
-    /// The in-parameter with position `tag` (counted from 1) and `name`. Parameters are read in ascending order.
+    /// Reads the in-parameter at position `tag`, counted from 1, with this `name`. The caller reads parameters in ascending
+    /// order.
     pub fn get<T: Decode>(&mut self, tag: u8, name: &'static str) -> Result<T, DecodeError> {
         let value = match &mut self.0 {
             Form::Tagged(input) => input.require(tag),
@@ -37,7 +39,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Results of a call: return value and out-parameters, in the form of the request.
+/// Results of a call: the return value and the out-parameters. They have the same form as the arguments.
 #[derive(Debug)]
 pub struct Results(ResultForm);
 
@@ -48,7 +50,7 @@ enum ResultForm {
 }
 
 impl Results {
-    /// Results for a request of that version.
+    /// Begins the results for a request of this version.
     pub fn new(packet_version: i16) -> Self {
         Self(match packet_version {
             version::TUP | version::TUP_LEGACY => ResultForm::Named(packet_version, UniAttribute::default()),
@@ -56,7 +58,7 @@ impl Results {
         })
     }
 
-    /// Writes the return value; before all out-parameters, and not at all for a void function.
+    /// Writes the return value. The caller does so before all out-parameters, and not at all for a void function.
     pub fn put_return<T: Encode + ?Sized>(&mut self, value: &T) {
         match &mut self.0 {
             ResultForm::Tagged(out) => Encoder::new(out).put(0, value),
@@ -67,7 +69,8 @@ impl Results {
         }
     }
 
-    /// Writes the out-parameter with position `tag` (counted from 1) and `name`, in ascending order.
+    /// Writes the out-parameter at position `tag`, counted from 1, with this `name`. The caller writes parameters in ascending
+    /// order.
     pub fn put_out<T: Encode + ?Sized>(&mut self, tag: u8, name: &str, value: &T) {
         match &mut self.0 {
             ResultForm::Tagged(out) => Encoder::new(out).put(tag, value),
@@ -75,7 +78,7 @@ impl Results {
         }
     }
 
-    /// The `sBuffer` of the response.
+    /// Ends the results and returns the `sBuffer` of the response.
     pub fn finish(self) -> Bytes {
         match self.0 {
             ResultForm::Tagged(out) => out.freeze(),

@@ -1,13 +1,13 @@
-//! Calls servants elsewhere.
+//! Calls servants of other processes (`docs/reference/wire.md#11`).
 //!
 //! ```text
-//! Client ─► Proxy (object) ─► Directory: which endpoints?  ◄── fixed in the proxy string, or asked from the name service
-//!                │                 │ one of them, in turn, failing ones last
-//!                └─► Link: one connection per endpoint, many calls at a time, matched by request id
+//! Client ─► Proxy (object) ─► Directory: the endpoints of the object  ◄── the proxy string, or Locator: the name service
+//!                │                 │ one endpoint after the other, those that fail last
+//!                └─► Link: one connection to an endpoint, for many calls at a time, matched by request id
 //! ```
 //!
-//! A server that stops asks its clients to reconnect: later calls then use a new connection while the old one gets the answers that
-//! are still due.
+//! A server that stops asks its clients to reconnect. Later calls then use a new connection, while the old connection stays open
+//! for the answers that it still has to bring.
 
 mod directory;
 mod error;
@@ -31,7 +31,7 @@ pub use options::{CallOptions, ClientOptions};
 pub use proxy::{Answer, Proxy};
 pub use push::Push;
 
-/// Describes a client.
+/// Collects what a [`Client`] needs.
 #[derive(Debug, Default)]
 pub struct ClientBuilder {
     locator: Option<String>,
@@ -39,21 +39,22 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// The proxy string of the name service, with endpoints.
+    /// Sets the proxy string of the name service, which must have endpoints. Without it, or with an empty one, every proxy string
+    /// must have endpoints.
     #[must_use]
     pub fn locator(mut self, locator: impl Into<String>) -> Self {
         self.locator = Some(locator.into());
         self
     }
 
-    /// Sets the options.
+    /// Sets the options of all calls.
     #[must_use]
     pub fn options(mut self, options: ClientOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Makes the client. It connects when something is called.
+    /// Makes the client. It connects to a server when a servant there is called for the first time.
     pub fn build(self) -> Result<Client, ProxyError> {
         let options = Arc::new(self.options);
         let locator = match self.locator.filter(|locator| !locator.is_empty()) {
@@ -71,7 +72,7 @@ impl ClientBuilder {
     }
 }
 
-/// Makes proxies; proxies of the same string share their connections. Cheap to clone.
+/// Makes proxies. Proxies of the same string share their connections. A clone is cheap and is the same client.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Shared>);
 
@@ -83,12 +84,13 @@ struct Shared {
 }
 
 impl Client {
-    /// Starts to describe a client.
+    /// Begins to describe a client.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// The proxy for `App.Server.Object`, or for `App.Server.Object@endpoint[:endpoint...]` without the name service.
+    /// The proxy for `App.Server.Object`, whose endpoints the name service knows, or for
+    /// `App.Server.Object@endpoint[:endpoint...]`.
     pub fn proxy(&self, text: &str) -> Result<Proxy, ProxyError> {
         let mut proxies = self.0.proxies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(proxy) = proxies.get(text) {

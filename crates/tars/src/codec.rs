@@ -1,15 +1,17 @@
-//! Bytes to values and back: the self-describing encoding below every Tars packet.
+//! Encodes values and decodes them: the self-describing format inside every Tars packet (`docs/reference/wire.md#1`).
 //!
 //! ```text
 //! value  = head payload                      head = tag (0..=255) and one of 14 type codes
 //! struct = STRUCT BEGIN, fields by ascending tag, STRUCT END
 //! ```
 //!
-//! Writing goes through [`Encode`] into an [`Encoder`], reading through [`Decode`] from a [`Decoder`]. Structs get both, and
-//! `Default`, from `#[derive(TarsStruct)]`; enums from `#[derive(TarsEnum)]`.
+//! A type that implements [`Encode`] can be written with an [`Encoder`], and one that implements [`Decode`] can be read with a
+//! [`Decoder`]. `#[derive(TarsStruct)]` implements both for a struct, and `Default`; `#[derive(TarsEnum)]` implements both for an
+//! enum.
 //!
-//! A decoder trusts nothing: it fails on truncated payloads, negative counts, counts that the remaining bytes cannot hold, nesting
-//! beyond [`Limits::depth`], and on input whose values would take more memory than [`Limits::memory`]. It never panics.
+//! A decoder does not trust its input and never panics. It refuses truncated payloads, negative counts, counts that the remaining
+//! bytes cannot hold, nesting deeper than [`Limits::depth`], and input whose values would take more memory than
+//! [`Limits::memory`].
 //!
 //! | Rust | IDL | written as |
 //! |---|---|---|
@@ -38,14 +40,14 @@ pub use value::Struct;
 
 use bytes::{Bytes, BytesMut};
 
-/// The encoding of one value under `tag`.
+/// Encodes one value under `tag`.
 pub fn to_bytes<T: Encode + ?Sized>(tag: u8, value: &T) -> Bytes {
     let mut out = BytesMut::new();
     Encoder::new(&mut out).put(tag, value);
     out.freeze()
 }
 
-/// Reads the value under `tag`, which must be present.
+/// Decodes the value under `tag`. It is an error if the value is absent.
 pub fn from_bytes<T: Decode>(tag: u8, input: &[u8]) -> Result<T, DecodeError> {
     Decoder::new(input).require(tag)
 }

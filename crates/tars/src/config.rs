@@ -1,4 +1,5 @@
-//! The configuration grammar of Tars (`TC_Config`): server configurations, templates and profiles.
+//! The configuration grammar of Tars (`TC_Config`): configurations of servers, templates and profiles
+//! (`docs/reference/wire.md#13`).
 //!
 //! ```text
 //! text ──parse──► Config ──join (child over parent)──► Config ──print──► text
@@ -7,18 +8,19 @@
 //! ```
 //!
 //! ```text
-//! <tars>                     a domain; opening a name again continues it
+//! <tars>                     a domain; the same name again continues the domain
 //!   <server>
 //!     # a comment
-//!     app=Test               a parameter; a repeated one replaces the value and moves to the end
+//!     app=Test               a parameter; the same key again replaces the value and moves to the end
 //!     allow                  a parameter with an empty value
 //!     path=c:\\x\ty\=z       escapes: \\ \r \n \t \=
 //!   </server>
 //! </tars>
 //! ```
 //!
-//! The grammar is that of the C++ parser, which is authoritative for templates. `parse(print(x)) == x` holds for every document
-//! that was parsed and can be printed, apart from parameters outside all domains, which are never printed.
+//! The grammar is that of the C++ parser, because templates were written for it. A document that was parsed and can be printed is
+//! read back from the printed text as it was, with two exceptions: parameters outside all domains are never printed, and the
+//! top-level domains are printed by name.
 
 mod domain;
 mod ordered;
@@ -31,49 +33,49 @@ pub use domain::{Domain, MAX_DEPTH};
 pub use parse::{MAX_TEXT, ParseError, ParseProblem};
 pub use print::{MAX_PRINTED, PrintError};
 
-/// A parsed document: top-level domains and (rarely) parameters outside any domain.
+/// A parsed document: its top-level domains and, rarely, parameters outside any domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     root: Domain,
 }
 
-/// A path that [`Config::set`] can't follow.
+/// Why [`Config::set`] refuses a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Not of the form `/a/b<key>`.
+    /// The path does not have the form `/a/b<key>`.
     #[error("path {0:?} has no parameter; write it as /domain/sub-domain<key>")]
     NoParameter(String),
-    /// More than [`MAX_DEPTH`] domains.
+    /// The path has more than [`MAX_DEPTH`] domains.
     #[error("path {0:?} is nested deeper than {MAX_DEPTH} domains")]
     TooDeep(String),
 }
 
 impl Config {
-    /// Reads `text` (at most [`MAX_TEXT`] bytes, domains at most [`MAX_DEPTH`] deep). The error names the line.
+    /// Reads `text`, which may have [`MAX_TEXT`] bytes and domains that are nested [`MAX_DEPTH`] deep. An error names the line.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(Self { root: parse::parse(text)? })
     }
 
-    /// The text of this document: two blanks per level, parameters before sub-domains, top-level domains by name.
+    /// Prints this document: two blanks for each level, parameters before sub-domains, top-level domains sorted by name.
     ///
-    /// Fails when a name, key or value contains `<` or `>`, which the grammar can't express.
+    /// It fails if a name, a key or a value contains `<` or `>`, because the grammar has no escape for them.
     pub fn print(&self) -> Result<String, PrintError> {
         print::print(&self.root)
     }
 
-    /// The value of the parameter at `/domain/sub-domain<key>`; `None` when any part of the path is absent.
+    /// The value of the parameter at `/domain/sub-domain<key>`; `None` if any part of the path is absent.
     pub fn get(&self, path: &str) -> Option<&str> {
         let (domains, key) = split_path(path)?;
         self.domain(domains)?.get(key)
     }
 
-    /// The domain at `/domain/sub-domain`; `/` and the empty path are the root, which holds the top-level domains.
+    /// The domain at `/domain/sub-domain`. `/` and the empty path name the root, which holds the top-level domains.
     pub fn domain(&self, path: &str) -> Option<&Domain> {
         split_names(path).try_fold(&self.root, |domain, name| domain.domains.get(name))
     }
 
-    /// Sets the parameter at `/domain/sub-domain<key>` to `value`, behind the domain's other parameters; makes domains that
-    /// are absent. Blanks around `value` and the key are dropped, as reading does.
+    /// Sets the parameter at `/domain/sub-domain<key>` to `value` and moves it behind the other parameters of the domain. Absent
+    /// domains are made. Blanks around the key and around `value` are dropped, as [`Config::parse`] drops them.
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), PathError> {
         let (domains, key) = split_path(path).ok_or_else(|| PathError::NoParameter(path.to_owned()))?;
         if split_names(domains).count() > MAX_DEPTH {
@@ -84,11 +86,12 @@ impl Config {
         Ok(())
     }
 
-    /// Joins `other` into this document. With `update`, `other` comes second and its values win; without it, `self` comes second
-    /// and its values win. Keys of the second document move behind those of the first.
+    /// Joins `other` into this document. The result is what [`Config::parse`] reads from the printed text of one document
+    /// followed by that of the other. With `update`, `other` comes second, otherwise `self` does. The values of the second
+    /// document win, and its keys move behind those of the first.
     ///
-    /// Fails, and leaves `self` as it was, when either document can't be printed: a join is defined as reading the two printed
-    /// texts one after the other. For the same reason parameters outside any domain are dropped.
+    /// If one of the documents cannot be printed, the join fails and `self` stays as it was. Parameters outside any domain are
+    /// dropped, because they are not printed.
     pub fn join(&mut self, other: &Self, update: bool) -> Result<(), PrintError> {
         print::check_printable(&self.root)?;
         print::check_printable(&other.root)?;
@@ -109,7 +112,7 @@ impl std::str::FromStr for Config {
     }
 }
 
-/// `/a/b<key>` → (`/a/b`, `key`).
+/// Splits `/a/b<key>` into `/a/b` and `key`.
 fn split_path(path: &str) -> Option<(&str, &str)> {
     path.strip_suffix('>')?.split_once('<')
 }

@@ -1,4 +1,4 @@
-//! Endpoint strings and proxy strings.
+//! Endpoint strings and proxy strings (`docs/reference/wire.md#11.1`, `docs/reference/wire.md#11.2`).
 //!
 //! ```text
 //! App.Server.Object@tcp -h 10.0.0.1 -p 10000 -t 60000:udp -h 10.0.0.2 -p 10000
@@ -7,19 +7,19 @@
 
 use std::{fmt, str::FromStr};
 
-/// How packets travel.
+/// The transport of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// A stream of frames.
     Tcp,
     /// One frame per datagram.
     Udp,
-    /// TLS over TCP. Known to the grammar; neither server nor client of this crate speaks it.
+    /// TLS over TCP. It can be read and printed, but no server or client of this crate speaks it.
     Ssl,
 }
 
 impl Protocol {
-    /// The keyword of the grammar.
+    /// The word that an endpoint string begins with.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
@@ -35,42 +35,42 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The weight of an endpoint that does not name one.
+/// The weight of an endpoint without the option `-w`.
 const DEFAULT_WEIGHT: i32 = -1;
-/// The highest weight.
+/// The highest static weight.
 const MAX_WEIGHT: i32 = 100;
-/// The timeout in milliseconds of an endpoint that does not name one.
+/// The timeout in milliseconds of an endpoint without the option `-t`.
 const DEFAULT_TIMEOUT: i32 = 3000;
 
 /// One address of a servant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// Transport.
+    /// How packets travel to it.
     pub protocol: Protocol,
-    /// Host name or address; `*` becomes `0.0.0.0`.
+    /// Host name or IP address. Reading turns `*` into `0.0.0.0`.
     pub host: String,
-    /// Port, 0 for any free one where that makes sense.
+    /// Port. A server that listens on port 0 gets any free port.
     pub port: u16,
-    /// Milliseconds, 3000 by default.
+    /// Timeout in milliseconds, 3000 by default.
     pub timeout: i32,
-    /// Grid.
+    /// Grid of the server, 0 by default. It is only passed on.
     pub grid: i32,
-    /// Quality of service.
+    /// Quality of service, 0 by default. It is only passed on.
     pub qos: i32,
-    /// Weight, -1 when not said; at most 100 with static weights.
+    /// Weight, -1 by default. With static weights it is a number from 0 to 100.
     pub weight: i32,
-    /// 0 round robin, 1 static weight.
+    /// 0 for plain rotation, 1 for static weights.
     pub weight_type: i32,
-    /// 0 none, 1 AK/SK.
+    /// 0 for no authentication, 1 for an access key.
     pub auth_type: i32,
-    /// Address to bind, for servers behind another address.
+    /// Address that a server listens on in place of `host`, for a server behind another address.
     pub bind: Option<String>,
-    /// Set division.
+    /// Set division, `name.area.group`; empty if there is none.
     pub set: String,
 }
 
 impl Endpoint {
-    /// An endpoint with defaults for everything else.
+    /// An endpoint whose options have their defaults.
     pub fn new(protocol: Protocol, host: impl Into<String>, port: u16) -> Self {
         Self {
             protocol,
@@ -87,24 +87,24 @@ impl Endpoint {
         }
     }
 
-    /// A TCP endpoint with defaults for everything else.
+    /// A TCP endpoint whose options have their defaults.
     pub fn tcp(host: impl Into<String>, port: u16) -> Self {
         Self::new(Protocol::Tcp, host, port)
     }
 
-    /// A UDP endpoint with defaults for everything else.
+    /// A UDP endpoint whose options have their defaults.
     pub fn udp(host: impl Into<String>, port: u16) -> Self {
         Self::new(Protocol::Udp, host, port)
     }
 }
 
-/// What is wrong with an endpoint or proxy string.
+/// Why an endpoint string or a proxy string is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// The string does not start with a known transport.
-    #[error("endpoint `{0}` starts with none of `tcp`, `udp` and `ssl`")]
+    #[error("endpoint `{0}` does not start with `tcp`, `udp` or `ssl`")]
     Protocol(String),
-    /// There is no `-h`.
+    /// There is no option `-h`.
     #[error("endpoint `{0}` names no host; add `-h HOST`")]
     NoHost(String),
     /// An option has no value.
@@ -112,21 +112,21 @@ pub enum EndpointError {
     NoValue {
         /// The endpoint string.
         endpoint: String,
-        /// The option.
+        /// The option, such as `-p`.
         option: String,
     },
-    /// An option's value is not a number in its range.
-    #[error("endpoint `{endpoint}`: `{value}` is no value for option `{option}`; use a number from {least} to {most}")]
+    /// The value of an option is not a number in the range of this option.
+    #[error("endpoint `{endpoint}`: `{value}` is not a value of option `{option}`; use a number from {least} to {most}")]
     Number {
         /// The endpoint string.
         endpoint: String,
-        /// The option.
+        /// The option, such as `-p`.
         option: String,
-        /// The value.
+        /// The value as it was written.
         value: String,
-        /// Lowest value of the option.
+        /// The lowest value that the option may have.
         least: i32,
-        /// Highest value of the option.
+        /// The highest value that the option may have.
         most: i32,
     },
     /// A proxy string has no object name.
@@ -135,14 +135,14 @@ pub enum EndpointError {
     /// A proxy string has an `@` and nothing behind it.
     #[error("proxy `{0}` has no endpoint behind `@`")]
     NoEndpoint(String),
-    /// An address from the name service has a port or transport that does not exist.
+    /// An address from the name service has a port or a transport that does not exist.
     #[error("address {host}:{port} with transport {istcp} does not exist; ports go from 0 to 65535, transports from 0 to 2")]
     Address {
-        /// Host as received.
+        /// The host as it arrived.
         host: String,
-        /// Port as received.
+        /// The port as it arrived.
         port: i32,
-        /// Transport as received.
+        /// The number of the transport as it arrived.
         istcp: i32,
     },
 }
@@ -150,7 +150,7 @@ pub enum EndpointError {
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// Options that do not exist are ignored, with the value behind them.
+    /// An option that does not exist is ignored, and so is its value.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let mut words = text.split_whitespace().peekable();
         let protocol = match words.next() {
@@ -193,7 +193,7 @@ impl Endpoint {
         };
         match option {
             "-h" => value.clone_into(&mut self.host),
-            // In range of u16 after the check.
+            // `number` has checked the range, so the conversion cannot fail.
             "-p" => self.port = u16::try_from(number(0, u16::MAX.into())?).unwrap_or_default(),
             "-t" => self.timeout = number(0, i32::MAX)?,
             "-g" => self.grid = number(i32::MIN, i32::MAX)?,
@@ -212,7 +212,7 @@ impl Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// Protocol, host, port and timeout; other options when they differ from their defaults.
+    /// Prints protocol, host, port and timeout, and each other option that differs from its default.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -h {} -p {} -t {}", self.protocol, self.host, self.port, self.timeout)?;
         let weight = (self.weight != DEFAULT_WEIGHT).then_some(self.weight);
@@ -234,19 +234,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What a client is told to call: an object, and its endpoints unless the name service is to be asked.
+/// Names the object that a client calls. It also has the endpoints, unless the client asks the name service for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyString {
-    /// Object name, `App.Server.Object`.
+    /// Object name, such as `App.Server.Object`.
     pub object: String,
-    /// Fixed endpoints; empty when the name service knows them.
+    /// The fixed endpoints; empty if the name service knows them.
     pub endpoints: Vec<Endpoint>,
 }
 
 impl FromStr for ProxyString {
     type Err = EndpointError;
 
-    /// A `scheme://` in front of the name and a `#suffix` behind it are dropped.
+    /// A `scheme://` before the name and a `#suffix` after it are dropped.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let (object, endpoints) = match text.split_once('@') {
             Some((object, endpoints)) => (object, Some(endpoints)),
@@ -266,7 +266,7 @@ impl FromStr for ProxyString {
     }
 }
 
-/// Splits at each `:` that a transport follows, so that addresses may contain colons.
+/// Splits at each `:` that a transport follows. Other colons belong to an address.
 fn split_endpoints(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -317,15 +317,15 @@ mod tests {
     #[test]
     fn a_wrong_endpoint_string_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("", "endpoint `` starts with none of `tcp`, `udp` and `ssl`"),
-            ("http -h a", "endpoint `http -h a` starts with none of `tcp`, `udp` and `ssl`"),
+            ("", "endpoint `` does not start with `tcp`, `udp` or `ssl`"),
+            ("http -h a", "endpoint `http -h a` does not start with `tcp`, `udp` or `ssl`"),
             ("tcp -p 1", "endpoint `tcp -p 1` names no host; add `-h HOST`"),
             ("tcp -h", "endpoint `tcp -h`: option `-h` needs a value"),
             (
                 "tcp -h a -p 65536",
-                "endpoint `tcp -h a -p 65536`: `65536` is no value for option `-p`; use a number from 0 to 65535",
+                "endpoint `tcp -h a -p 65536`: `65536` is not a value of option `-p`; use a number from 0 to 65535",
             ),
-            ("tcp -h a -p x", "endpoint `tcp -h a -p x`: `x` is no value for option `-p`; use a number from 0 to 65535"),
+            ("tcp -h a -p x", "endpoint `tcp -h a -p x`: `x` is not a value of option `-p`; use a number from 0 to 65535"),
         ] {
             assert_eq!(text.parse::<Endpoint>().map_err(|error| error.to_string()), Err(reason.to_owned()), "{text}");
         }

@@ -1,7 +1,7 @@
-//! The interfaces that come with the Tars framework: their types, servants and clients.
+//! The interfaces that come with the Tars framework, with their types (`docs/reference/wire.md#12`).
 //!
-//! Each interface `X` is a trait for servants, an `XDispatch` that serves an implementation of it, and an `XClient` that calls one
-//! elsewhere; see [`crate::interface`].
+//! For each interface `X` there is a trait `X` for servants, an `XDispatch` that serves an implementation of the trait, and an
+//! `XClient` that calls a servant of another process; see [`crate::interface`].
 
 pub mod admin;
 pub mod auth;

@@ -1,16 +1,18 @@
-//! The Tars wire: values, packets, servers and clients. Nothing here knows of Kubernetes.
+//! The Tars wire: values, packets, servers and clients. This crate knows nothing of Kubernetes.
 //!
 //! ```text
-//! codec ──► packet ──► server   one Dispatch per servant, TCP and UDP
-//!   │          └─────► client   proxies, found directly or through the name service
-//!   └────► framework            the interfaces that every Tars system has
+//! codec ──► packet ──► server        one Dispatch per servant, over TCP and UDP
+//!   │          └─────► client        proxies, with fixed endpoints or with those of the name service
+//!   └────► framework                 the interfaces that every Tars system has
+//! config, server, client ──► application     a whole server from one configuration file
 //! ```
 //!
-//! Sections in the documentation (such as "section 3.1") are those of the project's description of the wire protocol.
+//! The rules of the wire stand in `docs/reference/wire.md`. A comment cites a rule by its number, such as
+//! `docs/reference/wire.md#3.1`.
 
 #![deny(missing_docs)]
 
-// The derives name their crate `::tars`, also inside it.
+// The code that the derives generate calls this crate `::tars`, also inside the crate itself.
 extern crate self as tars;
 
 pub mod application;

@@ -1,4 +1,4 @@
-//! Serves servants over TCP and UDP.
+//! Serves servants over TCP and UDP (`docs/reference/wire.md#10`).
 //!
 //! ```text
 //! Server ─► Adapter (endpoint, limits) ─► connection ─► frame ─► servant known? ─► Dispatch::answer_now ─► answer
@@ -6,11 +6,13 @@
 //!                                                                                      └─► queue ─► Dispatch::call ─► answer
 //! ```
 //!
-//! Requests of a connection may be pipelined; answers go back as they come and many at once. An answer that needs no waiting is
-//! given by [`Dispatch::answer_now`] without even a copy of the request; everything else becomes a task when it has to wait.
+//! The requests of a connection may be pipelined. Answers go back in the order in which they are ready, many in one write. If an
+//! answer needs no waiting, [`Dispatch::answer_now`] gives it without a copy of the request. Any other request gets a task as
+//! soon as it has to wait.
 //!
-//! A packet that can't be decoded closes its connection and nothing else. While the server stops, each TCP client is first asked to
-//! reconnect elsewhere; its connection closes when it has been quiet for a while and every answer is out, see [`Draining`].
+//! A packet that cannot be decoded closes its connection and no other. When the server stops, it first asks each TCP client to
+//! reconnect elsewhere. It closes a connection when the connection was quiet for a while and every answer is sent, see
+//! [`Draining`].
 
 mod adapter;
 mod admit;
@@ -33,25 +35,25 @@ pub use draining::Draining;
 /// Why a server could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// There is no adapter.
+    /// The server has no adapter.
     #[error("the server has no adapter; add one with `ServerBuilder::adapter`")]
     NoAdapter,
-    /// TLS is not served.
+    /// An endpoint asks for TLS, which is not served.
     #[error("adapter {adapter}: endpoint `{endpoint}` asks for ssl, which is not served; use tcp or udp")]
     Ssl {
         /// Name of the adapter.
         adapter: String,
-        /// Its endpoint.
+        /// Endpoint of the adapter.
         endpoint: String,
     },
-    /// The address can't be listened on.
+    /// The system does not let the server listen on an address.
     #[error("adapter {adapter}: could not listen on `{endpoint}`")]
     Listen {
         /// Name of the adapter.
         adapter: String,
-        /// Its endpoint.
+        /// Endpoint of the adapter.
         endpoint: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -72,14 +74,14 @@ impl ServerBuilder {
         self
     }
 
-    /// How connections end when the server stops.
+    /// Sets how connections end when the server stops.
     #[must_use]
     pub fn draining(mut self, draining: Draining) -> Self {
         self.draining = draining;
         self
     }
 
-    /// Listens on all endpoints; connections are accepted from [`Server::serve`] on.
+    /// Listens on all endpoints. The server accepts connections only in [`Server::serve`].
     pub async fn bind(self) -> Result<Server, BindError> {
         if self.adapters.is_empty() {
             return Err(BindError::NoAdapter);
@@ -121,7 +123,7 @@ enum Socket {
     Udp(Arc<UdpSocket>),
 }
 
-/// A server that listens.
+/// A server that listens on the endpoints of its adapters.
 pub struct Server {
     adapters: Vec<Bound>,
     draining: Draining,
@@ -134,22 +136,23 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Starts to describe a server.
+    /// Begins to describe a server.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// The address that the adapter listens on: its port is the real one also when the endpoint said 0.
+    /// The address that the adapter listens on. Its port is the real one, also if the endpoint has port 0. `None` if there is no
+    /// such adapter.
     pub fn local_addr(&self, adapter: &str) -> Option<SocketAddr> {
         self.adapters.iter().find(|bound| bound.state.name == adapter).map(|bound| bound.addr)
     }
 
-    /// A handle to the counters of all adapters, which stays valid while and after the server runs.
+    /// The counters of all adapters. They stay valid while the server runs and after that.
     pub fn stats(&self) -> Stats {
         Stats(self.adapters.iter().map(|bound| Arc::clone(&bound.state)).collect())
     }
 
-    /// Serves until `stop` is cancelled, then until every connection has ended in the way that [`Draining`] describes.
+    /// Serves until `stop` is cancelled and every connection has ended as [`Draining`] says.
     pub async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         for Bound { state, socket, addr } in self.adapters {
@@ -175,7 +178,7 @@ impl Server {
 pub struct Stats(Vec<Arc<AdapterState>>);
 
 impl Stats {
-    /// The present counts, in the order in which the adapters were added.
+    /// Reads the counters, in the order in which the adapters were added.
     pub fn snapshot(&self) -> Vec<AdapterStats> {
         self.0.iter().map(|state| state.stats()).collect()
     }

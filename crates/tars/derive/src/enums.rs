@@ -1,4 +1,4 @@
-//! `#[derive(TarsEnum)]`.
+//! Generates the code of `#[derive(TarsEnum)]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -17,7 +17,7 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
             continue;
         }
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(Error::new_spanned(variant, "a value of an enum has no fields, except #[tars(other)] Other(i32)"));
+            return Err(Error::new_spanned(variant, "a variant of an enum has no fields, except #[tars(other)] Other(i32)"));
         }
         let value = match &variant.discriminant {
             Some((_, value)) => quote!((#value)),

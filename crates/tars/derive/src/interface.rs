@@ -1,4 +1,4 @@
-//! `#[interface]`: from one declaration the trait of the servant, its dispatcher and its client.
+//! Generates the code of `#[interface]`: the trait of the servant, its dispatcher and its client.
 
 use crate::names::to_lower_camel;
 use proc_macro2::TokenStream;
@@ -12,7 +12,7 @@ struct Function {
     docs: Vec<Attribute>,
     ident: Ident,
     name: String,
-    /// A servant need not implement it.
+    /// Whether a servant may leave it out.
     defaulted: bool,
     parameters: Vec<Parameter>,
     returns: Option<Type>,
@@ -35,7 +35,7 @@ pub fn expand(arguments: &TokenStream, item: &ItemTrait) -> Result<TokenStream> 
         .iter()
         .map(|item| match item {
             TraitItem::Fn(function) => parse_function(function),
-            other => Err(Error::new_spanned(other, "an interface has functions only")),
+            other => Err(Error::new_spanned(other, "an interface may contain functions only")),
         })
         .collect::<Result<Vec<_>>>()?;
 
@@ -74,7 +74,7 @@ fn generate_servant(item: &ItemTrait, functions: &[Function]) -> TokenStream {
 fn generate_dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     let (visibility, ident) = (&item.vis, &item.ident);
     let dispatch = format_ident!("{ident}Dispatch");
-    let docs = format!("Answers requests by calling a [`{ident}`].");
+    let docs = format!("Answers requests with the functions of a [`{ident}`].");
     let names = functions.iter().map(|function| &function.name);
     let arms = functions.iter().map(|function| {
         let (name, method) = (&function.name, &function.ident);
@@ -106,12 +106,12 @@ fn generate_dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream 
         #[doc = #docs]
         #[derive(Debug, Clone)]
         #visibility struct #dispatch<T>(
-            /// The servant.
+            /// The servant whose functions are called.
             pub T,
         );
 
         impl<T> #dispatch<T> {
-            /// The functions of the interface.
+            /// The names of all functions in the interface definition.
             pub const FUNCTIONS: &'static [&'static str] = &[#(#names),*];
         }
 
@@ -131,7 +131,7 @@ fn generate_dispatcher(item: &ItemTrait, functions: &[Function]) -> TokenStream 
 fn generate_client(item: &ItemTrait, functions: &[Function]) -> TokenStream {
     let (visibility, ident) = (&item.vis, &item.ident);
     let client = format_ident!("{ident}Client");
-    let docs = format!("Calls a [`{ident}`] somewhere else.");
+    let docs = format!("Calls the functions of a [`{ident}`] in another process.");
     let methods = functions.iter().map(|function| {
         let (docs, method, name, output) = (&function.docs, &function.ident, &function.name, function.output());
         let inputs = function.inputs().map(|Parameter { ident, kind, .. }| {
@@ -170,7 +170,7 @@ fn generate_client(item: &ItemTrait, functions: &[Function]) -> TokenStream {
         }
 
         impl #client {
-            /// Calls the object behind `proxy`.
+            /// Calls the object of `proxy`.
             pub fn new(proxy: ::tars::client::Proxy) -> Self {
                 Self { proxy, options: ::core::default::Default::default() }
             }
@@ -200,13 +200,13 @@ impl Function {
         self.parameters.iter().filter(|parameter| parameter.out)
     }
 
-    /// Nothing, one type, or a tuple of the return value and all out-parameters.
+    /// The type that the Rust function returns: `()`, one type, or a tuple of the return value and all out-parameters.
     fn output(&self) -> TokenStream {
         let types = self.returns.iter().chain(self.outputs().map(|parameter| &parameter.kind));
         quote!((#(#types),*))
     }
 
-    /// The variables that hold what [`Function::output`] names the types of.
+    /// The variables that hold the return value and the out-parameters, in the order of [`Function::output`].
     fn values(&self) -> Vec<Ident> {
         let returned = self.returns.iter().map(|_| format_ident!("__returned"));
         returned.chain(self.outputs().map(|parameter| format_ident!("__out_{}", parameter.name))).collect()
@@ -268,7 +268,7 @@ fn parse_parameter(index: usize, input: &FnArg) -> Result<Parameter> {
     Ok(Parameter { ident, name, tag, out, kind })
 }
 
-/// `#[tars(name = "...")]` and `#[tars(default)]`.
+/// Reads the attributes `#[tars(name = "...")]` and `#[tars(default)]`; returns the name and sets `defaulted`.
 fn parse_settings(attributes: &[Attribute], defaulted: &mut bool) -> Result<Option<String>> {
     let mut name = None;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("tars")) {
@@ -286,7 +286,7 @@ fn parse_settings(attributes: &[Attribute], defaulted: &mut bool) -> Result<Opti
     Ok(name)
 }
 
-/// The `T` of an out-parameter `Out<T>`.
+/// Returns the `T` of an out-parameter `Out<T>`.
 fn out_type(kind: &Type) -> Option<Type> {
     type_argument(kind, "Out")
 }
@@ -306,7 +306,7 @@ fn is_passed_by_value(kind: &Type) -> bool {
     ["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "f32", "f64"].iter().any(|name| path.path.is_ident(name))
 }
 
-/// The type of an in-parameter of the client.
+/// Returns the type that an in-parameter has in the client: a reference, unless values are cheap to pass.
 fn borrow_type(kind: &Type) -> TokenStream {
     if is_passed_by_value(kind) {
         return quote!(#kind);

@@ -1,6 +1,6 @@
-//! Names of the interface definition from Rust names.
+//! Makes names of the interface definition from Rust names.
 
-/// `active_ep` becomes `activeEp`; raw identifiers lose their prefix.
+/// Turns `active_ep` into `activeEp`. A raw identifier loses its prefix `r#`.
 pub fn to_lower_camel(name: &str) -> String {
     let name = name.strip_prefix("r#").unwrap_or(name);
     let mut camel = String::with_capacity(name.len());

@@ -1,4 +1,4 @@
-//! `#[derive(TarsStruct)]`.
+//! Generates the code of `#[derive(TarsStruct)]`.
 
 use crate::names::to_lower_camel;
 use proc_macro2::TokenStream;

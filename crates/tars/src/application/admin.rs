@@ -1,4 +1,4 @@
-//! The admin object of an application.
+//! The admin object of an application (`docs/reference/wire.md#10.16`).
 
 use crate::{
     framework::admin::AdminF,
@@ -6,7 +6,7 @@ use crate::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Answers operators, who come through the node.
+/// Answers tarsnode, which passes on the commands of operators.
 #[derive(Debug)]
 pub(super) struct Admin {
     pub(super) version: String,
@@ -15,7 +15,7 @@ pub(super) struct Admin {
 
 impl AdminF for Admin {
     async fn shutdown(&self, _: &Request) -> Result<(), ServantError> {
-        tracing::info!("the node asks for an orderly end");
+        tracing::info!("tarsnode asks the server to stop");
         self.stop.cancel();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Which endpoints serve an object, and which of them is next.
+//! Knows the endpoints of an object and chooses the next one (`docs/reference/wire.md#11.4` to `docs/reference/wire.md#11.6`).
 
 use super::{error::CallError, link::Link, options::ClientOptions, push::PushHandler, rotation::plan_round};
 use crate::endpoint::Endpoint;
@@ -14,11 +14,11 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// An endpoint that failed is not used for this long, unless all of them failed.
+/// How long an endpoint that failed is blocked. If all endpoints are blocked, calls go to them nevertheless.
 const BLOCK: Duration = Duration::from_secs(10);
-/// Calls in a row that may fail before an endpoint is blocked; a refused connection blocks it at once.
+/// After this many failed calls in a row an endpoint is blocked. A connection that cannot be made blocks it at once.
 const FAILURES: u32 = 5;
-/// After a failed or empty answer the name service is asked again this soon.
+/// How long after a failed or an empty answer the name service is asked again.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// One endpoint, its connection and its health.
@@ -42,7 +42,7 @@ impl Slot {
         }
     }
 
-    /// The open connection, or a new one; callers who need a new one at the same time share it.
+    /// Returns the open connection, or makes a new one. Callers that need a new one at the same time share it.
     pub(super) async fn connect(
         &self,
         object: &str,
@@ -65,14 +65,14 @@ impl Slot {
         self.link.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|link| link.is_usable()).cloned()
     }
 
-    /// A call was answered.
+    /// Notes that a call was answered.
     pub(super) fn record_success(&self) {
         if self.failures.swap(0, Relaxed) > 0 {
             *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    /// A call got no answer; `at_once` when the endpoint is certainly not there.
+    /// Notes that a call got no answer. `at_once` blocks the endpoint without waiting for further failures.
     pub(super) fn record_failure(&self, at_once: bool) {
         let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
         if at_once || failures >= FAILURES {
@@ -93,7 +93,8 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Group {
     active: Vec<Arc<Slot>>,
-    /// Not called; kept so that their connections get the answers that are due and are there when they come back.
+    /// These are not called. They are kept so that their connections still bring answers, and are there when the endpoint becomes
+    /// active again.
     inactive: Vec<Arc<Slot>>,
     turns: Vec<usize>,
     next: AtomicUsize,
@@ -123,7 +124,8 @@ impl Group {
         self.active.len()
     }
 
-    /// The next endpoint in turn that did not fail lately and is not in `tried`; one that failed when there is no other.
+    /// Chooses the next endpoint in turn that is not in `tried` and not blocked. If all others are blocked, it chooses a blocked
+    /// one.
     pub(super) fn choose(&self, tried: &[Arc<Slot>]) -> Option<Arc<Slot>> {
         let turn = self.next.fetch_add(1, Relaxed);
         let candidates = (0..self.turns.len()).map(|offset| &self.active[self.turns[(turn + offset) % self.turns.len()]]);
@@ -136,13 +138,13 @@ impl Group {
     }
 }
 
-/// Tells where an object is served.
+/// Finds out where an object is served.
 pub(super) trait Resolve: Debug + Send + Sync {
-    /// Asks for the endpoints of `object`. The lists contain no endpoint twice.
+    /// Asks for the endpoints of `object`. Neither list contains an endpoint twice.
     fn resolve<'a>(&'a self, object: &'a str) -> BoxFuture<'a, Result<Resolved, CallError>>;
 }
 
-/// The endpoints of an object as the name service told them.
+/// The endpoints of an object as the name service answered them.
 #[derive(Debug)]
 pub(super) struct Resolved {
     /// Endpoints to call.
@@ -158,13 +160,13 @@ pub(super) struct Directory {
     source: Option<Source>,
 }
 
-/// Where endpoints come from when they are not fixed.
+/// Where the endpoints come from if they are not fixed.
 #[derive(Debug)]
 struct Source {
     resolver: Arc<dyn Resolve>,
     next_refresh: Mutex<Option<Instant>>,
     refreshing: AtomicBool,
-    /// Held by the caller who asks for the first time, while the others wait.
+    /// The caller that asks for the first time holds this lock while the others wait.
     first: tokio::sync::Mutex<()>,
 }
 
@@ -187,8 +189,8 @@ impl Directory {
         self.group.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The endpoints of `object`. They are asked for when there are none; when they are old, this answers the old ones and asks
-    /// in the background.
+    /// Returns the endpoints of `object`. If none are known, it asks for them and waits. If the known ones are old, it returns
+    /// them and asks in the background.
     pub(super) async fn find_group(
         self: &Arc<Self>,
         object: &Arc<str>,
@@ -214,12 +216,12 @@ impl Directory {
     async fn refresh_in_background(&self, object: &str, options: &ClientOptions) {
         let Some(source) = &self.source else { return };
         if let Err(error) = self.refresh(source, object, options).await {
-            tracing::warn!(object, %error, "the endpoints could not be refreshed, the known ones stay in use");
+            tracing::warn!(object, %error, "cannot refresh the endpoints, the known ones stay in use");
         }
         source.refreshing.store(false, Relaxed);
     }
 
-    /// Asks the name service. An empty list does not replace known endpoints.
+    /// Asks for the endpoints. An empty active list does not replace known endpoints.
     async fn refresh(&self, source: &Source, object: &str, options: &ClientOptions) -> Result<(), CallError> {
         source.schedule_refresh(RETRY);
         let Resolved { active, inactive } = source.resolver.resolve(object).await?;

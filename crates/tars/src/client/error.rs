@@ -13,7 +13,7 @@ pub enum ProxyError {
     /// The proxy string is malformed.
     #[error(transparent)]
     Syntax(#[from] EndpointError),
-    /// The object has no endpoints and there is no name service to ask.
+    /// The proxy string has no endpoints, and the client has no name service to ask.
     #[error("proxy `{0}` names no endpoint and the client has no locator; add `@tcp -h HOST -p PORT` or set a locator")]
     NoLocator(String),
 }
@@ -21,89 +21,90 @@ pub enum ProxyError {
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The name service did not answer.
+    /// The name service did not answer, or answered an error.
     #[error("{object}: the name service could not be asked: {reason}")]
     Resolve {
-        /// Object to call.
+        /// The object to call.
         object: String,
-        /// What went wrong.
+        /// Why the lookup failed.
         reason: String,
     },
     /// The name service knows no active endpoint.
     #[error("{object}: no endpoint is active")]
     NoEndpoint {
-        /// Object to call.
+        /// The object to call.
         object: String,
     },
-    /// No connection could be made.
+    /// The client could not connect.
     #[error("{object}: could not connect to `{endpoint}`: {source}")]
     Connect {
-        /// Object to call.
+        /// The object to call.
         object: String,
-        /// Endpoint tried last.
+        /// The endpoint that was tried last.
         endpoint: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// Too many calls wait for answers.
-    #[error("{object}: {outstanding} calls wait for answers of `{endpoint}` already")]
+    /// Too many calls wait on the connection, see [`super::ClientOptions::max_outstanding`].
+    #[error("{object}: {outstanding} calls already wait for answers of `{endpoint}`")]
     Busy {
-        /// Object to call.
+        /// The object to call.
         object: String,
-        /// Chosen endpoint.
+        /// The endpoint that was tried last.
         endpoint: String,
-        /// Calls that wait.
+        /// How many calls wait.
         outstanding: usize,
     },
-    /// The connection was lost before the answer came. Whether the call was executed is not known.
+    /// The connection was lost before the answer came. Nobody knows whether the server executed the call.
     #[error("{object}: connection to `{endpoint}` lost: {reason}")]
     Lost {
-        /// Object that was called.
+        /// The object that was called.
         object: String,
-        /// Endpoint that was called.
+        /// The endpoint that was called.
         endpoint: String,
-        /// Why it was lost.
+        /// Why the connection was lost.
         reason: String,
     },
     /// No answer came in time.
     #[error("{object}: `{func}` was not answered within {} ms", .after.as_millis())]
     Timeout {
-        /// Object that was called.
+        /// The object that was called.
         object: String,
-        /// Function that was called.
+        /// The function that was called.
         func: String,
         /// How long the call waited.
         after: Duration,
     },
-    /// The request is larger than the limit.
-    #[error("{object}: the request can't be sent: {source}")]
+    /// The request is larger than [`super::ClientOptions::max_frame`].
+    #[error("{object}: the request cannot be sent: {source}")]
     TooLarge {
-        /// Object to call.
+        /// The object to call.
         object: String,
-        /// How large it is.
+        /// How large the frame is.
         #[source]
         source: FrameError,
     },
     /// The server answered with a return code other than 0.
     #[error("{object}: `{func}` answered return code {ret}: {desc}")]
     Refused {
-        /// Object that was called.
+        /// The object that was called.
         object: String,
-        /// Function that was called.
+        /// The function that was called.
         func: String,
         /// The return code.
         ret: i32,
-        /// The text of the server.
+        /// The text that the server answered.
         desc: String,
     },
-    /// The results can't be decoded.
+    /// The results cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
 impl CallError {
-    /// The return code of the framework that stands for this error.
+    /// The return code of the framework for this error, see [`ret`]; for [`CallError::Refused`] the code that the server
+    /// answered.
     pub fn ret(&self) -> i32 {
         match self {
             Self::Resolve { .. } | Self::NoEndpoint { .. } => ret::NO_ADAPTER,

@@ -1,4 +1,4 @@
-//! One connection to one endpoint, shared by all calls to it.
+//! One connection to one endpoint. All calls to the endpoint share it.
 
 use super::{options::ClientOptions, push::PushHandler};
 use crate::{
@@ -23,17 +23,17 @@ use tokio::{
     time::Instant,
 };
 
-/// Frames that wait for the connection's task.
+/// How many frames may wait for the task of the connection.
 const CHANNEL: usize = 1024;
-/// Bytes to read at a time.
+/// How many bytes are read at a time.
 const READ: usize = 64 * 1024;
-/// While more bytes than this wait for the server, no further frames are taken from the calls.
+/// While more bytes than this wait for the server to read them, the task takes no further frames from callers.
 const OUT_HIGH: usize = 256 * 1024;
 
-/// What a call gets in the end: the packet, or why the connection was lost.
+/// How a call ends: with the packet that answers it, or with the reason why the connection was lost.
 type Outcome = Result<ResponsePacket, String>;
 
-/// The callers' end of a connection. When the last one is dropped the connection closes after the answers that are due.
+/// The callers' side of a connection. When it is dropped, the connection closes after the last answer that a call waits for.
 #[derive(Debug)]
 pub(super) struct Link {
     frames: mpsc::Sender<Bytes>,
@@ -42,9 +42,9 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 struct Shared {
-    /// `None` when the connection is over.
+    /// The calls that wait, by request id; `None` after the connection was closed.
     pending: Mutex<Option<HashMap<i32, oneshot::Sender<Outcome>>>>,
-    /// Later calls have to use another connection.
+    /// Whether later calls must use another connection.
     retired: AtomicBool,
 }
 
@@ -54,15 +54,15 @@ impl Shared {
     }
 }
 
-/// Why a call can't wait on this connection.
+/// Why a call cannot wait on this connection.
 pub(super) enum CannotWait {
-    /// It is over, use another one.
+    /// The connection was closed.
     Closed,
-    /// So many calls wait already.
+    /// This many calls wait already, and no more may wait.
     Busy(usize),
 }
 
-/// A call that waits for its answer; dropping it takes it off the list.
+/// A call that waits for its answer. Dropping it takes the call off the list.
 pub(super) struct Waiting {
     id: i32,
     shared: Arc<Shared>,
@@ -70,7 +70,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The answer, or why the connection was lost.
+    /// Waits for the answer, or for the loss of the connection.
     pub(super) async fn wait(mut self) -> Outcome {
         (&mut self.outcome).await.unwrap_or_else(|_| Err("the connection's task ended".to_owned()))
     }
@@ -84,7 +84,7 @@ impl Drop for Waiting {
     }
 }
 
-/// The next request id: process-wide, positive.
+/// Returns the next request id of the process. Ids are positive (`docs/reference/wire.md#11.7`).
 pub(super) fn next_request_id() -> i32 {
     static LAST: AtomicI32 = AtomicI32::new(0);
     loop {
@@ -96,7 +96,7 @@ pub(super) fn next_request_id() -> i32 {
 }
 
 impl Link {
-    /// Connects to `endpoint`; `object` is who keep-alive pings are sent to.
+    /// Connects to `endpoint`. Pings that keep the connection alive go to `object`.
     pub(super) async fn open(
         endpoint: &Endpoint,
         object: &str,
@@ -119,7 +119,7 @@ impl Link {
                     socket.connect(addr).await?;
                     Ok(Socket::Udp(socket))
                 }
-                Protocol::Ssl => Err(io::Error::new(io::ErrorKind::Unsupported, "ssl endpoints can't be called")),
+                Protocol::Ssl => Err(io::Error::new(io::ErrorKind::Unsupported, "ssl endpoints cannot be called")),
             }
         };
         let socket = tokio::time::timeout(options.connect_timeout, connect).await.map_err(|_| {
@@ -142,12 +142,12 @@ impl Link {
         Ok(Self { frames, shared })
     }
 
-    /// Whether later calls may use it.
+    /// Whether later calls may use this connection.
     pub(super) fn is_usable(&self) -> bool {
         !self.shared.retired.load(Relaxed) && !self.frames.is_closed()
     }
 
-    /// Puts a call on the list of those that wait for an answer.
+    /// Puts a call on the list of calls that wait, unless `max` calls wait already.
     pub(super) fn register(&self, id: i32, max: usize) -> Result<Waiting, CannotWait> {
         let mut guard = self.shared.pending();
         let Some(pending) = guard.as_mut() else { return Err(CannotWait::Closed) };
@@ -159,7 +159,7 @@ impl Link {
         Ok(Waiting { id, shared: Arc::clone(&self.shared), outcome })
     }
 
-    /// Hands a frame to the connection; `false` when it is over.
+    /// Passes a frame to the task of the connection; `false` if the connection was closed.
     pub(super) async fn send(&self, frame: Bytes) -> bool {
         self.frames.send(frame).await.is_ok()
     }
@@ -170,7 +170,7 @@ enum Socket {
     Udp(UdpSocket),
 }
 
-/// The connection's task.
+/// The task of a connection.
 struct Driver {
     endpoint: Endpoint,
     object: String,
@@ -178,10 +178,10 @@ struct Driver {
     options: Arc<ClientOptions>,
     pushes: PushHandler,
     frames: mpsc::Receiver<Bytes>,
-    /// Whether there are callers who could still send.
+    /// Whether callers can still send.
     open: bool,
     last_heard: Instant,
-    /// Whether a keep-alive ping was sent since the last byte came.
+    /// Whether a ping was sent since the last byte arrived.
     pinged: bool,
 }
 
@@ -197,7 +197,7 @@ impl Driver {
         let pending = self.shared.pending().take().unwrap_or_default();
         tracing::debug!(endpoint = %self.endpoint, %reason, calls = pending.len(), "connection ended");
         for (_, waiting) in pending {
-            // A caller that is gone does not need to know.
+            // A caller that does not wait any more misses nothing.
             let _ = waiting.send(Err(reason.clone()));
         }
     }
@@ -254,7 +254,7 @@ impl Driver {
                 count = socket.recv(&mut input) => {
                     let count = count.map_err(|error| error.to_string())?;
                     self.note_received();
-                    // A datagram that is no frame belongs to nobody.
+                    // Nobody waits for a datagram that is not a frame.
                     if read_frame_length(&input[..count], self.options.max_frame) == Ok(Some(count)) {
                         let _ = self.receive(&Bytes::copy_from_slice(&input[LENGTH_SIZE..count]));
                     }
@@ -270,7 +270,7 @@ impl Driver {
         }
     }
 
-    /// Takes what callers want to have sent, all that is there.
+    /// Takes the first frame of the callers and all further ones that are there already.
     fn take_frames(&mut self, first: Option<Bytes>, out: &mut BytesMut) {
         let Some(first) = first else {
             self.open = false;
@@ -288,7 +288,7 @@ impl Driver {
         self.pinged = false;
     }
 
-    /// Gives a packet to the call that waits for it.
+    /// Passes a packet to the call that waits for it, or to the handler of pushes.
     fn receive(&mut self, content: &Bytes) -> Result<(), String> {
         let packet = ResponsePacket::read(content).map_err(|error| format!("undecodable packet: {error}"))?;
         if packet.request_id != 0 {
@@ -305,7 +305,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Nobody waits, and nobody will ask.
+    /// Whether no call waits and no further call can come.
     fn is_done(&self) -> bool {
         let over = !self.open || self.shared.retired.load(Relaxed);
         over && self.frames.is_empty() && self.shared.pending().as_ref().is_none_or(HashMap::is_empty)
@@ -315,7 +315,7 @@ impl Driver {
         self.options.keep_alive.unwrap_or(self.options.idle_timeout / 4).max(Duration::from_millis(10))
     }
 
-    /// Looks at the clock: pings, or gives the connection up.
+    /// Retires the connection if it was idle for too long, pings a silent server, and gives up on one that stays silent.
     fn check_liveness(&mut self, out: &mut BytesMut) -> Result<(), String> {
         let silent = self.last_heard.elapsed();
         let idle = self.shared.pending().as_ref().is_none_or(HashMap::is_empty);

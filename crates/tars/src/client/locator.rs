@@ -13,7 +13,7 @@ use crate::{
 };
 use futures::future::BoxFuture;
 
-/// The name service of a client.
+/// Asks the name service of a client.
 #[derive(Debug)]
 pub(super) struct Locator {
     query: QueryFClient,
@@ -50,13 +50,14 @@ impl Resolve for Locator {
     }
 }
 
+/// Returns each endpoint once, and leaves out those that do not exist.
 fn keep_valid(object: &str, endpoints: &[EndpointF]) -> Vec<Endpoint> {
     let mut valid = Vec::with_capacity(endpoints.len());
     for endpoint in endpoints {
         match Endpoint::try_from(endpoint) {
             Ok(endpoint) if valid.contains(&endpoint) => {}
             Ok(endpoint) => valid.push(endpoint),
-            Err(error) => tracing::warn!(object, %error, "an endpoint from the name service is left out"),
+            Err(error) => tracing::warn!(object, %error, "an endpoint that the name service answered is left out"),
         }
     }
     valid

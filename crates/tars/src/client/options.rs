@@ -1,28 +1,29 @@
-//! What a client and its calls may choose.
+//! The options of a client and of a call.
 
 use crate::packet::{DEFAULT_MAX_FRAME, Headers};
 use std::time::Duration;
 
-/// What all calls of a client share.
+/// The options that all calls of a client share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// How long a call waits for its answer, connecting included. 3 s by default.
+    /// How long a call waits for its answer, with the time to connect. 3 s by default.
     pub timeout: Duration,
     /// How long one attempt to connect may take. 1.5 s by default.
     pub connect_timeout: Duration,
-    /// How often the name service is asked again about an object that is in use. 60 s by default.
+    /// How long the endpoints of an object are used before a call makes the client ask the name service again. 60 s by default.
     pub refresh_interval: Duration,
-    /// How often a connection that hears nothing sends `tars_ping`; one that then stays silent is closed. Off by default.
+    /// How long a connection may be silent before the client sends `tars_ping`. If the server stays silent for the same time
+    /// again, the connection is closed. `None`, the default, switches this off.
     pub keep_alive: Option<Duration>,
-    /// A connection without calls for this long is closed. 10 min by default.
+    /// A connection that had no calls for this long is closed. 10 min by default.
     pub idle_timeout: Duration,
-    /// Most calls that wait for answers on one connection; further ones fail at once. 10,000 by default.
+    /// How many calls may wait for answers on one connection. A further call is tried on another endpoint. 10,000 by default.
     pub max_outstanding: usize,
-    /// Largest frame in bytes, sent and received. 10 MiB by default.
+    /// The largest frame, in bytes, that the client sends or accepts. 10 MiB by default.
     pub max_frame: usize,
-    /// Told to the name service as `node_name`.
+    /// The name that the client tells the name service as `node_name`; none by default.
     pub node_name: Option<String>,
-    /// Set division; the name service is then asked for endpoints in this set.
+    /// The set, `name.area.group`, in which the name service looks for endpoints; none by default.
     pub set: Option<String>,
 }
 
@@ -42,10 +43,10 @@ impl Default for ClientOptions {
     }
 }
 
-/// What one call, or the calls of one typed client, do differently.
+/// The options of one call, or of all calls of one typed client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallOptions {
-    /// How long to wait instead of [`ClientOptions::timeout`].
+    /// How long the call waits, in place of [`ClientOptions::timeout`].
     pub timeout: Option<Duration>,
     /// Headers of the user.
     pub context: Headers,
@@ -56,7 +57,7 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Waits this long.
+    /// Sets how long the call waits.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

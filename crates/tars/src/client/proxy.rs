@@ -1,4 +1,4 @@
-//! The callers' view of an object.
+//! Calls the functions of one object.
 
 use super::{
     directory::{Directory, Slot},
@@ -11,10 +11,10 @@ use crate::packet::{Headers, PING, Packet, RequestPacket, ResponsePacket, packet
 use bytes::{Bytes, BytesMut};
 use std::{sync::Arc, time::Duration};
 
-/// A successful answer.
+/// The answer of a call that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Encoded results.
+    /// The encoded results.
     pub body: Bytes,
     /// Headers of the user.
     pub context: Headers,
@@ -22,7 +22,7 @@ pub struct Answer {
     pub status: Headers,
 }
 
-/// Calls one object. Cheap to clone; all clones share connections and health.
+/// Calls one object. A clone is cheap; all clones share their connections, and what they know of endpoints that fail.
 #[derive(Debug, Clone)]
 pub struct Proxy(Arc<Inner>);
 
@@ -39,18 +39,18 @@ impl Proxy {
         Self(Arc::new(Inner { object: object.into(), directory: Arc::new(directory), options, pushes: PushHandler::default() }))
     }
 
-    /// Name of the object.
+    /// The name of the object.
     pub fn object(&self) -> &str {
         &self.0.object
     }
 
-    /// Calls `func` with encoded arguments.
+    /// Calls `func` with the encoded arguments `body`.
     pub async fn call(&self, func: &str, body: Bytes) -> Result<Answer, CallError> {
         self.call_with(func, body, &CallOptions::default()).await
     }
 
-    /// Calls `func` with encoded arguments and options. A call whose connection could not be made is tried on other endpoints; one
-    /// that was sent is never sent again.
+    /// Calls `func` with the encoded arguments `body` and with options. A call that could not be sent is tried on other
+    /// endpoints. A call that was sent is never sent again (`docs/reference/wire.md#11.6`).
     pub async fn call_with(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<Answer, CallError> {
         let response = self.limit_time(func, options, self.send_to_any(func, body, packet_type::NORMAL, options)).await?;
         match response {
@@ -61,18 +61,18 @@ impl Proxy {
         }
     }
 
-    /// Sends `func` with encoded arguments; there is never an answer. Success means that a connection took the request.
+    /// Calls `func` with the encoded arguments `body` and expects no answer. It succeeds when a connection has taken the request.
     pub async fn call_one_way(&self, func: &str, body: Bytes, options: &CallOptions) -> Result<(), CallError> {
         self.limit_time(func, options, self.send_to_any(func, body, packet_type::ONE_WAY, options)).await.map(drop)
     }
 
-    /// Asks one server whether it is there.
+    /// Asks one of the servers whether it works.
     pub async fn ping(&self) -> Result<(), CallError> {
         self.call(PING, Bytes::new()).await.map(drop)
     }
 
-    /// Hands pushes of the object's servers to `handler`, in place of an earlier one. It runs on the task of a connection and must
-    /// not block.
+    /// Passes the pushes of the object's servers to `handler`, in place of an earlier handler. The handler runs on the task of a
+    /// connection and must not block.
     pub fn on_push(&self, handler: impl Fn(Push) + Send + Sync + 'static) {
         self.0.pushes.set(handler);
     }
@@ -93,7 +93,7 @@ impl Proxy {
             .unwrap_or_else(|_| Err(CallError::Timeout { object: self.object().to_owned(), func: func.to_owned(), after }))
     }
 
-    /// Sends the request over the next endpoint that takes it, and waits for the answer unless it is one-way.
+    /// Sends the request to the next endpoint that takes it. It waits for the answer, unless the request is one-way.
     async fn send_to_any(&self, func: &str, body: Bytes, kind: i8, options: &CallOptions) -> Result<ResponsePacket, CallError> {
         let Inner { object, directory, options: shared, pushes } = &*self.0;
         let request = RequestPacket {
@@ -119,7 +119,7 @@ impl Proxy {
         let mut last = CallError::NoEndpoint { object: object.to_string() };
         while tried.len() < group.len() {
             let Some(slot) = group.choose(&tried) else { break };
-            // A connection that ends just before it is used is replaced by a new one, once.
+            // If the connection ends just before it is used, one new connection is tried.
             for _ in 0..2 {
                 match slot.connect(object, shared, pushes).await {
                     Ok(link) => match self.send_over(&slot, &link, &request, frame.clone()).await {
@@ -141,7 +141,7 @@ impl Proxy {
     }
 
     async fn send_over(&self, slot: &Slot, link: &Link, request: &RequestPacket, frame: Bytes) -> Attempt {
-        // Counts as a failure of the endpoint unless an answer comes: also when the caller stops to wait.
+        // Counts as a failure of the endpoint unless an answer comes, also if the caller stops waiting.
         struct Failure<'a>(Option<&'a Slot>);
         impl Drop for Failure<'_> {
             fn drop(&mut self) {
@@ -183,10 +183,10 @@ impl Proxy {
     }
 }
 
-/// How far a request came.
+/// Whether a request left this process.
 enum Attempt {
-    /// It was sent; this is its result.
+    /// It was sent, and this is its result.
     Done(Result<ResponsePacket, CallError>),
-    /// It did not leave, another endpoint may have it.
+    /// It was not sent, so another endpoint may get it.
     NotSent(CallError),
 }

@@ -1,4 +1,4 @@
-//! What servers send without being asked.
+//! Packets that a server sends without a request.
 
 use crate::{endpoint::Endpoint, packet::ResponsePacket};
 use std::{
@@ -6,23 +6,23 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// Something a server sent without being asked.
+/// A packet that a server sent without a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
-    /// The server.
+    /// Where the server listens.
     pub endpoint: Endpoint,
-    /// What it sent.
+    /// The packet; its buffer holds what the servant pushed.
     pub packet: ResponsePacket,
 }
 
 type Handler = Arc<dyn Fn(Push) + Send + Sync>;
 
-/// Who gets the pushes of an object; nobody at first.
+/// The handler of the pushes of an object. Pushes are dropped while there is no handler.
 #[derive(Clone, Default)]
 pub(super) struct PushHandler(Arc<RwLock<Option<Handler>>>);
 
 impl PushHandler {
-    /// Replaces the handler.
+    /// Sets the handler, in place of an earlier one.
     pub(super) fn set(&self, handler: impl Fn(Push) + Send + Sync + 'static) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(handler));
     }

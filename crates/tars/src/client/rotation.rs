@@ -1,12 +1,12 @@
 //! The order in which endpoints take turns.
 
-/// Most turns of one round.
+/// The weights of a round are scaled down so that it has about this many turns at most.
 const MAX_TURNS: u32 = 1000;
 
-/// One round of turns, as indices of endpoints. `weights` has a weight for each endpoint, or is `None` for plain rotation.
+/// Returns one round of turns, as indices of endpoints. `weights` has a weight for each endpoint; `None` is plain rotation.
 ///
-/// With weights an endpoint gets turns in proportion, spread over the round; endpoints with weight 0 or less get none, unless all
-/// are such.
+/// With weights, each endpoint gets turns in proportion to its weight, spread over the round. An endpoint with weight 0 or less
+/// gets no turn, unless all endpoints have such a weight (`docs/reference/wire.md#11.5`).
 pub(super) fn plan_round(count: usize, weights: Option<&[i32]>) -> Vec<usize> {
     let plain = || (0..count).collect();
     let Some(weights) = weights else { return plain() };
@@ -18,7 +18,8 @@ pub(super) fn plan_round(count: usize, weights: Option<&[i32]>) -> Vec<usize> {
     let divisor = weights.iter().copied().fold(0, greatest_common_divisor).max(total.div_ceil(MAX_TURNS));
     let weights: Vec<i64> = weights.iter().map(|weight| i64::from(weight.div_ceil(divisor))).collect();
     let total: i64 = weights.iter().sum();
-    // Smooth weighted round robin: everybody gains their weight, the richest takes the turn and pays the total.
+    // Smooth weighted round robin: in each step every endpoint gains its weight as credit; then the one with the most credit
+    // takes the turn and pays the sum of all weights.
     let mut credit = vec![0_i64; count];
     let mut turns = Vec::new();
     for _ in 0..total {

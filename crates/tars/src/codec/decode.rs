@@ -1,4 +1,4 @@
-//! Reading values from bytes that nobody vouches for.
+//! Reads values from bytes that come from anybody (`docs/reference/wire.md#2`).
 
 use super::{
     error::{DecodeError, Problem},
@@ -9,10 +9,10 @@ use std::borrow::Cow;
 
 /// A value that can be read.
 pub trait Decode: Sized {
-    /// Reads the payload of a value whose head, of type `code`, was consumed.
+    /// Reads the payload of a value whose head, with the type code `code`, was read already.
     fn decode(input: &mut Decoder<'_>, code: TypeCode) -> Result<Self, DecodeError>;
 
-    /// Reads a vector of such values. Byte types also accept SIMPLE LIST.
+    /// Reads a vector of such values. The byte types also accept a SIMPLE LIST.
     fn decode_all(input: &mut Decoder<'_>, code: TypeCode) -> Result<Vec<Self>, DecodeError> {
         if code != TypeCode::List {
             return Err(input.wrong_type("vector", code));
@@ -21,19 +21,19 @@ pub trait Decode: Sized {
     }
 }
 
-/// What one decoder may spend.
+/// How deep and how large the values of one decoder may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Levels of structs, lists and maps inside each other, 64 by default.
+    /// How many structs, lists and maps may stand inside each other; 64 by default.
     pub depth: u32,
-    /// Bytes of memory for all decoded values together. By default a multiple of the input's length that no ordinary message
-    /// reaches, see [`Limits::for_input`].
+    /// How many bytes of memory all decoded values may take together. The default is a multiple of the input's length that no
+    /// ordinary message reaches, see [`Limits::for_input`].
     pub memory: usize,
 }
 
 impl Limits {
-    /// The default limits for an input of `len` bytes: 64 levels, 4 KiB + 96 bytes of memory for each byte of input. (A map of one
-    /// pair of short strings takes about 50 for each byte, most values take less than 10.)
+    /// The default limits for an input of `len` bytes: 64 levels, and 4 KiB plus 96 bytes of memory for each byte of input. (A
+    /// map with one pair of short strings takes about 50 bytes for each byte of input, most values take less than 10.)
     pub const fn for_input(len: usize) -> Self {
         Self { depth: 64, memory: len.saturating_mul(96).saturating_add(4096) }
     }
@@ -41,8 +41,8 @@ impl Limits {
 
 /// A cursor over encoded bytes.
 ///
-/// Fields are read in ascending order of their tags. Strings and byte vectors can be borrowed from the input
-/// ([`Decoder::read_string`], [`Decoder::read_bytes`]); a decoder made with [`Decoder::over`] hands out [`Bytes`] that share the input.
+/// The caller reads fields in ascending order of their tags. [`Decoder::read_string`] and [`Decoder::read_bytes`] borrow from the
+/// input if they can. A decoder made with [`Decoder::over`] returns [`Bytes`] that share the memory of the input.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     rest: &'a [u8],
@@ -66,27 +66,27 @@ impl<'a> Decoder<'a> {
         Self::with_limits(input, Limits::for_input(input.len()))
     }
 
-    /// Reads `input` under the default limits; byte vectors share its memory instead of being copied.
+    /// Reads `input` under the default limits. Byte vectors share the memory of the input and are not copied.
     pub fn over(input: &'a Bytes) -> Self {
         Self { owner: Some(input), ..Self::new(input) }
     }
 
-    /// Reads `input` under other limits.
+    /// Reads `input` under the limits of the caller.
     pub fn with_limits(input: &'a [u8], limits: Limits) -> Self {
         Self { rest: input, total: input.len(), owner: None, limits, depth: 0, memory: limits.memory }
     }
 
-    /// Bytes that are not consumed yet.
+    /// The bytes that were not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Bytes consumed so far.
+    /// How many bytes were read so far.
     pub fn offset(&self) -> usize {
         self.total - self.rest.len()
     }
 
-    /// The required value under `tag`.
+    /// Reads the value under `tag`. It is an error if the value is absent.
     pub fn require<T: Decode>(&mut self, tag: u8) -> Result<T, DecodeError> {
         match self.find(tag)? {
             Some(code) => T::decode(self, code),
@@ -94,13 +94,13 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The value under `tag`, `None` when it is absent.
+    /// Reads the value under `tag`; `None` if it is absent.
     pub fn read_optional<T: Decode>(&mut self, tag: u8) -> Result<Option<T>, DecodeError> {
         self.find(tag)?.map(|code| T::decode(self, code)).transpose()
     }
 
-    /// Looks for `tag`, skipping values with smaller tags. When it is found its head is consumed and the payload comes next;
-    /// otherwise the next head stays where it is.
+    /// Looks for `tag` and skips values with smaller tags. If the tag is found, its head is consumed and its payload comes next.
+    /// Otherwise the next head stays where it is.
     #[inline]
     pub fn find(&mut self, tag: u8) -> Result<Option<TypeCode>, DecodeError> {
         while let Some(head) = self.peek_head()? {
@@ -116,7 +116,7 @@ impl<'a> Decoder<'a> {
         Ok(None)
     }
 
-    /// Skips the payload of a value whose head was consumed.
+    /// Skips the payload of a value whose head was read already.
     pub fn skip(&mut self, code: TypeCode) -> Result<(), DecodeError> {
         match code {
             TypeCode::Byte => self.take(1).map(drop),
@@ -138,7 +138,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Skips the remaining fields of the struct being read, its STRUCT END included.
+    /// Skips the remaining fields of the current struct and its STRUCT END.
     pub fn skip_to_struct_end(&mut self) -> Result<(), DecodeError> {
         loop {
             let code = self.read_head()?.code;
@@ -149,7 +149,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The payload of an integer that may be as wide as `widest` (BYTE to LONG) or ZERO TAG. `expected` names the declared type.
+    /// Reads the payload of an integer: a ZERO TAG, or a BYTE to LONG that is no wider than `widest`. An error calls the declared
+    /// type `expected`.
     #[inline]
     pub fn read_int(&mut self, code: TypeCode, widest: TypeCode, expected: &'static str) -> Result<i64, DecodeError> {
         if code == TypeCode::Zero {
@@ -167,7 +168,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// The payload of a `float`.
+    /// Reads the payload of a `float`.
     pub fn read_float(&mut self, code: TypeCode) -> Result<f32, DecodeError> {
         match code {
             TypeCode::Zero => Ok(0.0),
@@ -176,7 +177,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The payload of a `double`; FLOAT is widened.
+    /// Reads the payload of a `double`. A FLOAT is widened.
     pub fn read_double(&mut self, code: TypeCode) -> Result<f64, DecodeError> {
         match code {
             TypeCode::Zero => Ok(0.0),
@@ -186,15 +187,15 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The payload of a string, borrowed. The protocol does not say which character set a string has: bytes that are not UTF-8
-    /// come out as U+FFFD.
+    /// Reads the payload of a string, borrowed if it is UTF-8. The protocol does not say which character set a string has, so
+    /// bytes that are not UTF-8 become U+FFFD.
     pub fn read_string(&mut self, code: TypeCode) -> Result<Cow<'a, str>, DecodeError> {
         let bytes = self.read_string_bytes(code)?;
-        // Checking first is much faster than the lossy conversion, which has to find out where it goes wrong.
+        // To check first is much faster than the lossy conversion, which also finds out where the text is wrong.
         Ok(str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
     }
 
-    /// The payload of a string as it arrived.
+    /// Reads the payload of a string as it arrived, in any character set.
     pub fn read_string_bytes(&mut self, code: TypeCode) -> Result<&'a [u8], DecodeError> {
         let len = match code {
             TypeCode::String1 => self.take_array::<1>()?[0].into(),
@@ -207,7 +208,7 @@ impl<'a> Decoder<'a> {
         self.take(len)
     }
 
-    /// The payload of a byte vector: borrowed from a SIMPLE LIST, collected from a LIST.
+    /// Reads the payload of a byte vector. It borrows from a SIMPLE LIST and collects the elements of a LIST.
     pub fn read_bytes(&mut self, code: TypeCode) -> Result<Cow<'a, [u8]>, DecodeError> {
         match code {
             TypeCode::SimpleList => self.read_simple_list().map(Cow::Borrowed),
@@ -219,7 +220,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Like [`Decoder::read_bytes`], sharing the input when the decoder was made with [`Decoder::over`].
+    /// Like [`Decoder::read_bytes`], but the result shares the memory of the input if the decoder was made with
+    /// [`Decoder::over`].
     pub fn read_shared_bytes(&mut self, code: TypeCode) -> Result<Bytes, DecodeError> {
         let bytes = self.read_bytes(code)?;
         match (self.owner, bytes) {
@@ -231,7 +233,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The elements of a LIST whose head was consumed.
+    /// Reads the elements of a LIST whose head was read already.
     pub fn read_list<T: Decode>(&mut self) -> Result<Vec<T>, DecodeError> {
         self.enter(|this| {
             let count = this.read_count(1)?;
@@ -244,14 +246,14 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// The pairs of a MAP whose head was consumed, in the order of the input. `insert` gets each of them.
+    /// Reads the pairs of a MAP whose head was read already, and passes each of them to `insert` in the order of the input.
     pub fn read_map<K: Decode, V: Decode>(&mut self, code: TypeCode, mut insert: impl FnMut(K, V)) -> Result<(), DecodeError> {
         if code != TypeCode::Map {
             return Err(self.wrong_type("map", code));
         }
         self.enter(|this| {
             let count = this.read_count(2)?;
-            // An ordered map allocates nodes of eleven pairs, at worst half full.
+            // An ordered map allocates nodes for eleven pairs, and a node may be only half full.
             let pair = size_of::<K>() + size_of::<V>();
             this.charge(count.div_ceil(5).saturating_mul(11).saturating_mul(pair))?;
             for _ in 0..count {
@@ -262,7 +264,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// A struct whose head was consumed: reads the fields with `read`, then skips to its end.
+    /// Reads the fields of a struct whose head was read already, with `read`, and then skips to the end of the struct.
     pub fn read_struct<T>(
         &mut self,
         code: TypeCode,
@@ -296,7 +298,7 @@ impl<'a> Decoder<'a> {
         DecodeError::new(problem, self.offset())
     }
 
-    /// Takes `bytes` of memory from what the decoder may use.
+    /// Subtracts `bytes` from the memory that the decoder may still use. It is an error if too little is left.
     pub fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
         match self.memory.checked_sub(bytes) {
             Some(left) => {
@@ -334,7 +336,7 @@ impl<'a> Decoder<'a> {
         self.take(count)
     }
 
-    /// The count of a collection whose elements take at least `least` bytes each.
+    /// Reads the count of a collection whose elements take at least `least` bytes each.
     fn read_count(&mut self, least: usize) -> Result<usize, DecodeError> {
         let Some(code) = self.find(0)? else { return Err(self.missing(0)) };
         let count = self.read_int(code, TypeCode::Int, "count")?;

@@ -1,4 +1,4 @@
-//! Writing values.
+//! Writes values (`docs/reference/wire.md#1.3`).
 
 use super::type_code::TypeCode;
 use bytes::BytesMut;
@@ -8,14 +8,15 @@ pub trait Encode {
     /// Writes the value with its head.
     fn encode(&self, out: &mut Encoder<'_>, tag: u8);
 
-    /// Whether an optional field with this value may be left out when its declared default is `default` (section 3.1): scalars
-    /// and strings when they are equal, collections when they are empty, structs and enums never.
+    /// Whether an optional field with this value may be left out if its declared default is `default`. A number or a string may
+    /// be left out if it equals the default, a collection if it is empty, a struct or an enum never
+    /// (`docs/reference/wire.md#3.1`).
     fn may_omit(&self, default: &Self) -> bool;
 
-    /// The name of the type in a version-2 attribute, such as `int32` or `list<string>`.
+    /// The name of the type in an attribute of version 2, such as `int32` or `list<string>`.
     fn type_name() -> String;
 
-    /// Writes a vector of such values.
+    /// Writes a vector of such values as a LIST. A type whose vectors have another form overrides this.
     fn encode_all(items: &[Self], out: &mut Encoder<'_>, tag: u8)
     where
         Self: Sized,
@@ -29,8 +30,9 @@ pub trait Encode {
 
 /// Appends encoded values to a buffer.
 ///
-/// The caller writes the tags of a struct in ascending order. Lengths above `u32::MAX` and counts above `i32::MAX` cannot be
-/// expressed; they are written clamped, and the frame around them is refused because it is above any size limit.
+/// The caller writes the fields of a struct in ascending order of their tags. The wire has no form for a length above `u32::MAX`
+/// or a count above `i32::MAX`. The encoder writes such a number clamped; the frame around it is then refused, because it is
+/// larger than any frame may be.
 #[derive(Debug)]
 pub struct Encoder<'a> {
     out: &'a mut BytesMut,
@@ -47,14 +49,14 @@ impl<'a> Encoder<'a> {
         value.encode(self, tag);
     }
 
-    /// Writes an optional field: left out when the value equals its default and the rules of its type allow that (section 3.1).
+    /// Writes an optional field, unless [`Encode::may_omit`] says that it can be left out.
     pub fn put_optional<T: Encode>(&mut self, tag: u8, value: &T, default: &T) {
         if !value.may_omit(default) {
             value.encode(self, tag);
         }
     }
 
-    /// Writes a head alone: short form for tags below 15.
+    /// Writes a head alone: in one byte if the tag is below 15, else in two.
     pub fn put_head(&mut self, tag: u8, code: TypeCode) {
         self.put_scalar(tag, code, []);
     }
@@ -74,17 +76,17 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Writes a `float`, also 0.0 with its full payload.
+    /// Writes a `float`. 0.0 has its full payload, too.
     pub fn put_float(&mut self, tag: u8, value: f32) {
         self.put_scalar(tag, TypeCode::Float, value.to_be_bytes());
     }
 
-    /// Writes a `double`, also 0.0 with its full payload.
+    /// Writes a `double`. 0.0 has its full payload, too.
     pub fn put_double(&mut self, tag: u8, value: f64) {
         self.put_scalar(tag, TypeCode::Double, value.to_be_bytes());
     }
 
-    /// Writes a string: STRING1 up to 255 bytes, STRING4 above.
+    /// Writes a string: as STRING1 if it has at most 255 bytes, else as STRING4.
     pub fn put_string(&mut self, tag: u8, value: &str) {
         if let Ok(len) = u8::try_from(value.len()) {
             self.put_scalar(tag, TypeCode::String1, [len]);
@@ -94,26 +96,26 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(value.as_bytes());
     }
 
-    /// Writes a `vector<byte>` as SIMPLE LIST.
+    /// Writes a `vector<byte>` as a SIMPLE LIST.
     pub fn put_bytes(&mut self, tag: u8, value: &[u8]) {
         self.put_scalar(tag, TypeCode::SimpleList, [0]);
         self.put_count(value.len());
         self.out.extend_from_slice(value);
     }
 
-    /// Writes the head and count of a LIST; `count` values with tag 0 must follow.
+    /// Writes the head and the count of a LIST. The caller then writes `count` values under tag 0.
     pub fn begin_list(&mut self, tag: u8, count: usize) {
         self.put_head(tag, TypeCode::List);
         self.put_count(count);
     }
 
-    /// Writes the head and count of a MAP; `count` keys (tag 0), each with its value (tag 1), must follow.
+    /// Writes the head and the count of a MAP. The caller then writes `count` pairs: the key under tag 0, its value under tag 1.
     pub fn begin_map(&mut self, tag: u8, count: usize) {
         self.put_head(tag, TypeCode::Map);
         self.put_count(count);
     }
 
-    /// Writes a MAP in the order of `pairs`.
+    /// Writes a MAP whose pairs have the order of `pairs`.
     pub fn put_map<'m, K: Encode + 'm, V: Encode + 'm>(&mut self, tag: u8, pairs: impl ExactSizeIterator<Item = (&'m K, &'m V)>) {
         self.begin_map(tag, pairs.len());
         for (key, value) in pairs {
@@ -122,17 +124,17 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Opens a struct.
+    /// Opens a struct. The caller then writes its fields and closes it.
     pub fn begin_struct(&mut self, tag: u8) {
         self.put_head(tag, TypeCode::StructBegin);
     }
 
-    /// Closes the innermost open struct.
+    /// Closes the innermost struct that is open.
     pub fn end_struct(&mut self) {
         self.put_head(0, TypeCode::StructEnd);
     }
 
-    /// Appends bytes that are already encoded, for instance the fields of a cached struct.
+    /// Appends bytes that are encoded already, for example the fields of a cached struct.
     pub fn put_raw(&mut self, encoded: &[u8]) {
         self.out.extend_from_slice(encoded);
     }
@@ -141,11 +143,11 @@ impl<'a> Encoder<'a> {
         self.put_int(0, i32::try_from(count).unwrap_or(i32::MAX).into());
     }
 
-    /// Head and payload of a fixed size in one append.
+    /// Appends the head and a payload of fixed size at once.
     #[inline]
     fn put_scalar<const N: usize>(&mut self, tag: u8, code: TypeCode, payload: [u8; N]) {
         let code = code as u8;
-        // Two bytes of head and at most eight of payload.
+        // A head has at most two bytes, and a payload has at most eight.
         let mut buffer = [0_u8; 10];
         let head = if tag < 15 {
             buffer[0] = tag << 4 | code;

@@ -1,4 +1,4 @@
-//! What can be wrong with encoded bytes, and where.
+//! The problems that encoded bytes can have, with the place where they were found.
 
 use super::type_code::TypeCode;
 use std::{borrow::Cow, fmt};
@@ -6,29 +6,29 @@ use std::{borrow::Cow, fmt};
 /// Why a value could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The payload ends too early.
+    /// The input ends within a value.
     #[error("needs {needed} more bytes but only {remaining} remain")]
     Truncated {
-        /// Bytes that the value announces.
+        /// How many bytes the value announces.
         needed: usize,
-        /// Bytes that are left.
+        /// How many bytes are left.
         remaining: usize,
     },
     /// The type code does not fit the declared type.
     #[error("expected {expected}, found {found}")]
     WrongType {
-        /// The declared type in the words of the IDL.
+        /// The declared type as the interface definition calls it.
         expected: &'static str,
-        /// What the head says.
+        /// The type code in the head.
         found: TypeCode,
     },
-    /// The head carries type code 14 or 15.
+    /// The head has type code 14 or 15.
     #[error("type code {0} does not exist")]
     UnknownType(u8),
-    /// A required value is not there.
+    /// A required value is absent.
     #[error("required value with tag {tag} is missing")]
     Missing {
-        /// Tag that was looked for.
+        /// The tag of the value.
         tag: u8,
     },
     /// A collection announces a negative number of elements.
@@ -37,36 +37,36 @@ pub enum Problem {
     /// A collection announces more elements than the remaining bytes can hold.
     #[error("count {count} is more than the remaining {remaining} bytes can hold")]
     CountTooLarge {
-        /// Announced number of elements.
+        /// How many elements the collection announces.
         count: usize,
-        /// Bytes that are left.
+        /// How many bytes are left.
         remaining: usize,
     },
-    /// Structs, lists and maps are nested beyond the limit.
+    /// Structs, lists and maps are nested deeper than [`super::Limits::depth`].
     #[error("nesting is deeper than {limit} levels")]
     TooDeep {
-        /// The limit of the decoder.
+        /// The deepest allowed nesting.
         limit: u32,
     },
-    /// The values would take more memory than the decoder may use.
+    /// The values would take more memory than [`super::Limits::memory`].
     #[error("decoded values would take more than {limit} bytes of memory")]
     TooMuchMemory {
-        /// The limit of the decoder in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
     /// An enum carries a number that it does not declare.
     #[error("{value} is no value of enum {name}")]
     UnknownVariant {
-        /// The enum.
+        /// The name of the enum.
         name: &'static str,
-        /// What arrived.
+        /// The number that arrived.
         value: i32,
     },
 }
 
 /// A [`Problem`] with the place in the input and the field that was being read.
 ///
-/// It is boxed so that the results of the many small readers stay small.
+/// The details are boxed, so that the results of the many small readers stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(Box<Details>);
 
@@ -74,18 +74,18 @@ pub struct DecodeError(Box<Details>);
 struct Details {
     problem: Problem,
     offset: usize,
-    /// Innermost place first.
+    /// Structs and fields around the place, the innermost first.
     path: Vec<Cow<'static, str>>,
 }
 
 impl DecodeError {
-    /// A problem at `offset` bytes from the start of the input.
+    /// A problem that was found `offset` bytes from the start of the input.
     #[cold]
     pub fn new(problem: Problem, offset: usize) -> Self {
         Self(Box::new(Details { problem, offset, path: Vec::new() }))
     }
 
-    /// Adds the struct and field around the place named so far.
+    /// Adds `place`, such as a struct and its field, around the places that were added before.
     #[must_use]
     #[cold]
     pub fn within(mut self, place: impl Into<Cow<'static, str>>) -> Self {
@@ -93,12 +93,12 @@ impl DecodeError {
         self
     }
 
-    /// What is wrong.
+    /// The problem itself.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
     }
 
-    /// Bytes from the start of the input to the place of the problem.
+    /// How many bytes of the input stand before the problem.
     pub fn offset(&self) -> usize {
         self.0.offset
     }

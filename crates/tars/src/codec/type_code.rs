@@ -1,6 +1,6 @@
-//! The fourteen forms in which a value is written.
+//! The fourteen forms in which a value can be written (`docs/reference/wire.md#1.2`).
 
-/// The type code in the low four bits of a head.
+/// The type code: the lower four bits of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TypeCode {
@@ -20,22 +20,22 @@ pub enum TypeCode {
     String1 = 6,
     /// Four length bytes, then that many bytes.
     String4 = 7,
-    /// Count, then as many pairs of key (tag 0) and value (tag 1).
+    /// A count, then that many pairs: the key under tag 0, the value under tag 1.
     Map = 8,
-    /// Count, then as many elements (tag 0).
+    /// A count, then that many elements, each under tag 0.
     List = 9,
-    /// Fields of a struct follow.
+    /// The fields of a struct follow, up to the matching [`TypeCode::StructEnd`].
     StructBegin = 10,
-    /// End of the innermost struct.
+    /// The innermost struct ends here; there is no payload.
     StructEnd = 11,
     /// The number 0, without payload.
     Zero = 12,
-    /// A head of type BYTE, count, then raw bytes.
+    /// A head of type BYTE, a count, then that many raw bytes.
     SimpleList = 13,
 }
 
 impl TypeCode {
-    /// The code of a type code, `None` for the two unused ones.
+    /// The type code with this number; `None` for 14 and 15, which no type has.
     pub const fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Byte,

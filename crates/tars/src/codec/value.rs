@@ -1,4 +1,4 @@
-//! How each Rust type is written and read.
+//! Writes and reads each Rust type that the interface definition has a type for.
 
 use super::{
     decode::{Decode, Decoder},
@@ -12,15 +12,15 @@ use std::{
     hash::{BuildHasher, Hash},
 };
 
-/// A struct of the interface definition; implemented by `#[derive(TarsStruct)]`.
+/// A struct of the interface definition. `#[derive(TarsStruct)]` implements it.
 pub trait Struct: Sized {
-    /// The name in the interface definition.
+    /// The name of the struct in the interface definition.
     const NAME: &'static str;
 
     /// Writes the fields without STRUCT BEGIN and STRUCT END.
     fn encode_fields(&self, out: &mut Encoder<'_>);
 
-    /// Reads the fields; stops before STRUCT END or at the end of input.
+    /// Reads the fields and stops before STRUCT END or at the end of the input.
     fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, DecodeError>;
 }
 
@@ -46,8 +46,9 @@ impl<T: Struct> Decode for T {
     }
 }
 
-/// Implements the traits for an integer: its Rust type, its name in a version-2 attribute, the widest type code that a reader accepts,
-/// its name in the IDL, and the conversion from `i64`. Types whose vectors have a form of their own add methods for them.
+/// Implements the traits for an integer: its Rust type, its name in a version-2 attribute, the widest type code that a reader
+/// accepts, its name in the IDL, and the conversion from `i64`. Types whose vectors have a form of their own add methods for
+/// them.
 ///
 /// A generic implementation for all integers would overlap with the one for all [`Struct`]s.
 macro_rules! integer {
@@ -119,7 +120,7 @@ integer!(i32, "int32", Int, "int", |value| i32::from_be_bytes(low_bytes(value)))
 integer!(u32, "int64", Long, "unsigned int", |value| u32::from_be_bytes(low_bytes(value)));
 integer!(i64, "int64", Long, "long", |value| value);
 
-/// The `N` least significant bytes, most significant first.
+/// The `N` least significant bytes of `value`, the most significant first.
 #[inline]
 fn low_bytes<const N: usize>(value: i64) -> [u8; N] {
     let all = value.to_be_bytes();
@@ -128,7 +129,7 @@ fn low_bytes<const N: usize>(value: i64) -> [u8; N] {
     bytes
 }
 
-#[expect(clippy::float_cmp, reason = "only the very default is left out")]
+#[expect(clippy::float_cmp, reason = "only a value that equals the default exactly is left out")]
 impl Encode for f32 {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
         out.put_float(tag, *self);
@@ -149,7 +150,7 @@ impl Decode for f32 {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "only the very default is left out")]
+#[expect(clippy::float_cmp, reason = "only a value that equals the default exactly is left out")]
 impl Encode for f64 {
     fn encode(&self, out: &mut Encoder<'_>, tag: u8) {
         out.put_double(tag, *self);

@@ -2,10 +2,10 @@
 
 use super::ordered::Ordered;
 
-/// Deepest nesting of domains. Real documents use four levels.
+/// How deep domains may be nested. Real documents have four levels.
 pub const MAX_DEPTH: usize = 32;
 
-/// One `<name> … </name>`: parameters and sub-domains, each in their own order.
+/// The content of `<name> … </name>`: parameters and sub-domains, both in the order in which they were placed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Domain {
     pub(super) parameters: Ordered<String>,
@@ -13,27 +13,27 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// The value of the parameter `key`.
+    /// The value of the parameter `key`; `None` if the domain has no such parameter.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.parameters.get(key).map(String::as_str)
     }
 
-    /// Keys and values in their order.
+    /// Keys and values of all parameters, in their order.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parameters.iter().map(|(key, value)| (key, value.as_str()))
     }
 
-    /// Names of the sub-domains and the sub-domains, first seen first.
+    /// All sub-domains with their names, in the order in which they appeared first.
     pub fn domains(&self) -> impl Iterator<Item = (&str, &Domain)> {
         self.domains.iter()
     }
 
-    /// The sub-domain `name`.
+    /// The sub-domain `name`; `None` if there is no such sub-domain.
     pub fn domain(&self, name: &str) -> Option<&Domain> {
         self.domains.get(name)
     }
 
-    /// Continues this domain with what `other` says.
+    /// Appends the content of `other`, as if its text followed that of this domain.
     fn append(&mut self, other: &Domain) {
         for (key, value) in other.parameters.iter() {
             self.parameters.put_last(key.to_owned(), value.clone());

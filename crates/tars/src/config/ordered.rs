@@ -1,11 +1,12 @@
-//! A map that remembers in which order its keys were last placed.
+//! A map that remembers in which order its keys were placed.
 
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
 };
 
-/// Names to values, in an order of their own; every operation costs O(log n), also on hostile documents with 100,000 keys.
+/// A map from names to values in the order in which the names were placed. Every operation costs O(log n), so a hostile document
+/// with 100,000 keys does no harm.
 #[derive(Clone)]
 pub(super) struct Ordered<V> {
     entries: BTreeMap<u64, (String, V)>,
@@ -14,7 +15,7 @@ pub(super) struct Ordered<V> {
 }
 
 impl<V> Ordered<V> {
-    /// Sets `key` and moves it behind all others, whether it was there or not.
+    /// Sets `key` and moves it behind all others, whether the key was there or not.
     pub(super) fn put_last(&mut self, key: String, value: V) {
         if let Some(place) = self.places.insert(key.clone(), self.next) {
             self.entries.remove(&place);
@@ -23,7 +24,8 @@ impl<V> Ordered<V> {
         self.next += 1;
     }
 
-    /// The value of `key` where it stands, or a new one behind all others.
+    /// Returns the value of `key`, which keeps its place. An absent key is added behind all others, with a value that `make`
+    /// makes.
     pub(super) fn entry(&mut self, key: &str, make: impl FnOnce() -> V) -> &mut V {
         let place = *self.places.entry(key.to_owned()).or_insert_with(|| {
             self.next += 1;
@@ -47,7 +49,7 @@ impl<V> Default for Ordered<V> {
     }
 }
 
-/// Equal when the same keys with equal values stand in the same order.
+/// Two maps are equal if they have the same keys with equal values in the same order.
 impl<V: PartialEq> PartialEq for Ordered<V> {
     fn eq(&self, other: &Self) -> bool {
         self.entries.values().eq(other.entries.values())

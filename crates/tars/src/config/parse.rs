@@ -1,48 +1,48 @@
-//! Text to document.
+//! Reads the text of a configuration.
 
 use super::domain::{Domain, MAX_DEPTH};
 
-/// Longest text that [`Config::parse`] takes, in bytes; objects of the API server can't be longer than this together.
+/// How many bytes a text may have that is read. No real configuration is nearly as long.
 pub const MAX_TEXT: usize = 1 << 20;
 
-/// Why a text is no configuration, and in which line.
+/// Why a text is not a configuration, and in which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct ParseError {
-    /// Line number, from 1; the last line plus one for what is missing at the end.
+    /// The number of the line, counted from 1. It is one more than the last line if the end of a domain is missing.
     pub line: usize,
-    /// What is wrong there.
+    /// The problem in this line.
     pub problem: ParseProblem,
 }
 
-/// What is wrong in a line.
+/// The problem in a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseProblem {
-    /// Longer than [`MAX_TEXT`].
+    /// The text is longer than [`MAX_TEXT`].
     #[error("the text has {0} bytes, more than the {MAX_TEXT} that are read")]
     TooLong(usize),
-    /// Deeper than [`MAX_DEPTH`].
+    /// A domain is nested deeper than [`MAX_DEPTH`].
     #[error("domain <{0}> is nested deeper than {MAX_DEPTH} levels")]
     TooDeep(String),
-    /// A tag without `>`.
+    /// A tag has no `>`.
     #[error("tag {0:?} has no closing '>'")]
     UnfinishedTag(String),
-    /// `</b>` where `</a>` is due.
+    /// A closing tag has another name than the innermost open domain.
     #[error("</{found}> closes no open domain of that name; the innermost open one is <{open}>")]
     Mismatch {
-        /// Name in the close tag.
+        /// The name in the closing tag.
         found: String,
-        /// Name of the domain that is open there.
+        /// The name of the innermost open domain.
         open: String,
     },
-    /// A close tag with nothing open.
+    /// A closing tag stands where no domain is open.
     #[error("</{0}> closes a domain, but none is open")]
     NothingOpen(String),
-    /// End of text within a domain.
+    /// The text ends inside a domain.
     #[error("domain <{0}> is still open at the end; add </{0}>")]
     Unclosed(String),
-    /// A backslash sequence other than `\\`, `\r`, `\n`, `\t` and `\=`.
-    #[error("{0:?} has a backslash that starts no escape; write a backslash as \\\\")]
+    /// A backslash begins something else than `\\`, `\r`, `\n`, `\t` or `\=`.
+    #[error("{0:?} has a backslash that does not begin an escape; write a backslash as \\\\")]
     Escape(String),
 }
 
@@ -64,7 +64,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// The next line that says something, trimmed.
+    /// Returns the next line, trimmed. It skips empty lines and comments.
     fn next(&mut self) -> Option<&'a str> {
         while !self.rest.is_empty() {
             let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
@@ -83,11 +83,11 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Reads up to the close tag of `open`, or up to the end for the root. Depth bounds the recursion.
+/// Reads up to the closing tag of `open`, or up to the end of the text for the root. `depth` limits the recursion.
 fn read_domain(lines: &mut Lines<'_>, domain: &mut Domain, open: Option<&str>, depth: usize) -> Result<(), ParseError> {
     while let Some(line) = lines.next() {
         if let Some(tag) = line.strip_prefix('<') {
-            // What follows the tag in its line is ignored.
+            // The rest of the line behind the tag is ignored.
             let Some((name, _)) = tag.split_once('>') else {
                 return lines.fail(ParseProblem::UnfinishedTag(line.to_owned()));
             };
@@ -118,8 +118,8 @@ fn parse_parameter(line: &str) -> Result<(String, String), ParseProblem> {
     Ok((unescape(key.trim_matches(BLANKS))?, unescape(value.trim_matches(BLANKS))?))
 }
 
-/// At the first `=` without a backslash right before it. Whether that backslash is itself escaped is not looked at, so a key that
-/// ends in a backslash needs a blank before its `=`.
+/// Splits a line at the first `=` that has no backslash right before it. An escaped backslash counts as one, too, so a key that
+/// ends with a backslash needs a blank before its `=`.
 fn split_at_equals(line: &str) -> (&str, &str) {
     let bytes = line.as_bytes();
     let at = (0..bytes.len()).find(|&i| bytes[i] == b'=' && (i == 0 || bytes[i - 1] != b'\\'));

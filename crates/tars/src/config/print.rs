@@ -1,34 +1,35 @@
-//! Document to text.
+//! Prints a configuration.
 
 use super::domain::Domain;
 
-/// Longest text that [`Config::print`] makes, in bytes. Indentation can make the printed text longer than what was parsed.
+/// How many bytes a printed text may have. Indentation can make it longer than the text that was read.
 pub const MAX_PRINTED: usize = 4 << 20;
 
-/// Why a document can't be printed.
+/// Why a document cannot be printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrintError {
-    /// `<` or `>` in a name, key or value: the grammar has no escape for them.
-    #[error("{what} {text:?} in domain <{domain}> contains '<' or '>', which a configuration can't hold; remove it")]
+    /// A name, a key or a value contains `<` or `>`, for which the grammar has no escape.
+    #[error("{what} {text:?} in domain <{domain}> contains '<' or '>', which a configuration cannot hold; remove it")]
     Bracket {
-        /// `domain`, `key` or `value`.
+        /// Where the bracket stands: `domain`, `key` or `value`.
         what: &'static str,
-        /// The text with the bracket.
+        /// The name, the key or the value.
         text: String,
-        /// Name of the enclosing domain; empty at the top.
+        /// The name of the enclosing domain; empty at the top level.
         domain: String,
     },
-    /// A name that would be read back as something else: a domain with a line break or a leading `/`, a key with a leading `#`.
-    #[error("{what} {text:?} in domain <{domain}> would not be read back as what it is; rename it")]
+    /// A name would be read back as something else: a domain that contains a line break or begins with `/`, or a key that begins
+    /// with `#`.
+    #[error("{what} {text:?} in domain <{domain}> would be read back as something else; rename it")]
     Name {
-        /// `domain` or `key`.
+        /// What has the name: `domain` or `key`.
         what: &'static str,
-        /// The name.
+        /// The name itself.
         text: String,
-        /// Name of the enclosing domain; empty at the top.
+        /// The name of the enclosing domain; empty at the top level.
         domain: String,
     },
-    /// Longer than [`MAX_PRINTED`].
+    /// The printed text would be longer than [`MAX_PRINTED`].
     #[error("the printed configuration would be longer than {MAX_PRINTED} bytes")]
     TooLong,
 }
@@ -49,10 +50,10 @@ fn print_domain(text: &mut String, name: &str, domain: &Domain, level: usize) ->
     for (key, value) in domain.parameters() {
         let printed = escape(key);
         match (value, key) {
-            // An empty line would be lost.
+            // An empty line would not be read back.
             ("", "") => push_line(text, level + 1, &["="])?,
             ("", _) => push_line(text, level + 1, &[&printed])?,
-            // A backslash right before the sign would be taken for its escape.
+            // A backslash right before the `=` would be read as its escape, so a blank stands between them.
             (value, key) if key.ends_with('\\') => push_line(text, level + 1, &[&printed, " =", &escape(value)])?,
             (value, _) => push_line(text, level + 1, &[&printed, "=", &escape(value)])?,
         }
@@ -85,7 +86,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Whether everything below `root` can be printed. Parameters of the root itself are not printed and not looked at.
+/// Checks that all domains below `root` can be printed. The parameters of the root itself are not printed and not checked.
 pub(super) fn check_printable(root: &Domain) -> Result<(), PrintError> {
     check_domains(root, "")
 }

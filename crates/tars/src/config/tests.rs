@@ -125,7 +125,7 @@ fn set_makes_domains_and_trims_blanks() {
     assert!(matches!(document.print(), Err(PrintError::Name { what: "key", .. })));
 }
 
-/// Text with all that has a meaning, and some that has none.
+/// Text with every character that has a meaning, and with some that have none.
 fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(vec!["a", "b", "=", "\\", "\r", "\n", "\t", " ", "#", "/", "é", "1"]), 0..8)
         .prop_map(|parts| parts.concat())
@@ -138,7 +138,7 @@ fn any_config() -> impl Strategy<Value = Config> {
         for (domains, key, value) in parameters {
             let _ = config.set(&format!("/{}<{key}>", domains.join("/")), &value);
         }
-        // Where every name was a slash the parameter is the root's and not printed.
+        // If every name was a slash, the parameter belongs to the root and is not printed.
         config.root.parameters = Ordered::default();
         config
     })
@@ -150,7 +150,7 @@ proptest! {
         if let Ok(text) = config.print() {
             let mut read = parse(&text);
             prop_assert_eq!(read.print().unwrap(), text);
-            // Top-level domains are printed by name, so only their order may differ.
+            // Top-level domains are printed by name, so only their order may change.
             let mut sorted = Config::default();
             sorted.join(&config, true).unwrap();
             read.join(&Config::default(), true).unwrap();

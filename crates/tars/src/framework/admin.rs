@@ -1,15 +1,15 @@
-//! `AdminF`: the object `AdminObj` of every server.
+//! `AdminF`: the interface of the object `AdminObj`, which every server has.
 
-/// Commands to a running server.
+/// Takes commands for a running server.
 #[crate::interface]
 pub trait AdminF {
     /// Stops the server.
     async fn shutdown(&self);
 
-    /// Runs a command such as `tars.setloglevel DEBUG` and answers its output.
+    /// Runs a command, such as `tars.setloglevel DEBUG`, and answers its output.
     async fn notify(&self, command: String) -> String;
 
-    /// The process id; newer definitions only.
+    /// Answers the process id. Only newer interface definitions have this function.
     #[tars(default)]
     async fn get_pid(&self) -> i64;
 }

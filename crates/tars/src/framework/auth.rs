@@ -1,100 +1,100 @@
-//! `Auth`: access keys and tokens. The types only; connections are not authenticated.
+//! `Auth`: access keys and tokens. Only the types exist; connections are not authenticated (`docs/reference/wire.md#6.6`).
 
 use crate::{TarsEnum, TarsStruct};
 use std::collections::BTreeMap;
 
-/// Result of an authentication.
+/// How an authentication ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]
 pub enum AuthState {
-    /// Not started.
+    /// It has not started.
     #[default]
     Init = -127,
-    /// Accepted.
+    /// The client is accepted.
     Success = 0,
-    /// Malformed.
+    /// The request is malformed.
     ProtocolError = -100,
-    /// Other object expected.
+    /// The request names another object than the server expects.
     WrongObject = -101,
-    /// Unknown access key.
+    /// The server does not know the access key.
     WrongAccessKey = -102,
-    /// Clocks differ too much.
+    /// The clocks of client and server differ too much.
     WrongTime = -103,
-    /// Unknown hash method.
+    /// The server does not know the hash method.
     UnsupportedHash = -104,
-    /// The signature does not fit.
+    /// The signature is wrong.
     DecryptFailed = -105,
-    /// Any other failure.
+    /// It failed for another reason.
     Error = -106,
 }
 
-/// How connections are authenticated.
+/// The way in which connections are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]
 pub enum AuthType {
-    /// Not at all.
+    /// Connections are not authenticated.
     #[default]
     None = 0,
-    /// By access key and secret key.
+    /// The client has an access key and a secret key.
     Local = 1,
 }
 
-/// What a server knows about an access key.
+/// All that a server knows about an access key.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct BasicAuthInfo {
-    /// Object.
+    /// Name of the object that the key gives access to.
     #[tars(tag = 1, optional, name = "sObjName")]
     pub object: String,
-    /// Access key.
+    /// Public part of the key.
     #[tars(tag = 2, optional, name = "sAccessKey")]
     pub access_key: String,
-    /// Secret key.
+    /// Secret part of the key.
     #[tars(tag = 3, optional, name = "sSecretKey")]
     pub secret_key: String,
-    /// Hash of the hash of the secret key.
+    /// Hash of the hash of the secret part.
     #[tars(tag = 4, optional, name = "sHashSecretKey2")]
     pub hash_secret_key2: String,
 }
 
-/// First frame of an authenticated connection.
+/// Content of the first frame of an authenticated connection.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct BasicAuthPackage {
-    /// Object.
+    /// Name of the object that the client calls.
     #[tars(tag = 1, require, name = "sObjName")]
     pub object: String,
-    /// Access key.
+    /// Public part of the client's key.
     #[tars(tag = 2, require, name = "sAccessKey")]
     pub access_key: String,
-    /// Seconds since 1970.
+    /// When the client signed, in seconds since 1970.
     #[tars(tag = 3, require, name = "iTime")]
     pub time: i64,
-    /// Hash method.
+    /// How the signature is made.
     #[tars(tag = 4, optional, name = "sHashMethod", default = "sha1")]
     pub hash_method: String,
-    /// Signature.
+    /// Proves that the client has the secret part of the key.
     #[tars(tag = 5, optional, name = "sSignature")]
     pub signature: String,
 }
 
-/// Whose token.
+/// Who has a token, and for which object.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct TokenKey {
-    /// Application.
+    /// Application of the caller.
     #[tars(tag = 1, require, name = "sApplication")]
     pub application: String,
-    /// Server.
+    /// Server of the caller.
     #[tars(tag = 2, require, name = "sServer")]
     pub server: String,
-    /// Object.
+    /// Object that the caller calls.
     #[tars(tag = 3, require, name = "sObjName")]
     pub object: String,
 }
 
-/// Asks whether a token is good.
+/// Asks whether a token is valid.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct AuthRequest {
-    /// Whose token.
+    /// Who has the token, and for which object.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
-    /// The token.
+    /// The token itself.
     #[tars(tag = 2, require, name = "sToken")]
     pub token: String,
 }
@@ -102,18 +102,18 @@ pub struct AuthRequest {
 /// Asks for the tokens of objects.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct TokenRequest {
-    /// Objects.
+    /// Names of the objects.
     #[tars(tag = 1, require, name = "vObjName")]
     pub objects: Vec<String>,
 }
 
-/// Tokens of one object.
+/// The tokens of one object.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct TokenResponse {
-    /// Object.
+    /// Name of the object.
     #[tars(tag = 1, require, name = "sObjName")]
     pub object: String,
-    /// Tokens by caller.
+    /// Tokens by the name of the caller.
     #[tars(tag = 2, require, name = "mTokens")]
     pub tokens: BTreeMap<String, String>,
 }
@@ -121,7 +121,7 @@ pub struct TokenResponse {
 /// Asks for a new token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ApplyTokenRequest {
-    /// Whose token.
+    /// Who has the token, and for which object.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
 }
@@ -129,34 +129,34 @@ pub struct ApplyTokenRequest {
 /// A new token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ApplyTokenResponse {
-    /// Whose token.
+    /// Who has the token, and for which object.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
-    /// The token.
+    /// The token itself.
     #[tars(tag = 2, require, name = "sToken")]
     pub token: String,
 }
 
-/// Gives a token back.
+/// Asks to delete a token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct DeleteTokenRequest {
-    /// Whose token.
+    /// Who has the token, and for which object.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
 }
 
-/// Tokens.
+/// Checks and hands out tokens.
 #[crate::interface]
 pub trait Auth {
-    /// Whether a token is good, as a number of [`AuthState`].
+    /// Checks a token and answers a number of [`AuthState`].
     async fn auth_process(&self, request: AuthRequest) -> i32;
 
-    /// The tokens of objects.
+    /// Answers the tokens of objects.
     async fn get_tokens(&self, request: TokenRequest) -> Vec<TokenResponse>;
 
-    /// A new token.
+    /// Makes a new token.
     async fn apply_token(&self, request: ApplyTokenRequest) -> ApplyTokenResponse;
 
-    /// Gives a token back.
+    /// Deletes a token.
     async fn delete_token(&self, request: DeleteTokenRequest) -> i32;
 }

@@ -1,53 +1,54 @@
-//! `EndpointF` and `ObjectItem`: an address of a servant, as the name service tells it.
+//! `EndpointF` and `ObjectItem`: the endpoints of a servant as the name service answers them, and their conversion from and to
+//! [`Endpoint`].
 
 use crate::{
     TarsStruct,
     endpoint::{Endpoint, EndpointError, Protocol},
 };
 
-/// Where a servant listens.
+/// An endpoint of a servant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]
 pub struct EndpointF {
-    /// Host name or address.
+    /// Host name or IP address.
     #[tars(tag = 0, require)]
     pub host: String,
-    /// Port.
+    /// Port, 0 to 65535.
     #[tars(tag = 1, require)]
     pub port: i32,
-    /// Milliseconds.
+    /// Timeout in milliseconds.
     #[tars(tag = 2, require)]
     pub timeout: i32,
-    /// 0 UDP, 1 TCP, 2 SSL.
+    /// Transport: 0 for UDP, 1 for TCP, 2 for SSL.
     #[tars(tag = 3, require)]
     pub istcp: i32,
-    /// Grid.
+    /// Grid of the server.
     #[tars(tag = 4, require)]
     pub grid: i32,
-    /// IDC group used for matching, -1 when grouping is off.
+    /// IDC group that callers are matched with; -1 if groups are not used.
     #[tars(tag = 5, optional)]
     pub groupworkid: i32,
-    /// IDC group of the address.
+    /// IDC group that the host belongs to.
     #[tars(tag = 6, optional)]
     pub grouprealid: i32,
-    /// Set, `name.area.group`.
+    /// Set of the server, `name.area.group`.
     #[tars(tag = 7, optional)]
     pub set_id: String,
-    /// Quality of service.
+    /// Quality of service of the connection.
     #[tars(tag = 8, optional)]
     pub qos: i32,
-    /// 1 for a backup.
+    /// 1 for the endpoint of a backup server, else 0.
     #[tars(tag = 9, optional)]
     pub bak_flag: i32,
-    /// Weight.
+    /// Weight, which counts if `weight_type` is 1.
     #[tars(tag = 11, optional)]
     pub weight: i32,
-    /// 0 round robin, 1 static weight.
+    /// 0 for plain rotation, 1 for static weights.
     #[tars(tag = 12, optional)]
     pub weight_type: i32,
-    /// 0 none, 1 AK/SK.
+    /// 0 for no authentication, 1 for an access key.
     #[tars(tag = 13, optional)]
     pub auth_type: i32,
-    /// Node of the server; newer definitions only.
+    /// Name of the node that the server runs on. Only newer interface definitions have this field.
     #[tars(tag = 14, optional)]
     pub node_name: String,
 }

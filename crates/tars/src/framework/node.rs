@@ -1,44 +1,45 @@
-//! `ServerF` and `Node`: the two faces of tarsnode, towards its server and towards operators.
+//! `ServerF` and `Node`: the two interfaces of tarsnode, one for its server and one for operators.
 
 use crate::TarsStruct;
 
-/// Who sends a heartbeat.
+/// Names the sender of a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ServerInfo {
-    /// Application.
+    /// Application of the server.
     #[tars(tag = 0, require)]
     pub application: String,
-    /// Server.
+    /// Name of the server within the application.
     #[tars(tag = 1, require)]
     pub server_name: String,
-    /// Process id.
+    /// Process id of the server.
     #[tars(tag = 2, require)]
     pub pid: i32,
-    /// Adapter that is alive; empty for the server as a whole.
+    /// Name of the adapter that works; empty for the whole server.
     #[tars(tag = 3, optional)]
     pub adapter: String,
 }
 
-/// Heartbeats of the server, object `tars.tarsnode.ServerObj`.
+/// Takes the heartbeats of the server. tarsnode serves it as the object `tars.tarsnode.ServerObj`.
 #[crate::interface]
 pub trait ServerF {
-    /// The server, or one adapter of it, is alive.
+    /// Tells that the server, or one of its adapters, works.
     async fn keep_alive(&self, server_info: ServerInfo) -> i32;
 
-    /// The server is still starting.
+    /// Tells that the server is still starting.
     async fn keep_activing(&self, server_info: ServerInfo) -> i32;
 
-    /// The version of the server's framework.
+    /// Tells the version of the Tars library that the server uses.
     async fn report_version(&self, app: String, server_name: String, version: String) -> i32;
 
-    /// When the last heartbeat came, in seconds since 1970.
+    /// Answers when the last heartbeat came, in seconds since 1970.
     async fn get_latest_keep_alive_time(&self) -> u32;
 }
 
-/// Control of the server in a pod, object `tars.tarsnode.NodeObj`.
+/// Controls the server in a pod. tarsnode serves it as the object `tars.tarsnode.NodeObj`. Each function answers 0, or another
+/// number and a text in `result`.
 #[crate::interface]
 pub trait Node {
-    /// Fetches a configuration file.
+    /// Makes tarsnode fetch a configuration file of the server.
     async fn add_file(&self, application: String, server_name: String, file: String, result: Out<String>) -> i32;
 
     /// Starts the server.
@@ -47,7 +48,7 @@ pub trait Node {
     /// Stops the server.
     async fn stop_server(&self, application: String, server_name: String, result: Out<String>) -> i32;
 
-    /// Stops and starts the server.
+    /// Stops the server and starts it again.
     async fn restart_server(&self, application: String, server_name: String, result: Out<String>) -> i32;
 
     /// Sends an admin command to the server.

@@ -1,71 +1,71 @@
-//! `Notify`: what servers and nodes tell operators, through tarsnotify.
+//! `Notify`: reports for operators, which servers and tarsnode send to tarsnotify.
 
 use crate::{TarsEnum, TarsStruct};
 
-/// How bad it is.
+/// How serious a report is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]
 pub enum NotifyLevel {
-    /// Good to know.
+    /// Nothing has to be done.
     #[default]
     Normal = 0,
-    /// Look at it.
+    /// Somebody should look at it.
     Warn = 1,
     /// Something failed.
     Error = 2,
 }
 
-/// What is reported.
+/// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]
 pub enum ReportType {
-    /// A report.
+    /// A text alone, as [`Notify::report_server`] takes it.
     #[default]
     Report = 0,
-    /// A notification.
+    /// A text with a level, as [`Notify::notify_server`] takes it.
     Notify = 1,
 }
 
 /// One report.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ReportInfo {
-    /// Kind of report.
+    /// The form of the report.
     #[tars(tag = 1, require, name = "eType")]
     pub report_type: ReportType,
-    /// Application.
+    /// Application of the sender.
     #[tars(tag = 2, require, name = "sApp")]
     pub app: String,
-    /// Set.
+    /// Set of the sender.
     #[tars(tag = 3, require, name = "sSet")]
     pub set: String,
-    /// Container.
+    /// Container of the sender.
     #[tars(tag = 4, require, name = "sContainer")]
     pub container: String,
-    /// Server.
+    /// Server that sends the report.
     #[tars(tag = 5, require, name = "sServer")]
     pub server: String,
-    /// Text.
+    /// Text for operators.
     #[tars(tag = 6, require, name = "sMessage")]
     pub message: String,
-    /// Thread.
+    /// Thread that sends the report.
     #[tars(tag = 7, optional, name = "sThreadId")]
     pub thread_id: String,
-    /// How bad it is.
+    /// How serious the report is.
     #[tars(tag = 8, optional, name = "eLevel")]
     pub level: NotifyLevel,
-    /// Node; newer definitions only.
+    /// Node of the sender. Only newer interface definitions have this field.
     #[tars(tag = 9, optional, name = "sNodeName")]
     pub node_name: String,
 }
 
-/// Which reports to read.
+/// Chooses the reports to read.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct NotifyKey {
-    /// `APP.SERVER`.
+    /// Sender of the reports, as `APP.SERVER`.
     #[tars(tag = 1, require)]
     pub name: String,
-    /// Address.
+    /// IP address of the sender.
     #[tars(tag = 2, require)]
     pub ip: String,
-    /// Page, from 0.
+    /// Number of the page, counted from 0.
     #[tars(tag = 3, require)]
     pub page: i32,
 }
@@ -73,16 +73,16 @@ pub struct NotifyKey {
 /// A report that was read back.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct NotifyItem {
-    /// When.
+    /// When the report was sent.
     #[tars(tag = 1, require, name = "sTimeStamp")]
     pub time_stamp: String,
-    /// Who.
+    /// Server that sent the report.
     #[tars(tag = 2, require, name = "sServerId")]
     pub server_id: String,
-    /// How bad it is.
+    /// How serious the report is, as a number of [`NotifyLevel`].
     #[tars(tag = 3, require, name = "iLevel")]
     pub level: i32,
-    /// Text.
+    /// Text for operators.
     #[tars(tag = 4, require, name = "sMessage")]
     pub message: String,
 }
@@ -90,18 +90,19 @@ pub struct NotifyItem {
 /// A page of reports.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct NotifyInfo {
-    /// The next page.
+    /// Number of the next page.
     #[tars(tag = 1, require)]
     pub nextpage: i32,
-    /// The reports.
+    /// The reports of this page.
     #[tars(tag = 2, require)]
     pub notify_items: Vec<NotifyItem>,
 }
 
-/// Reports of servers. The first three functions left the shared definition in 2023; deployed nodes still call them.
+/// Takes the reports of servers and answers them. The first three functions left the interface definition of Tars in 2023, but
+/// older programs still call them.
 #[crate::interface]
 pub trait Notify {
-    /// A report of a server.
+    /// Reports a text of a server.
     async fn report_server(
         &self,
         #[tars(name = "sServerName")] server_name: String,
@@ -109,7 +110,7 @@ pub trait Notify {
         #[tars(name = "sMessage")] message: String,
     );
 
-    /// A notification of a server.
+    /// Reports a text of a server, with a level.
     async fn notify_server(
         &self,
         #[tars(name = "sServerName")] server_name: String,
@@ -117,13 +118,13 @@ pub trait Notify {
         #[tars(name = "sMessage")] message: String,
     );
 
-    /// Reads reports back.
+    /// Answers a page of reports.
     async fn get_notify_info(
         &self,
         #[tars(name = "stKey")] key: NotifyKey,
         #[tars(name = "stInfo")] info: Out<NotifyInfo>,
     ) -> i32;
 
-    /// A report.
+    /// Takes a report.
     async fn report_notify_info(&self, info: ReportInfo);
 }

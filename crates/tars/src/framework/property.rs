@@ -1,59 +1,59 @@
-//! `PropertyF`: properties that servers measure themselves, through tarsproperty.
+//! `PropertyF`: properties that servers measure themselves and send to tarsproperty.
 
 use crate::TarsStruct;
 use std::collections::BTreeMap;
 
-/// Which property of whom.
+/// Names a property and the server that has it. All fields are part of the key of a report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]
 pub struct StatPropMsgHead {
-    /// Server.
+    /// Name of the server.
     #[tars(tag = 0, require)]
     pub module_name: String,
-    /// Address of the server.
+    /// IP address of the server.
     #[tars(tag = 1, require)]
     pub ip: String,
-    /// Property.
+    /// Name of the property.
     #[tars(tag = 2, require)]
     pub property_name: String,
-    /// Set name.
+    /// First part of the server's set.
     #[tars(tag = 3, optional)]
     pub set_name: String,
-    /// Set area.
+    /// Second part of the server's set.
     #[tars(tag = 4, optional)]
     pub set_area: String,
-    /// Set group.
+    /// Third part of the server's set.
     #[tars(tag = 5, optional, name = "setID")]
     pub set_id: String,
-    /// Container.
+    /// Container that the server runs in.
     #[tars(tag = 6, optional, name = "sContainer")]
     pub container: String,
-    /// Version of the report.
+    /// Version of the report's form.
     #[tars(tag = 7, optional, name = "iPropertyVer", default = 1)]
     pub version: i32,
 }
 
-/// One value.
+/// One value of a property.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct StatPropInfo {
-    /// `Sum`, `Avg`, `Distr`, `Count`, `Max` or `Min`.
+    /// How values become one: `Sum`, `Avg`, `Distr`, `Count`, `Max` or `Min`.
     #[tars(tag = 0, require)]
     pub policy: String,
-    /// Text form of the value.
+    /// The value as text.
     #[tars(tag = 1, require)]
     pub value: String,
 }
 
-/// Values of one property.
+/// The values of one property.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct StatPropMsgBody {
-    /// One for each policy.
+    /// One value for each policy.
     #[tars(tag = 0, require, name = "vInfo")]
     pub info: Vec<StatPropInfo>,
 }
 
-/// Properties of servers.
+/// Collects properties of servers.
 #[crate::interface]
 pub trait PropertyF {
-    /// Adds values.
+    /// Takes the values of properties.
     async fn report_prop_msg(&self, statmsg: BTreeMap<StatPropMsgHead, StatPropMsgBody>) -> i32;
 }

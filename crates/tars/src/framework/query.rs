@@ -1,19 +1,19 @@
-//! `QueryF`: the name service.
+//! `QueryF`: the interface that clients ask the name service through.
 
 use super::endpoint::EndpointF;
 use crate::TarsStruct;
 use std::collections::BTreeMap;
 
-/// Who asks for the lock of a master-slave pair.
+/// Asks for the lock of a master-slave pair.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct GetMasterSlaveLock {
-    /// Application.
+    /// Application of the pair.
     #[tars(tag = 0, optional)]
     pub application: String,
-    /// Server.
+    /// Server that asks.
     #[tars(tag = 1, optional, name = "server_name")]
     pub server_name: String,
-    /// Node.
+    /// Node of the server that asks.
     #[tars(tag = 2, optional, name = "node_name")]
     pub node_name: String,
     /// Whether the caller is the master.
@@ -22,29 +22,30 @@ pub struct GetMasterSlaveLock {
     /// Whether the last attempt failed.
     #[tars(tag = 4, optional)]
     pub last_err: bool,
-    /// Milliseconds.
+    /// Timeout in milliseconds.
     #[tars(tag = 5, optional)]
     pub timeout: i32,
-    /// Kind of backup.
+    /// Kind of the backup.
     #[tars(tag = 6, optional)]
     pub bak_type: i32,
 }
 
-/// Answers which endpoints serve an object. All functions that return `i32` answer 0, the active and the inactive endpoints.
+/// Answers which endpoints serve an object. Each function with two out-parameters answers 0, the active endpoints and the
+/// inactive endpoints.
 #[crate::interface]
 pub trait QueryF {
-    /// Active endpoints of `id`.
+    /// Answers the active endpoints of the object `id`.
     async fn find_object_by_id(&self, id: String) -> Vec<EndpointF>;
 
-    /// All endpoints of `id`.
+    /// Answers all endpoints of the object `id`.
     #[tars(name = "findObjectById4Any")]
     async fn find_object_by_id_4_any(&self, id: String, active_ep: Out<Vec<EndpointF>>, inactive_ep: Out<Vec<EndpointF>>) -> i32;
 
-    /// All endpoints of `id`.
+    /// Answers all endpoints of the object `id`.
     #[tars(name = "findObjectById4All")]
     async fn find_object_by_id_4_all(&self, id: String, active_ep: Out<Vec<EndpointF>>, inactive_ep: Out<Vec<EndpointF>>) -> i32;
 
-    /// Endpoints of `id` in the group of the caller: what clients call by default.
+    /// Answers the endpoints of the object `id` in the group of the caller. Clients call this function by default.
     async fn find_object_by_id_in_same_group(
         &self,
         id: String,
@@ -52,7 +53,7 @@ pub trait QueryF {
         inactive_ep: Out<Vec<EndpointF>>,
     ) -> i32;
 
-    /// Endpoints of `id` in a station.
+    /// Answers the endpoints of the object `id` in a station.
     async fn find_object_by_id_in_same_station(
         &self,
         id: String,
@@ -61,7 +62,7 @@ pub trait QueryF {
         inactive_ep: Out<Vec<EndpointF>>,
     ) -> i32;
 
-    /// Endpoints of `id` in a set.
+    /// Answers the endpoints of the object `id` in a set.
     async fn find_object_by_id_in_same_set(
         &self,
         id: String,
@@ -70,19 +71,19 @@ pub trait QueryF {
         inactive_ep: Out<Vec<EndpointF>>,
     ) -> i32;
 
-    /// Names of the nodes that serve `id`; newer definitions only.
+    /// Answers the names of the nodes that serve the object `id`. Only newer interface definitions have this function.
     #[tars(default)]
     async fn find_object_node_name(&self, id: String, node_name: Out<Vec<String>>) -> i32;
 
-    /// Registers a change; newer definitions only.
+    /// Registers a change. Only newer interface definitions have this function.
     #[tars(default)]
     async fn register_change(&self, timestamp: BTreeMap<String, String>, name: String) -> i32;
 
-    /// Registers a query; newer definitions only.
+    /// Registers a query. Only newer interface definitions have this function.
     #[tars(default)]
     async fn register_query(&self, id: String, name: String) -> i32;
 
-    /// Asks for the lock of a master-slave pair; newer definitions only.
+    /// Takes the lock of a master-slave pair. Only newer interface definitions have this function.
     #[tars(default)]
     async fn get_locker(&self, req: GetMasterSlaveLock) -> i32;
 }

@@ -1,72 +1,73 @@
-//! `Registry`: what tarsnode asks the registry for and reports to it.
+//! `Registry`: the interface through which tarsnode gets the descriptor of its server and reports the state of the server
+//! (`docs/reference/name-service.md#A8`).
 //!
-//! These definitions differ from the native Tars `Registry` interface and are not compatible with it.
+//! Tars itself has another interface of this name. The two are not compatible.
 
 use crate::{TarsEnum, TarsStruct};
 use std::collections::BTreeMap;
 
-/// How a server is to be run.
+/// Describes how a server is run.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ServerDescriptor {
-    /// Rendered template; after a failure the text of the problem.
+    /// The rendered template; if rendering failed, the text of the problem.
     #[tars(tag = 0, require)]
     pub profile: String,
-    /// Callback threads.
+    /// How many threads run callbacks.
     #[tars(tag = 1, optional)]
     pub async_thread_num: i32,
-    /// One adapter per servant, by adapter name.
+    /// One adapter for each servant, by the name of the adapter.
     #[tars(tag = 2, require)]
     pub adapters: BTreeMap<String, AdapterDescriptor>,
 }
 
-/// One listener of a server.
+/// Describes one listener of a server.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct AdapterDescriptor {
-    /// `<app>.<server>.<servant>Adapter`.
+    /// Name of the adapter, `<app>.<server>.<servant>Adapter`.
     #[tars(tag = 0, require)]
     pub adapter_name: String,
-    /// Endpoint string; its host is the literal `${localip}`.
+    /// Endpoint string. Its host is the literal text `${localip}`, which tarsnode replaces.
     #[tars(tag = 1, require)]
     pub endpoint: String,
-    /// Handler threads.
+    /// How many threads handle requests.
     #[tars(tag = 2, require)]
     pub thread_num: i32,
-    /// Most connections at a time.
+    /// How many connections may be open at a time.
     #[tars(tag = 3, require)]
     pub max_connections: i32,
-    /// Addresses that may connect; empty for all.
+    /// IP addresses that may connect; empty if all may.
     #[tars(tag = 4, require)]
     pub allow_ip: String,
-    /// `<app>.<server>.<servant>`.
+    /// Name of the object, `<app>.<server>.<servant>`.
     #[tars(tag = 5, require)]
     pub servant: String,
-    /// Most requests in the queue.
+    /// How many requests may wait in the queue.
     #[tars(tag = 6, require)]
     pub queuecap: i32,
-    /// Milliseconds that a request may wait in the queue.
+    /// How long a request may wait in the queue, in milliseconds.
     #[tars(tag = 7, require)]
     pub queuetimeout: i32,
-    /// `tars` or `not_tars`.
+    /// `tars`, or `not_tars` for a protocol of its own.
     #[tars(tag = 8, optional)]
     pub protocol: String,
 }
 
-/// State of a server. Its text form is what travels, see [`ServerState::as_str`].
+/// The state of a server. Reports carry its text form, see [`ServerState::as_str`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, TarsEnum)]
 pub enum ServerState {
-    /// Not running.
+    /// The server does not run.
     #[default]
     Inactive = 1,
-    /// Being started.
+    /// The server is being started.
     Activating = 2,
-    /// Running.
+    /// The server runs and sends heartbeats.
     Active = 3,
-    /// Being stopped.
+    /// The server is being stopped.
     Deactivating = 4,
 }
 
 impl ServerState {
-    /// The text form.
+    /// The text form, as reports carry it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inactive => "Inactive",
@@ -94,26 +95,26 @@ impl std::str::FromStr for ServerState {
     }
 }
 
-/// A text that is no [`ServerState`].
+/// The text is not the text form of a [`ServerState`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("server state `{0}` does not exist; use Inactive, Activating, Active or Deactivating")]
 pub struct UnknownState(pub String);
 
-/// Wanted and present state; declared by the definition and not used by any function.
+/// The wanted and the present state. The interface definition declares this type, but no function uses it.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ServerStateInfo {
-    /// Wanted state.
+    /// The state that the server should have.
     #[tars(tag = 0, optional)]
     pub setting_state: ServerState,
-    /// Present state.
+    /// The state that the server has.
     #[tars(tag = 1, optional)]
     pub present_state: ServerState,
 }
 
-/// Descriptors of servers, and their reported states.
+/// Answers descriptors of servers and takes reports of their states.
 #[crate::interface]
 pub trait Registry {
-    /// How to run a server: 0 and its descriptor, or -1.
+    /// Answers 0 and the descriptor of a server, or -1.
     async fn get_server_descriptor(
         &self,
         server_app: String,
@@ -121,6 +122,7 @@ pub trait Registry {
         server_descriptor: Out<ServerDescriptor>,
     ) -> i32;
 
-    /// Reports the wanted and present state of the server in a pod. The request's context names its process id under `PID`.
+    /// Reports the wanted and the present state of the server in a pod. The context of the request has the process id under
+    /// `PID`.
     async fn update_server_state(&self, pod_name: String, setting_state: String, present_state: String);
 }

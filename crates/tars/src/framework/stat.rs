@@ -1,68 +1,68 @@
-//! `StatF`: statistics of calls, through tarsstat.
+//! `StatF`: statistics of calls, which clients and servers send to tarsstat.
 
 use crate::TarsStruct;
 use std::collections::BTreeMap;
 
-/// Whose calls are counted; all fields are part of the key.
+/// Says which calls are counted together. All fields are part of the key of a report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, TarsStruct)]
 pub struct StatMicMsgHead {
-    /// Caller.
+    /// Name of the caller.
     #[tars(tag = 0, require)]
     pub master_name: String,
-    /// Called server.
+    /// Name of the called server.
     #[tars(tag = 1, require)]
     pub slave_name: String,
-    /// Function.
+    /// Name of the called function.
     #[tars(tag = 2, require)]
     pub interface_name: String,
-    /// Address of the caller.
+    /// IP address of the caller.
     #[tars(tag = 3, require)]
     pub master_ip: String,
-    /// Address of the called server.
+    /// IP address of the called server.
     #[tars(tag = 4, require)]
     pub slave_ip: String,
     /// Port of the called server.
     #[tars(tag = 5, require)]
     pub slave_port: i32,
-    /// Return code.
+    /// Return code of the calls.
     #[tars(tag = 6, require)]
     pub return_value: i32,
-    /// Set name of the called server.
+    /// First part of the called server's set.
     #[tars(tag = 7, optional)]
     pub slave_set_name: String,
-    /// Set area of the called server.
+    /// Second part of the called server's set.
     #[tars(tag = 8, optional)]
     pub slave_set_area: String,
-    /// Set group of the called server.
+    /// Third part of the called server's set.
     #[tars(tag = 9, optional, name = "slaveSetID")]
     pub slave_set_id: String,
-    /// Framework version.
+    /// Version of the reporter's Tars library.
     #[tars(tag = 10, optional)]
     pub tars_version: String,
 }
 
-/// What was counted.
+/// The counts of calls with the same [`StatMicMsgHead`].
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct StatMicMsgBody {
-    /// Successful calls.
+    /// How many calls succeeded.
     #[tars(tag = 0, require)]
     pub count: i32,
-    /// Calls that timed out.
+    /// How many calls timed out.
     #[tars(tag = 1, require)]
     pub timeout_count: i32,
-    /// Failed calls.
+    /// How many calls failed in another way.
     #[tars(tag = 2, require)]
     pub exec_count: i32,
-    /// Calls by upper bound of their duration in milliseconds.
+    /// How many calls took at most this long, by the limit in milliseconds.
     #[tars(tag = 3, require)]
     pub interval_count: BTreeMap<i32, i32>,
-    /// Sum of the durations in milliseconds.
+    /// How long all calls took together, in milliseconds.
     #[tars(tag = 4, require)]
     pub total_rsp_time: i64,
-    /// Longest duration in milliseconds.
+    /// How long the slowest call took, in milliseconds.
     #[tars(tag = 5, require)]
     pub max_rsp_time: i32,
-    /// Shortest duration in milliseconds.
+    /// How long the fastest call took, in milliseconds.
     #[tars(tag = 6, require)]
     pub min_rsp_time: i32,
 }
@@ -70,53 +70,53 @@ pub struct StatMicMsgBody {
 /// One sampled call.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct StatSampleMsg {
-    /// Id of the sample.
+    /// Id of the call tree that the sample belongs to.
     #[tars(tag = 0, require)]
     pub unid: String,
-    /// Caller.
+    /// Name of the caller.
     #[tars(tag = 1, require)]
     pub master_name: String,
-    /// Called server.
+    /// Name of the called server.
     #[tars(tag = 2, require)]
     pub slave_name: String,
-    /// Function.
+    /// Name of the called function.
     #[tars(tag = 3, require)]
     pub interface_name: String,
-    /// Address of the caller.
+    /// IP address of the caller.
     #[tars(tag = 4, require)]
     pub master_ip: String,
-    /// Address of the called server.
+    /// IP address of the called server.
     #[tars(tag = 5, require)]
     pub slave_ip: String,
-    /// Depth in the call tree.
+    /// How deep the call is in the call tree.
     #[tars(tag = 6, require)]
     pub depth: i32,
-    /// Position among siblings.
+    /// Position of the call among those of the same caller.
     #[tars(tag = 7, require)]
     pub width: i32,
-    /// Position of the parent.
+    /// Position of the calling call among those of its caller.
     #[tars(tag = 8, require)]
     pub parent_width: i32,
 }
 
-/// Who reports.
+/// Says who reports.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ProxyInfo {
-    /// Whether a client counted.
+    /// Whether the report comes from the calling side.
     #[tars(tag = 0, require, name = "bFromClient")]
     pub from_client: bool,
 }
 
-/// Statistics of calls.
+/// Collects statistics of calls.
 #[crate::interface]
 pub trait StatF {
-    /// Adds counts.
+    /// Takes counts of calls.
     async fn report_mic_msg(
         &self,
         msg: BTreeMap<StatMicMsgHead, StatMicMsgBody>,
         #[tars(name = "bFromClient")] from_client: bool,
     ) -> i32;
 
-    /// Adds samples.
+    /// Takes sampled calls.
     async fn report_sample_msg(&self, msg: Vec<StatSampleMsg>) -> i32;
 }

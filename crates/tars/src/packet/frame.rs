@@ -1,32 +1,32 @@
-//! Where one packet ends and the next begins.
+//! Frames: a length, then one packet (`docs/reference/wire.md#6.1`).
 
 use crate::codec::Encoder;
 use bytes::BytesMut;
 
-/// Bytes of the length field.
+/// How many bytes the length at the start of a frame has.
 pub const LENGTH_SIZE: usize = 4;
 
-/// The largest frame by default, its length field included: 10 MiB.
+/// The largest frame by default, with its length: 10 MiB (`docs/reference/wire.md#6.2`).
 pub const DEFAULT_MAX_FRAME: usize = 10 * 1024 * 1024;
 
-/// A length that no frame can have.
+/// A length that no frame may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The length does not even count itself.
+    /// The frame claims fewer bytes than its length takes.
     #[error("frame claims {0} bytes, less than its own length field of {LENGTH_SIZE}")]
     TooShort(usize),
     /// The frame is larger than this side accepts or sends.
     #[error("frame of {len} bytes is larger than the maximum of {max}")]
     TooLarge {
-        /// Length in bytes that the frame has or claims.
+        /// How many bytes the frame has or claims.
         len: usize,
         /// The limit in bytes.
         max: usize,
     },
 }
 
-/// The length of the frame that starts at the beginning of `input`, length field included; `None` while that field is
-/// incomplete. The claim is checked before any byte behind it is there.
+/// Reads how long the frame at the beginning of `input` is, with its length; `None` if not all bytes of the length are there yet.
+/// The length is checked before any further byte has arrived.
 pub fn read_frame_length(input: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
     let Some(length) = input.first_chunk::<LENGTH_SIZE>() else { return Ok(None) };
     let len = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
@@ -39,7 +39,8 @@ pub fn read_frame_length(input: &[u8], max: usize) -> Result<Option<usize>, Fram
     }
 }
 
-/// Appends one frame whose content `fill` writes. A frame above `max` bytes is taken back and refused.
+/// Appends one frame whose content `fill` writes. If the frame is larger than `max` bytes, it is removed again and an error is
+/// returned.
 pub fn write_frame(out: &mut BytesMut, max: usize, fill: impl FnOnce(&mut Encoder<'_>)) -> Result<(), FrameError> {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH_SIZE]);

@@ -1,7 +1,7 @@
-//! Arguments by name: the `UniAttribute` of versions 2 and 3.
+//! Arguments and results by name: the `UniAttribute` of versions 2 and 3 (`docs/reference/wire.md#8`).
 //!
 //! ```text
-//! version 3   map<name, bytes>                  bytes = one value with tag 0
+//! version 3   map<name, bytes>                  bytes = one value under tag 0
 //! version 2   map<name, map<type name, bytes>>
 //! ```
 
@@ -10,7 +10,7 @@ use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
-/// Named values, each encoded with tag 0.
+/// Values by name. Each is encoded under tag 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UniAttribute {
     values: BTreeMap<String, Attribute>,
@@ -59,12 +59,12 @@ impl UniAttribute {
         buffer.freeze()
     }
 
-    /// Sets a value.
+    /// Sets the value with this name.
     pub fn put<T: Encode + ?Sized>(&mut self, name: &str, value: &T) {
         self.values.insert(name.to_owned(), Attribute { type_name: T::type_name(), value: to_bytes(0, value) });
     }
 
-    /// Reads a value, `None` when there is none of that name.
+    /// Reads the value with this name; `None` if there is no such name.
     pub fn get<T: Decode>(&self, name: &str) -> Result<Option<T>, DecodeError> {
         match self.values.get(name) {
             Some(attribute) => Decoder::over(&attribute.value).require(0).map(Some),
@@ -72,7 +72,7 @@ impl UniAttribute {
         }
     }
 
-    /// The names, in their order.
+    /// All names in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }

@@ -1,12 +1,12 @@
-//! A request seen in place, for answers that need no copy of it.
+//! A request that is read in place, for servants that answer without a copy of it.
 
 use super::Headers;
 use crate::codec::{Decode, DecodeError, Decoder, TypeCode};
 use std::borrow::Cow;
 
-/// A request whose names, arguments and headers stay in the frame they arrived in.
+/// A request whose names, arguments and headers stay in the frame that brought them.
 ///
-/// Everything is checked when it is made; the headers are read when somebody asks for them.
+/// [`RequestView::read`] checks the whole packet. The headers are decoded only when somebody asks for them.
 #[derive(Debug, Clone)]
 pub struct RequestView<'a> {
     /// One of [`super::version`].
@@ -15,13 +15,13 @@ pub struct RequestView<'a> {
     pub packet_type: i8,
     /// Bits of [`super::message_type`].
     pub message_type: i32,
-    /// Correlation id of the connection.
+    /// The id that the response repeats.
     pub request_id: i32,
-    /// Object name.
+    /// Name of the object that is called.
     pub servant: Cow<'a, str>,
-    /// Function name.
+    /// Name of the function in the interface definition.
     pub func: Cow<'a, str>,
-    /// Encoded arguments.
+    /// The encoded arguments.
     pub buffer: Cow<'a, [u8]>,
     /// Milliseconds that the client waits, 0 for no limit.
     pub timeout: i32,
@@ -32,7 +32,7 @@ pub struct RequestView<'a> {
 }
 
 impl<'a> RequestView<'a> {
-    /// Reads a frame's content, without the length.
+    /// Reads `content`, a frame without its length.
     pub fn read(content: &'a [u8]) -> Result<Self, DecodeError> {
         let mut input = Decoder::new(content);
         let input = &mut input;
@@ -65,7 +65,7 @@ fn read_field<'a, T>(
     value.map_err(|error| error.within(format!("RequestPacket.{name}")))
 }
 
-/// Checks that a value is a string without keeping it.
+/// A string that is checked but not kept.
 struct Text;
 
 impl Decode for Text {
@@ -74,7 +74,7 @@ impl Decode for Text {
     }
 }
 
-/// Encoded headers, known to be well-formed.
+/// Encoded headers that were checked.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadersView<'a>(&'a [u8]);
 
@@ -83,7 +83,7 @@ impl<'a> HeadersView<'a> {
         if code != TypeCode::Map {
             return Err(input.wrong_type("map", code));
         }
-        // Most requests have no headers: a count of zero, one byte.
+        // Most requests have no headers. Then the map is one byte, a count of zero.
         let before = input.rest();
         if before.first() == Some(&(TypeCode::Zero as u8)) {
             input.skip(TypeCode::Map)?;
@@ -93,20 +93,20 @@ impl<'a> HeadersView<'a> {
         Ok(Self(&before[..before.len() - input.rest().len()]))
     }
 
-    /// The value of `key`.
+    /// Reads the value of `key`; `None` if there is no such header.
     pub fn get(&self, key: &str) -> Option<String> {
         if self.is_empty() { None } else { self.to_headers().remove(key) }
     }
 
-    /// Whether there are none.
+    /// Whether the request has no such headers.
     pub fn is_empty(&self) -> bool {
         self.0.first() == Some(&(TypeCode::Zero as u8))
     }
 
-    /// All of them.
+    /// Decodes all headers.
     pub fn to_headers(self) -> Headers {
         let mut headers = Headers::new();
-        // They were read once when the view was made, so that this cannot fail any more.
+        // The headers were read once when the view was made, so reading them again cannot fail.
         let result = Decoder::new(self.0).read_map(TypeCode::Map, |key, value| drop(headers.insert(key, value)));
         debug_assert!(result.is_ok(), "headers were checked when the view was made");
         headers

@@ -13,26 +13,26 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// The least time that a request may wait in the queue.
+/// A request may always wait this long in the queue, even if [`AdapterLimits::queue_timeout`] is shorter.
 const LEAST_QUEUE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What one adapter takes on.
+/// How much an adapter accepts at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdapterLimits {
-    /// Most connections at a time; further ones are closed at once. 10,000 by default.
+    /// How many connections may be open. A further one is closed at once. 10,000 by default.
     pub connections: usize,
-    /// Most requests that run at a time, each in its own task. 1,024 by default.
+    /// How many requests may run at a time, each in a task of its own. 1,024 by default.
     pub concurrency: usize,
-    /// Most requests that wait because that many are running. Beyond four fifths of it requests are answered with -9, beyond all of
-    /// it they are dropped. 10,000 by default.
+    /// How many requests may wait in the queue while others run. If more than four fifths of the queue are taken, a further
+    /// request is answered with -9; if the whole queue is taken, it is dropped. 10,000 by default.
     pub queue_capacity: usize,
-    /// How long a request may wait before it is answered with -6; at least 3 s, 10 s by default.
+    /// How long a request may wait in the queue before it is answered with -6. At least 3 s, 10 s by default.
     pub queue_timeout: Duration,
-    /// Largest frame in bytes, received and sent. 10 MiB by default.
+    /// The largest frame, in bytes, that the adapter accepts or sends. 10 MiB by default.
     pub max_frame: usize,
-    /// A connection without a request for this long is closed. 10 min by default.
+    /// A connection that brought no request for this long is closed. 10 min by default.
     pub idle_timeout: Duration,
-    /// A connection whose client takes no byte of its answers for this long is closed. 60 s by default.
+    /// A connection whose client reads no byte of its answers for this long is closed. 60 s by default.
     pub write_timeout: Duration,
 }
 
@@ -50,7 +50,7 @@ impl Default for AdapterLimits {
     }
 }
 
-/// Describes one listener.
+/// Describes a listener: its endpoint, its servants and its limits.
 pub struct Adapter {
     pub(super) name: String,
     pub(super) endpoint: Endpoint,
@@ -71,12 +71,12 @@ impl fmt::Debug for Adapter {
 }
 
 impl Adapter {
-    /// A listener without servants. It binds the endpoint's `-b` address if there is one, else its host.
+    /// A listener without servants. It listens on the endpoint's `-b` address if there is one, else on its host.
     pub fn new(name: impl Into<String>, endpoint: Endpoint) -> Self {
         Self { name: name.into(), endpoint, servants: Vec::new(), limits: AdapterLimits::default() }
     }
 
-    /// Adds a servant under its object name.
+    /// Adds a servant, which clients call as `object`.
     #[must_use]
     pub fn servant(mut self, object: impl Into<String>, dispatch: Arc<dyn Dispatch>) -> Self {
         self.servants.push((object.into(), dispatch));
@@ -91,12 +91,12 @@ impl Adapter {
     }
 }
 
-/// The counts of one adapter. Those in the past tense only grow.
+/// The counts of one adapter. `connections`, `running` and `queued` say how it is now; all other numbers only grow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdapterStats {
     /// Name of the adapter.
     pub adapter: String,
-    /// Connections that are open.
+    /// Connections that are open now.
     pub connections: usize,
     /// Connections that were accepted.
     pub accepted: u64,
@@ -104,13 +104,13 @@ pub struct AdapterStats {
     pub refused: u64,
     /// Requests that were decoded.
     pub requests: u64,
-    /// Requests that run in their own task.
+    /// Requests that run now, each in a task of its own.
     pub running: usize,
-    /// Requests that wait for others to finish.
+    /// Requests that wait in the queue now.
     pub queued: usize,
-    /// Requests that were answered with -9 or dropped because of the queue's length.
+    /// Requests that were answered with -9 or dropped because the queue was too long.
     pub overloaded: u64,
-    /// Requests that were answered with -6.
+    /// Requests that were answered with -6, because they waited too long.
     pub timed_out: u64,
     /// Packets that could not be decoded.
     pub malformed: u64,
@@ -120,7 +120,7 @@ pub struct AdapterStats {
     pub bytes_out: u64,
 }
 
-/// A running adapter, shared by its connections.
+/// A running adapter. All its connections share it.
 pub(super) struct AdapterState {
     pub(super) name: String,
     pub(super) limits: AdapterLimits,
@@ -144,7 +144,7 @@ pub(super) struct Counters {
     pub(super) bytes_out: AtomicU64,
 }
 
-/// Adds to a counter.
+/// Adds `amount` to a counter.
 pub(super) fn add(counter: &AtomicU64, amount: usize) {
     counter.fetch_add(u64::try_from(amount).unwrap_or(u64::MAX), Relaxed);
 }
@@ -170,7 +170,7 @@ impl AdapterState {
         self.servants.iter().find(|(name, _)| name == object).map(|(_, dispatch)| dispatch)
     }
 
-    /// Says in the log that a peer sent something bad or was sent away, at most once a second.
+    /// Logs that a client sent something bad or was refused, at most once a second.
     pub(super) fn warn(&self, peer: SocketAddr, what: &str, reason: &dyn fmt::Display) {
         if let Some(suppressed) = self.warnings.permit(Instant::now()) {
             tracing::warn!(adapter = %self.name, %peer, %reason, suppressed, "{what}");

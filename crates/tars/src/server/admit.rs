@@ -1,4 +1,4 @@
-//! One request on its way to an answer, in the order that the reference C++ server follows (section 10).
+//! Checks a request, in the order of `docs/reference/wire.md#10.2`, and leads it to its answer.
 
 use super::{
     adapter::{AdapterState, add},
@@ -17,15 +17,15 @@ use std::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What became of a request at first sight.
+/// What the connection still has to do for a request.
 pub(super) enum Step {
-    /// It is answered, or needs no answer.
+    /// Nothing: the request is answered, or needs no answer.
     Done,
-    /// It has to run in its own task.
+    /// The request must run in a task of its own.
     NeedsTask(Arc<dyn Dispatch>),
 }
 
-/// The parts of a request that its answer repeats.
+/// The fields of a request that decide about its answer or are repeated in it.
 #[derive(Debug, Clone, Copy)]
 struct ReplyHead {
     version: i16,
@@ -34,7 +34,7 @@ struct ReplyHead {
     one_way: bool,
 }
 
-/// Looks at the content of a frame; an answer that is known at once is appended to `out`.
+/// Reads a request from the content of a frame. If the answer is known at once, it is appended to `out`.
 pub(super) fn answer_now(adapter: &AdapterState, content: &[u8], peer: &Peer, out: &mut BytesMut) -> Result<Step, DecodeError> {
     let view = RequestView::read(content)?;
     add(&adapter.counters.requests, 1);
@@ -52,7 +52,7 @@ pub(super) fn answer_now(adapter: &AdapterState, content: &[u8], peer: &Peer, ou
     Ok(Step::Done)
 }
 
-/// The answer, or the servant that needs a task for it.
+/// Returns the answer, or the servant that needs a task to give it.
 fn find_answer<'a>(adapter: &'a AdapterState, view: &RequestView<'_>, peer: &Peer) -> Result<Response, &'a Arc<dyn Dispatch>> {
     if !matches!(view.version, version::TARS | version::TUP_LEGACY | version::TUP) {
         let text = format!("packet version {} is not served; use 1, 2 or 3", view.version);
@@ -68,7 +68,7 @@ fn find_answer<'a>(adapter: &'a AdapterState, view: &RequestView<'_>, peer: &Pee
     dispatch.answer_now(&Call::new(view, peer)).ok_or(dispatch)
 }
 
-/// A request that was accepted and waits for its task.
+/// A request that was accepted and is not started yet.
 pub(super) struct Job {
     adapter: Arc<AdapterState>,
     dispatch: Arc<dyn Dispatch>,
@@ -77,7 +77,8 @@ pub(super) struct Job {
     slot: Option<OwnedSemaphorePermit>,
 }
 
-/// Takes a request into the queue, or refuses it: by an answer in `out`, or silently when the queue is full.
+/// Accepts a request into the queue. If four fifths of the queue are taken, it refuses the request with an answer in `out`; if
+/// the whole queue is taken, without an answer.
 pub(super) fn enqueue(
     adapter: &Arc<AdapterState>,
     dispatch: Arc<dyn Dispatch>,
@@ -111,7 +112,7 @@ pub(super) fn enqueue(
 }
 
 impl Job {
-    /// Waits for a slot, runs the servant, and gives the frame to send; `None` for one-way requests.
+    /// Waits for a slot, runs the servant, and returns the frame to send; `None` for a one-way request.
     pub(super) async fn run(self) -> Option<Bytes> {
         let Self { adapter, dispatch, request, head, slot } = self;
         let slot = match slot {
@@ -137,7 +138,7 @@ impl Job {
 }
 
 async fn wait_for_slot(adapter: &Arc<AdapterState>, timeout: i32) -> Result<OwnedSemaphorePermit, ServantError> {
-    // Gives the place in the queue back also when the task is dropped while it waits.
+    // Gives the place in the queue back, also if the task is dropped while it waits.
     struct Place<'a>(&'a AdapterState);
     impl Drop for Place<'_> {
         fn drop(&mut self) {
@@ -150,7 +151,7 @@ async fn wait_for_slot(adapter: &Arc<AdapterState>, timeout: i32) -> Result<Owne
         Ok(0) | Err(_) => adapter.limits.queue_timeout,
         Ok(milliseconds) => adapter.limits.queue_timeout.min(Duration::from_millis(milliseconds)),
     };
-    // The semaphore is never closed, so that only the time-out is left as the reason for not getting a slot.
+    // The semaphore is never closed, so the only reason for not getting a slot is the timeout.
     if let Ok(Ok(slot)) = tokio::time::timeout(limit, Arc::clone(&adapter.slots).acquire_owned()).await {
         return Ok(slot);
     }
@@ -159,14 +160,14 @@ async fn wait_for_slot(adapter: &Arc<AdapterState>, timeout: i32) -> Result<Owne
     Err(ServantError::new(ret::QUEUE_TIMEOUT, text))
 }
 
-/// Appends the answer's frame; an answer above the limit is replaced by an error.
+/// Appends the frame of the answer. An answer that is too large is replaced by an error.
 fn write_reply(out: &mut BytesMut, head: ReplyHead, response: &Response, max: usize) {
     if head.one_way {
         return;
     }
     if let Err(error) = write_packet(out, head, response, max) {
-        let error = Response::error(ret::ENCODE, format!("the answer can't be sent: {error}"));
-        // An error this short only fails where `max` leaves no room for any answer.
+        let error = Response::error(ret::ENCODE, format!("the answer cannot be sent: {error}"));
+        // Such a short error fails only if `max` leaves no room for any answer.
         let _ = write_packet(out, head, &error, max);
     }
 }

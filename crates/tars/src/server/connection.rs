@@ -1,4 +1,4 @@
-//! One TCP connection: one task that reads, begins requests and writes answers.
+//! One TCP connection: one task reads requests, starts them and writes answers.
 
 use super::{
     adapter::{AdapterState, add},
@@ -30,21 +30,22 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Bytes of the first read; reads grow to [`MAX_READ`] while they fill.
+/// How many bytes the first read may take. Reads that fill their space grow up to [`MAX_READ`].
 const MIN_READ: usize = 8 * 1024;
 const MAX_READ: usize = 64 * 1024;
-/// While more bytes than this wait for a client, nothing further is read from it.
+/// While more bytes than this wait for a client to read them, the server reads nothing from it.
 const OUT_HIGH: usize = 256 * 1024;
-/// Answers and pushes that wait for the connection's task.
+/// How many answers and pushes may wait for the task of the connection.
 const CHANNEL: usize = 1024;
-/// Requests of one read are begun on the connection's task until they took this long together; those that follow, and those that
-/// have to wait, get tasks of their own. Most servants answer without waiting: a task would cost more than they do.
+/// The requests of one read start on the task of the connection until they took this long together. Later requests, and requests
+/// that have to wait, get tasks of their own. Most servants answer without waiting, and then a task would cost more than the
+/// answer.
 const INLINE: Duration = Duration::from_micros(200);
-/// A request of this size keeps its part of the read buffer instead of being copied into memory of its own.
+/// A request of at least this size keeps its part of the read buffer. A smaller one is copied.
 const SHARE_FROM: usize = 16 * 1024;
-/// Pause after a failed accept, which mostly means that the process has no file descriptor left.
+/// The pause after a failed accept. Mostly it fails because the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a closing connection waits for the client to close its side, so that the last answers are not lost.
+/// How long a closing connection waits for the client to close its side, so that the client gets the last answers.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Accepts connections until `stop`.
@@ -82,7 +83,7 @@ pub(super) async fn accept(
     }
 }
 
-/// A counted connection.
+/// Counts a connection while it lives.
 struct CountedConnection(Arc<AdapterState>);
 
 impl CountedConnection {
@@ -101,7 +102,7 @@ impl Drop for CountedConnection {
     }
 }
 
-/// Why a connection ends before both sides are done with it.
+/// Why a connection ends before both sides have ended it.
 #[derive(Debug, thiserror::Error)]
 enum ConnectionError {
     #[error(transparent)]
@@ -110,12 +111,12 @@ enum ConnectionError {
     Frame(#[from] FrameError),
     #[error("undecodable packet: {0}")]
     Packet(#[from] DecodeError),
-    #[error("the client took no byte of its answers for {} s", .0.as_secs())]
+    #[error("the client read no byte of its answers for {} s", .0.as_secs())]
     WriteTimeout(Duration),
 }
 
 async fn serve(mut stream: TcpStream, addr: SocketAddr, open: CountedConnection, draining: Draining, stop: CancellationToken) {
-    // Answers are written in as few pieces as possible; waiting for more would only delay them.
+    // Answers are written in as few pieces as possible, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let adapter = &open.0;
     let (sender, receiver) = mpsc::channel(CHANNEL);
@@ -148,7 +149,7 @@ async fn serve(mut stream: TcpStream, addr: SocketAddr, open: CountedConnection,
     }
 }
 
-/// Ends the sending side and waits a moment for the client to end its own.
+/// Ends the sending side and waits a short time for the client to end its own.
 async fn close(mut stream: TcpStream) {
     use tokio::io::AsyncWriteExt;
     if stream.shutdown().await.is_ok() {
@@ -162,20 +163,20 @@ struct Connection<'a> {
     peer: Peer,
     read: ReadHalf<'a>,
     write: WriteHalf<'a>,
-    /// Given to the tasks of requests; this copy keeps the channel open.
+    /// The tasks of requests get clones of it. This one keeps the channel open.
     sender: mpsc::Sender<Outgoing>,
     receiver: mpsc::Receiver<Outgoing>,
     input: BytesMut,
     next_read: usize,
     out: BytesMut,
-    /// Requests that run in their own tasks.
+    /// How many requests run in tasks of their own.
     in_flight: usize,
     reading: bool,
     last_read: Instant,
     last_write: Instant,
 }
 
-/// When the phases of an ending connection begin.
+/// When a connection of a stopping server closes, see [`Draining`].
 struct DrainDeadlines {
     quiet: Duration,
     stop_reading: Instant,
@@ -183,7 +184,7 @@ struct DrainDeadlines {
 }
 
 impl Connection<'_> {
-    /// Works until the client closed its side or the server stopped, and every answer is out.
+    /// Works until the client has closed its side, or the server stops, and every answer is sent.
     async fn run(&mut self, draining: Draining, stop: &CancellationToken) -> Result<(), ConnectionError> {
         let mut drain: Option<DrainDeadlines> = None;
         let check = tokio::time::sleep(self.check_interval(None));
@@ -204,7 +205,7 @@ impl Connection<'_> {
             }
             tokio::select! {
                 biased;
-                // Answers of tasks first: they make room for others.
+                // The answers of tasks come first, because they make room for other requests.
                 message = self.receiver.recv(), if self.out.len() < OUT_HIGH => self.take_messages(message),
                 writable = self.write.writable(), if !self.out.is_empty() => writable?,
                 count = self.read.read_buf(&mut self.input), if reading => self.note_read(count?),
@@ -232,7 +233,8 @@ impl Connection<'_> {
         self.next_read = if count >= self.next_read { (self.next_read * 2).min(MAX_READ) } else { self.next_read };
     }
 
-    /// Answers or starts every complete request that was read, as long as its answers find room; `true` when that ran out first.
+    /// Answers or starts every complete request that was read, while there is room for answers. Returns `true` if the room ended
+    /// first.
     fn handle_frames(&mut self) -> Result<bool, ConnectionError> {
         let max = self.adapter.limits.max_frame;
         let mut start = 0;
@@ -266,11 +268,11 @@ impl Connection<'_> {
         Ok(self.out.len() >= OUT_HIGH)
     }
 
-    /// Runs a request: as far as it comes without waiting if `inline`, and the rest in its own task.
+    /// Runs a request. If `inline`, it starts here and gets a task only if it has to wait. Otherwise it starts in its own task.
     fn start(&mut self, job: admit::Job, inline: bool) {
         let mut answer = Box::pin(job.run());
         if inline {
-            // Nobody needs to be woken: the task below looks at it again at once.
+            // The waker may do nothing, because the task below polls the answer again at once.
             if let Poll::Ready(frame) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 self.out.extend_from_slice(&frame.unwrap_or_default());
                 return;
@@ -280,12 +282,12 @@ impl Connection<'_> {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let frame = answer.await;
-            // Without a receiver the connection is gone, and with it whoever waits for the answer.
+            // Without a receiver the connection is closed, so nobody waits for the answer.
             let _ = sender.send(Outgoing::Answer(frame)).await;
         });
     }
 
-    /// Takes what tasks want to have sent, all that is there.
+    /// Takes the first message of the tasks and all further ones that are there already.
     fn take_messages(&mut self, first: Option<Outgoing>) {
         let mut next = first;
         while let Some(message) = next {
@@ -327,14 +329,14 @@ impl Connection<'_> {
     /// Asks the client to reconnect elsewhere.
     fn start_draining(&mut self, draining: Draining) -> DrainDeadlines {
         let notice = ResponsePacket { desc: RECONNECT.to_owned(), ..ResponsePacket::default() };
-        // The notice is a few bytes; it only fails where the limit leaves no room for any packet.
+        // The notice has a few bytes. It fails only if the limit leaves no room for any packet.
         let _ = notice.write(&mut self.out, self.adapter.limits.max_frame);
         let now = Instant::now();
         self.last_read = now;
         DrainDeadlines { quiet: draining.quiet, stop_reading: now + draining.stop_reading, abort: now + draining.abort }
     }
 
-    /// Looks at the clock; `true` when the connection is to be closed although the client did not close it.
+    /// Checks the time limits. Returns `true` if the server must close the connection although the client did not.
     fn must_close(&mut self, drain: Option<&DrainDeadlines>) -> Result<bool, ConnectionError> {
         let now = Instant::now();
         let stalled = self.adapter.limits.write_timeout;
@@ -348,8 +350,8 @@ impl Connection<'_> {
         if now >= drain.stop_reading {
             self.reading = false;
         }
-        let half_a_packet = !self.input.is_empty();
-        Ok(now >= drain.abort || (at_rest && !half_a_packet && now - self.last_read >= drain.quiet))
+        let partial_packet = !self.input.is_empty();
+        Ok(now >= drain.abort || (at_rest && !partial_packet && now - self.last_read >= drain.quiet))
     }
 
     fn check_interval(&self, drain: Option<&DrainDeadlines>) -> Duration {

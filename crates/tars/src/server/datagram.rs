@@ -1,4 +1,4 @@
-//! UDP: one frame per datagram, answered to where it came from.
+//! UDP: each datagram is one frame, and the answer goes back to its sender (`docs/reference/wire.md#6.4`).
 
 use super::{
     adapter::{AdapterState, add},
@@ -14,7 +14,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::net::UdpSocket;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Largest datagram.
+/// How many bytes a datagram has at most.
 const MAX_DATAGRAM: usize = 65_535;
 
 /// Answers datagrams until `stop`.
@@ -36,7 +36,7 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, adapter: Arc<AdapterState>, st
                 }
                 send(&socket, &adapter, addr, &out).await;
             }
-            // Reported for an earlier answer that its client did not take.
+            // The system reports an error here if a client did not accept an earlier answer.
             Err(error) => tracing::debug!(adapter = %adapter.name, %error, "could not receive a datagram"),
         }
     }

@@ -1,4 +1,4 @@
-//! What a servant sees of a request, and what it answers.
+//! The requests that a servant gets and the responses that it gives.
 
 use crate::{
     args::Arguments,
@@ -11,27 +11,28 @@ use futures::future::BoxFuture;
 use std::{borrow::Cow, fmt, net::SocketAddr};
 use tokio::sync::mpsc;
 
-/// The future of an answer.
+/// Gives the answer to a request.
 pub type AnswerFuture<'a> = BoxFuture<'a, Response>;
 
-/// Answers the requests to one servant. `#[tars::interface]` generates implementations.
+/// Answers the requests to one servant. `#[tars::interface]` generates an implementation from an interface.
 ///
-/// `tars_ping`, unknown servants and one-way requests are taken care of before and after.
+/// The server itself answers `tars_ping` and requests to unknown servants, and it drops the answers to one-way requests.
 pub trait Dispatch: Send + Sync + 'static {
-    /// Answers a request that needs no waiting, without a copy of it and without a task. `None` leaves it to [`Dispatch::call`].
+    /// Answers a request that needs no waiting, without a copy of the request and without a task. `None` leaves it to
+    /// [`Dispatch::call`].
     ///
-    /// It runs on the task of the connection: while it works, no other request of the connection makes progress.
+    /// It runs on the task of the connection, so no other request of this connection makes progress meanwhile.
     fn answer_now(&self, call: &Call<'_>) -> Option<Response> {
         let _ = call;
         None
     }
 
-    /// Answers a request. It begins on the connection's task and moves to one of its own when it has to wait; long computations
-    /// belong into `tokio::task::spawn_blocking`.
+    /// Answers a request. The future may start on the task of the connection; if it has to wait, it moves to a task of its own.
+    /// Long computations belong into `tokio::task::spawn_blocking`.
     fn call(&self, request: Request) -> AnswerFuture<'_>;
 }
 
-/// A request seen in place.
+/// A request that is read in place.
 #[derive(Debug)]
 pub struct Call<'a> {
     view: &'a RequestView<'a>,
@@ -43,58 +44,58 @@ impl<'a> Call<'a> {
         Self { view, peer }
     }
 
-    /// Version of the packet: 1, 2 or 3. It decides on the form of arguments and results.
+    /// The version of the packet: 1, 2 or 3. It decides on the form of arguments and results.
     pub fn version(&self) -> i16 {
         self.view.version
     }
 
-    /// Object name.
+    /// The name of the object that is called.
     pub fn servant(&self) -> &str {
         &self.view.servant
     }
 
-    /// Function name.
+    /// The name of the function in the interface definition.
     pub fn func(&self) -> &str {
         &self.view.func
     }
 
-    /// Encoded arguments. In version 1 `Decoder::new(call.buffer())` reads them.
+    /// The encoded arguments. In version 1 `Decoder::new(call.buffer())` reads them.
     pub fn buffer(&self) -> &[u8] {
         &self.view.buffer
     }
 
-    /// A header of the user.
+    /// Reads a header of the user.
     pub fn context(&self, key: &str) -> Option<String> {
         self.view.context.get(key)
     }
 
-    /// A header of the framework.
+    /// Reads a header of the framework.
     pub fn status(&self, key: &str) -> Option<String> {
         self.view.status.get(key)
     }
 
-    /// Who asks.
+    /// The client that sent the request.
     pub fn peer(&self) -> &Peer {
         self.peer
     }
 }
 
-/// A request with everything it brought.
+/// A request with its own copy of all that it brought.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Version of the packet: 1, 2 or 3. It decides on the form of arguments and results.
+    /// The version of the packet: 1, 2 or 3. It decides on the form of arguments and results.
     pub version: i16,
     /// Bits of [`crate::packet::message_type`].
     pub message_type: i32,
-    /// Correlation id of the connection.
+    /// The id that the response repeats.
     pub request_id: i32,
-    /// Whether nobody waits for the answer.
+    /// Whether the client wants no answer.
     pub one_way: bool,
-    /// Object name.
+    /// The name of the object that is called.
     pub servant: String,
-    /// Function name.
+    /// The name of the function in the interface definition.
     pub func: String,
-    /// Encoded arguments, see [`Request::arguments`].
+    /// The encoded arguments, see [`Request::arguments`].
     pub buffer: Bytes,
     /// Milliseconds that the client waits, 0 for no limit.
     pub timeout: i32,
@@ -102,7 +103,7 @@ pub struct Request {
     pub context: Headers,
     /// Headers of the framework.
     pub status: Headers,
-    /// Who asks.
+    /// The client that sent the request.
     pub peer: Peer,
 }
 
@@ -124,7 +125,7 @@ impl Request {
         }
     }
 
-    /// The arguments, by tag or by name.
+    /// Begins to read the arguments, by tag or by name.
     pub fn arguments(&self) -> Result<Arguments<'_>, DecodeError> {
         Arguments::read(self.version, &self.buffer)
     }
@@ -135,9 +136,9 @@ impl Request {
 pub struct Response {
     /// One of [`ret`], or a code of the servant.
     pub ret: i32,
-    /// Encoded results, see [`crate::args::Results`].
+    /// The encoded results, see [`crate::args::Results`].
     pub body: Bytes,
-    /// Error text.
+    /// The text of an error; empty if there is none.
     pub desc: Cow<'static, str>,
     /// Headers of the user.
     pub context: Headers,
@@ -146,12 +147,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// A success with these encoded results.
+    /// A success with the encoded results `body`.
     pub fn ok(body: Bytes) -> Self {
         Self { body, ..Self::default() }
     }
 
-    /// A failure with a text.
+    /// A failure with a return code and a text.
     pub fn error(ret: i32, desc: impl Into<Cow<'static, str>>) -> Self {
         Self { ret, desc: desc.into(), ..Self::default() }
     }
@@ -173,24 +174,24 @@ impl From<Result<Bytes, ServantError>> for Response {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text} (return code {ret})")]
 pub struct ServantError {
-    /// Code that the client sees as `iRet`.
+    /// The return code that the client gets as `iRet`.
     pub ret: i32,
-    /// Text that the client sees as `sResultDesc`.
+    /// The text that the client gets as `sResultDesc`.
     pub text: String,
 }
 
 impl ServantError {
-    /// An error with a code of the servant or of [`ret`].
+    /// An error with a return code of [`ret`] or of the servant itself.
     pub fn new(ret: i32, text: impl Into<String>) -> Self {
         Self { ret, text: text.into() }
     }
 
-    /// Any other failure: -99.
+    /// An error without a code of its own: -99.
     pub fn unknown(problem: impl fmt::Display) -> Self {
         Self::new(ret::UNKNOWN, problem.to_string())
     }
 
-    /// There is no such function: -3.
+    /// The error for a function that the servant does not have: -3.
     pub fn no_function(name: &str) -> Self {
         Self::new(ret::NO_FUNCTION, format!("function `{name}` does not exist"))
     }
@@ -202,7 +203,7 @@ impl From<DecodeError> for ServantError {
     }
 }
 
-/// Where a request came from.
+/// The client that a request came from.
 #[derive(Debug, Clone)]
 pub struct Peer {
     addr: SocketAddr,
@@ -210,10 +211,10 @@ pub struct Peer {
     pushes: Option<mpsc::Sender<Outgoing>>,
 }
 
-/// What a connection is asked to send.
+/// What the task of a connection has to send.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// The end of a request that ran in its own task, with the frame to send unless it was one-way.
+    /// A request that ran in a task of its own has ended. The frame is its answer, unless the request was one-way.
     Answer(Option<Bytes>),
     /// A push.
     Push(Bytes),
@@ -224,17 +225,17 @@ impl Peer {
         Self { addr, protocol, pushes }
     }
 
-    /// Address of the client.
+    /// The address of the client.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// How the request travelled.
+    /// The transport of the request.
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Sends `body` to the client without being asked. It may be called long after the request was answered.
+    /// Sends `body` to the client without a request. A servant may do so long after it answered the request.
     pub fn push(&self, body: Bytes) -> Result<(), PushError> {
         let pushes = self.pushes.as_ref().ok_or(PushError::NotConnected)?;
         let push = ResponsePacket { version: version::TARS, buffer: body, ..ResponsePacket::default() };
@@ -253,10 +254,10 @@ pub enum PushError {
     /// The connection is closed, or the request came over UDP.
     #[error("the client has no open connection for pushes")]
     NotConnected,
-    /// The client does not read fast enough.
+    /// The client reads too slowly: too many answers and pushes wait for it.
     #[error("the client reads too slowly, its queue is full")]
     Slow,
-    /// The push is too large.
+    /// The push is larger than the default limit of a frame.
     #[error(transparent)]
     TooLarge(#[from] FrameError),
 }

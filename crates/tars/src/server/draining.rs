@@ -1,15 +1,17 @@
-//! How long connections may stay open when the server stops.
+//! How long connections may stay open while the server stops (`docs/reference/wire.md#10.12`).
 
 use std::time::Duration;
 
-/// How TCP connections end when the server stops.
+/// When the TCP connections of a stopping server close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draining {
-    /// A connection closes when it brought no request for this long and all its answers are out. 2 s by default.
+    /// A connection closes when it brought no request for this long and all its answers are sent. 2 s by default.
     pub quiet: Duration,
-    /// After this long a connection is not read any more; it closes as soon as its answers are out. 10 s by default.
+    /// This long after the server was told to stop, no connection is read any more. A connection then closes as soon as its
+    /// answers are sent. 10 s by default.
     pub stop_reading: Duration,
-    /// After this long a connection is closed whatever it waits for. 20 s by default.
+    /// This long after the server was told to stop, every connection is closed, whether its answers are sent or not. 20 s by
+    /// default.
     pub abort: Duration,
 }
 

@@ -1,11 +1,11 @@
-//! Keeps a flood of bad packets from becoming a flood of log lines.
+//! Prevents that a flood of bad packets becomes a flood of log lines (`docs/reference/wire.md#10.9`).
 
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-/// Lets a line through at most every so often and counts the others.
+/// Permits one line in each interval and counts the lines that it does not permit.
 #[derive(Debug)]
 pub(super) struct QuietLog {
     interval: Duration,
@@ -23,7 +23,7 @@ impl QuietLog {
         Self { interval, state: Mutex::default() }
     }
 
-    /// Whether a line may be written at `now`; if so, how many were left out since the last one.
+    /// Decides whether a line may be written at `now`. If so, it returns how many lines were left out since the last one.
     pub(super) fn permit(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
