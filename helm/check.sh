@@ -174,7 +174,7 @@ refuse tarsframework 'replica' --set replica=1
 
 # --- documents --------------------------------------------------------------------------------------------------------------------
 # The tables of values have a row for each value.
-document=../docs/install.md
+document=../docs/reference/chart-values.md
 # list_keys FILE: prints the path of each leaf, and of each empty or inline map, of a values.yaml with an indentation of two spaces.
 list_keys() {
   awk '

@@ -2,7 +2,7 @@
 # Runs the checks and tests. On Debian it installs the packages that it needs.
 #
 #   integration/test.sh         all of them
-#   integration/test.sh lint    formatting, clippy, shellcheck, licences
+#   integration/test.sh lint    formatting, clippy, shellcheck, rustdoc, citations, links, imports, generated files, licences
 #   integration/test.sh unit    the tests that need no cluster
 #   integration/test.sh e2e     the tests on a real cluster
 #
@@ -42,6 +42,16 @@ check_scripts() {
 
 run_clippy() {
     cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+}
+
+build_documentation() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+}
+
+# Citations, links, imports (integration/lint) and the generated files (integration/reference). Built for the whole workspace, so that the
+# unit tests need no other build of the dependencies.
+check_checkout() {
+    cargo test --workspace --exclude e2e --locked --quiet --test checkout --test generated
 }
 
 run_unit_tests() {
@@ -86,6 +96,8 @@ lint() {
     phase 'formatting' check_formatting
     phase 'shell scripts' check_scripts
     phase 'clippy' run_clippy
+    phase 'documentation of the crates' build_documentation
+    phase 'citations, links, imports, generated files' check_checkout
     phase 'licences, bans, sources' check_dependencies
 }
 
