@@ -15,7 +15,11 @@ use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tars_common::{names::fallback, v1beta3::TImage};
 
 /// A build under way.
@@ -23,12 +27,21 @@ use tars_common::{names::fallback, v1beta3::TImage};
 struct Build {
     /// `build.running`.
     state: Value,
-    /// When it began: its `createTime`, or when it was seen first if it has none.
-    began: Timestamp,
+    /// Its `createTime`, if it has one.
+    created: Option<Timestamp>,
+}
+
+/// A build that has no `createTime`, and when it was seen first.
+#[derive(Debug)]
+struct Sighting {
+    /// The uid of the image and the id of the build.
+    build: (String, Value),
+    at: Timestamp,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct ImageView {
+    uid: String,
     /// The resourceVersion that was seen.
     version: String,
     /// The build of a server image that is under way.
@@ -43,10 +56,14 @@ impl ImageView {
         let is_server = object.data.get("imageType").is_some_and(|kind| kind == "server");
         let running = object.data.pointer("/build/running").filter(|state| is_server && state.is_object());
         let running = running.map(|state| {
-            let stated = state.get("createTime").and_then(Value::as_str).and_then(|text| text.parse().ok());
-            Build { state: state.clone(), began: stated.unwrap_or_else(Timestamp::now) }
+            let created = state.get("createTime").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            Build { state: state.clone(), created }
         });
-        Ok(Self { version: object.metadata.resource_version.unwrap_or_default(), running })
+        Ok(Self {
+            uid: object.metadata.uid.unwrap_or_default(),
+            version: object.metadata.resource_version.unwrap_or_default(),
+            running,
+        })
     }
 }
 
@@ -55,6 +72,7 @@ pub struct TImageReconciler {
     images: Cache<ImageView>,
     views: Views,
     writer: Writer,
+    first_seen: Mutex<HashMap<Key, Sighting>>,
 }
 
 impl TImageReconciler {
@@ -64,6 +82,7 @@ impl TImageReconciler {
             images: engine.watch(Selection::every(resource()), ImageView::of),
             views: views.clone(),
             writer: engine.writer(),
+            first_seen: Mutex::default(),
         });
         reconciler.images.listen(&reconciler, Self::on_image_change);
         reconciler
@@ -72,7 +91,26 @@ impl TImageReconciler {
     fn on_image_change(&self, change: &Change<ImageView>) {
         if change.new.as_ref().is_some_and(|image| image.running.is_some()) {
             self.queue.add(change.key.clone());
+        } else {
+            self.sightings().remove(&change.key);
         }
+    }
+
+    fn sightings(&self) -> MutexGuard<'_, HashMap<Key, Sighting>> {
+        self.first_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When `build` began: its `createTime`, or when it was seen first if it has none.
+    fn find_start(&self, key: &Key, uid: &str, build: &Build, now: Timestamp) -> Timestamp {
+        build.created.unwrap_or_else(|| {
+            let id = (uid.to_owned(), build.state.get("id").cloned().unwrap_or_default());
+            let mut sightings = self.sightings();
+            let seen = sightings.entry(key.clone()).or_insert_with(|| Sighting { build: id.clone(), at: now });
+            if seen.build != id {
+                *seen = Sighting { build: id, at: now };
+            }
+            seen.at
+        })
     }
 
     /// Ends a build that is over time. Otherwise it comes back when the time is up.
@@ -81,7 +119,8 @@ impl TImageReconciler {
         let Some(build) = &image.running else { return Ok(None) };
         let limit = self.views.framework(&key.namespace).and_then(|framework| framework.max_build_seconds);
         let limit = Duration::from_secs(limit.unwrap_or(u64::from(fallback::BUILD_SECONDS.unsigned_abs())));
-        if let Some(left) = time_left(build, limit, Timestamp::now()) {
+        let now = Timestamp::now();
+        if let Some(left) = compute_time_left(self.find_start(key, &image.uid, build, now), limit, now) {
             return Ok(Some(left));
         }
         let operations = json!([
@@ -109,10 +148,10 @@ impl Reconciler for TImageReconciler {
     }
 }
 
-/// How long `build` may still take; `None` if it is over time.
-fn time_left(build: &Build, limit: Duration, now: Timestamp) -> Option<Duration> {
+/// How long a build that began at `start` may still take; `None` if it is over time.
+fn compute_time_left(start: Timestamp, limit: Duration, now: Timestamp) -> Option<Duration> {
     // A start in the future comes from a clock that disagrees. The build then has its full time from now.
-    let taken = Duration::try_from(now.duration_since(build.began)).unwrap_or_default();
+    let taken = Duration::try_from(now.duration_since(start)).unwrap_or_default();
     limit.checked_sub(taken).filter(|left| !left.is_zero())
 }
 
@@ -134,6 +173,10 @@ fn resource() -> ApiResource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{
+        fake::{Shared, client},
+        metrics::Metrics,
+    };
 
     fn image(value: &Value) -> ImageView {
         let mut object = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "metadata": {"name": "audit"}});
@@ -155,13 +198,46 @@ mod tests {
         let build = image(&json!({"imageType": "server", "build": running})).running.unwrap();
         let limit = Duration::from_mins(5);
         let at = |text: &str| text.parse().unwrap();
-        assert_eq!(time_left(&build, limit, at("2030-01-01T00:01:40Z")), Some(Duration::from_secs(200)));
-        assert_eq!(time_left(&build, limit, at("2030-01-01T00:05:00Z")), None);
-        assert_eq!(time_left(&build, limit, at("2029-12-31T00:00:00Z")), Some(limit));
+        let start = build.created.unwrap();
+        assert_eq!(compute_time_left(start, limit, at("2030-01-01T00:01:40Z")), Some(Duration::from_secs(200)));
+        assert_eq!(compute_time_left(start, limit, at("2030-01-01T00:05:00Z")), None);
+        assert_eq!(compute_time_left(start, limit, at("2029-12-31T00:00:00Z")), Some(limit));
         let last = &describe_failure(&build)["last"];
         assert_eq!(
             (&last["phase"], &last["message"], &last["handler"], &last["id"]),
             (&json!("Failed"), &json!("task overtime"), &json!(""), &json!("v7"))
         );
+    }
+
+    const IMAGE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/timages/audit";
+
+    #[tokio::test]
+    async fn a_build_that_does_not_say_when_it_began_has_its_time_from_the_first_look_at_it() {
+        let world = Shared::default();
+        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()));
+        let views = Views::watch(&mut engine);
+        let reconciler = TImageReconciler::open(&mut engine, &views);
+        let key = Key::new("bank", "audit");
+        let time_left = async || {
+            world.lock().unwrap().tell(&engine);
+            let left = reconciler.reconcile(&key).await.unwrap().unwrap();
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            left
+        };
+        let image = json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "metadata": {"name": "audit", "namespace": "bank"},
+            "imageType": "server", "build": {"running": {"id": "v7"}},
+        });
+        world.lock().unwrap().put(IMAGE, image.clone());
+        let first = time_left().await;
+        world.lock().unwrap().edit(IMAGE, |image| image["build"]["running"]["phase"] = json!("Pushing"));
+        let second = time_left().await;
+        assert!(second + Duration::from_millis(30) <= first, "a change of the object is no new start: {first:?} {second:?}");
+
+        world.lock().unwrap().edit(IMAGE, |image| image["build"]["running"]["id"] = json!("v8"));
+        let other = time_left().await;
+        assert!(other > second, "another build has its own time");
+        world.lock().unwrap().edit(IMAGE, |image| image["metadata"]["uid"] = json!("uid-of-successor"));
+        assert!(time_left().await + Duration::from_millis(30) > other, "so has a build of another image of this name");
     }
 }
