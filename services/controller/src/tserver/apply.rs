@@ -58,7 +58,7 @@ pub async fn apply(
 /// Makes the object exist as wanted.
 async fn ensure(task: &Task<'_>, wanted: &Value, cached: Option<Arc<Live>>, exits: &[Entry], limit: usize) -> Result<(), Error> {
     let live = task.find(cached).await?;
-    if let Some(live) = live.as_ref().filter(|_| task.kind.upkeep != Upkeep::Append) {
+    if let Some(live) = &live {
         task.check_owner(live)?;
     }
     match (task.kind.upkeep, live) {

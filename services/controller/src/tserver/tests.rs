@@ -253,6 +253,25 @@ async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
+async fn a_record_of_somebody_else_is_neither_changed_nor_waited_for() {
+    let owner = json!([{"apiVersion": "v1", "kind": "Bookkeeper", "name": "other", "uid": "uid-of-other", "controller": true}]);
+    for owners in [json!([]), owner] {
+        let world = world();
+        let process = Process::start(&world);
+        let foreign = json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TExitedRecord", "app": "Other", "server": "Other", "pods": [],
+            "metadata": {"name": "ledger-audit", "namespace": "bank", "ownerReferences": owners},
+        });
+        world.lock().unwrap().put(RECORD, foreign);
+        let before = get(&world, RECORD);
+        assert!(!step(&process, &world).await);
+        assert_eq!(get(&world, RECORD), before);
+        let conditions = get(&world, SERVER).unwrap()["status"]["conditions"].clone();
+        assert_eq!(conditions.as_array().unwrap().last().unwrap()["reason"], "OutControl", "{owners}");
+    }
+}
+
+#[tokio::test]
 async fn objects_of_an_earlier_server_of_this_name_are_waited_for() {
     let world = world();
     let process = Process::start(&world);
