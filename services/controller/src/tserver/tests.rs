@@ -272,6 +272,25 @@ async fn a_record_of_somebody_else_is_neither_changed_nor_waited_for() {
 }
 
 #[tokio::test]
+async fn a_claim_that_cannot_be_deleted_is_told_as_such() {
+    let unwanted = || {
+        let world = world();
+        edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
+        world
+    };
+    let reference = unwanted();
+    assert!(step(&Process::start(&reference), &reference).await);
+    let number = reference.lock().unwrap().writes.iter().position(|write| *write == format!("DELETE {CLAIM}")).unwrap();
+
+    let world = unwanted();
+    world.lock().unwrap().plan = Some((number, Fault::ServerError));
+    let process = Process::start(&world);
+    world.lock().unwrap().tell(&process.engine);
+    let error = reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.unwrap_err();
+    assert_eq!(error.to_string(), "delete PersistentVolumeClaim bank/data-ledger-audit-0 error: InternalError");
+}
+
+#[tokio::test]
 async fn objects_of_an_earlier_server_of_this_name_are_waited_for() {
     let world = world();
     let process = Process::start(&world);

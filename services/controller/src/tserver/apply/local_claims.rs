@@ -30,14 +30,14 @@ pub async fn reconcile_claims(context: &Context, server: &Validated, around: &Su
     let mut failures = Vec::new();
     for claim in around.claims.iter().filter(|claim| !claim.deleting) {
         let key = Key::new(&claim.namespace, &claim.name);
-        let (write, result) = match choose_step(server, around, claim) {
+        let (verb, write, result) = match choose_step(server, around, claim) {
             Step::Nothing => continue,
-            Step::Annotate(annotations) => (Write::Changed, annotate(context, &key, claim, &annotations).await),
-            Step::Delete => (Write::Deleted, delete(context, &key, claim).await),
+            Step::Annotate(annotations) => ("patch", Write::Changed, annotate(context, &key, claim, &annotations).await),
+            Step::Delete => ("delete", Write::Deleted, delete(context, &key, claim).await),
         };
         match result {
             Ok(()) => log_write(write, KIND, &key, &server.key),
-            Err(error) => failures.push(Error::api("patch", KIND, &key, error)),
+            Err(error) => failures.push(Error::api(verb, KIND, &key, error)),
         }
     }
     failures
