@@ -36,7 +36,7 @@ pub const AREAS: &[Area] = &[
         checks: &[spec::find_invalid_spec, spec::find_foreign_object, spec::find_failed_write],
         good: |_| (Reason::UpToDate, "every derived object is as it should be".to_owned()),
     },
-    Area { condition: "TemplateResolved", checks: &[spec::find_missing_template], good: spec::describe_template },
+    Area { condition: "TemplateResolved", checks: &[spec::find_incomplete_template], good: spec::describe_template },
     Area {
         condition: "Released",
         checks: &[spec::find_missing_release, spec::find_unknown_node_image],

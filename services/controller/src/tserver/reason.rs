@@ -48,6 +48,8 @@ reasons! {
     TemplateMissing true,
     /// Templates name each other as parents.
     TemplateCycle true,
+    /// The name service renders no chain of that many parents.
+    TemplateChainTooLong true,
     /// Template and parents exist.
     TemplateFound false,
     /// The server uses no template.

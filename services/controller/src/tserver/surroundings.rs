@@ -3,7 +3,7 @@
 use super::{
     context::Context,
     live_objects::LiveObjects,
-    template::{Template, find_template},
+    template::find_chain_error,
     views::{ClaimView, PodView},
 };
 use crate::{
@@ -11,13 +11,14 @@ use crate::{
     views::{FrameworkView, NodeView},
 };
 use std::sync::Arc;
-use tars_common::v1beta3::TServer;
+use tars_common::{templates::ChainError, v1beta3::TServer};
 
 #[derive(Debug, Default)]
 pub struct Surroundings {
     /// `tars-framework` of the namespace.
     pub framework: Option<Arc<FrameworkView>>,
-    pub template: Template,
+    /// Why the template of the server is not complete; `None` if it is, or if the server needs no template.
+    pub template_error: Option<ChainError>,
     /// The derived objects as they are.
     pub live: LiveObjects,
     /// The pods of the server, sorted by name.
@@ -33,10 +34,10 @@ pub fn look_around(context: &Context, key: &Key, server: &TServer) -> Surroundin
     let pods = context.pods.group(key);
     let unplaced = pods.iter().any(|pod| pod.condition("PodScheduled").is_some_and(|condition| condition.status != "True"));
     let no_pods = pods.is_empty() && server.spec.release.is_some();
-    let template = server.spec.tars.as_ref().map(|tars| find_template(&context.templates, &key.namespace, &tars.template));
+    let tars = server.spec.tars.as_ref();
     Surroundings {
         framework: context.views.framework(&key.namespace),
-        template: template.unwrap_or_default(),
+        template_error: tars.and_then(|tars| find_chain_error(&context.templates, &key.namespace, &tars.template)),
         live: context.derived.find(key),
         claims: context.claims.group(key),
         nodes: if unplaced || no_pods { context.views.nodes.all() } else { Vec::new() },

@@ -3,7 +3,10 @@
 use crate::engine::cache::{Cache, Key, View};
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
-use tars_common::v1beta3::TTemplate;
+use tars_common::{
+    templates::{ChainError, walk_parents},
+    v1beta3::TTemplate,
+};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TemplateView {
@@ -21,42 +24,10 @@ impl TemplateView {
     }
 }
 
-/// The result of the search for a template and its parents.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Template {
-    /// The server has no `tars` block.
-    #[default]
-    NotNeeded,
-    /// The template and all its parents exist.
-    Complete,
-    Missing {
-        name: String,
-        /// The template that names it as parent; `None` if the server itself names it.
-        child: Option<String>,
-    },
-    /// These templates name each other as parents, in this order. The first is also the last.
-    Cycle(Vec<String>),
-}
-
-/// Follows the parents from `name` to the template that has none.
-pub fn find_template(templates: &Cache<TemplateView>, namespace: &str, name: &str) -> Template {
-    let mut chain: Vec<String> = vec![name.to_owned()];
-    loop {
-        // The chain begins with `name` and only grows.
-        let Some(current) = chain.last().cloned() else { return Template::Complete };
-        let Some(found) = templates.get(&Key::new(namespace, &current)) else {
-            let child = chain.len().checked_sub(2).and_then(|index| chain.get(index)).cloned();
-            return Template::Missing { name: current, child };
-        };
-        if found.parent == current || found.parent.is_empty() {
-            return Template::Complete;
-        }
-        if let Some(start) = chain.iter().position(|earlier| *earlier == found.parent) {
-            chain.push(found.parent.clone());
-            return Template::Cycle(chain.split_off(start));
-        }
-        chain.push(found.parent.clone());
-    }
+/// Follows the parents of the template `first`. Returns why they do not lead to a template without parent, if so.
+pub fn find_chain_error(templates: &Cache<TemplateView>, namespace: &str, first: &str) -> Option<ChainError> {
+    let find = |name: &str| templates.get(&Key::new(namespace, name));
+    walk_parents(first, find, |template| &template.parent).err()
 }
 
 pub fn resource() -> ApiResource {

@@ -1,9 +1,10 @@
 //! Checks of the spec and of the derived objects: rules, names, templates, release.
 
 use super::{input::Input, verdict::Verdict};
-use crate::tserver::{apply, reason::Reason, template::Template};
+use crate::tserver::{apply, reason::Reason};
 use tars_common::{
     names::{FRAMEWORK_CONFIG, PLACEHOLDER_IMAGE},
+    templates::{ChainError, LONGEST_CHAIN},
     v1beta3::SubType,
 };
 
@@ -40,27 +41,32 @@ pub fn find_failed_write(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(reason, format!("{failure}{what_next}")))
 }
 
-pub fn find_missing_template(input: &Input<'_>) -> Option<Verdict> {
+pub fn find_incomplete_template(input: &Input<'_>) -> Option<Verdict> {
     let namespace = &input.key.namespace;
-    let (reason, message) = match &input.around.template {
-        Template::NotNeeded | Template::Complete => return None,
-        Template::Missing { name, child: None } => (
+    let (reason, message) = match input.around.template_error.as_ref()? {
+        ChainError::Missing { name, child: None } => (
             Reason::TemplateMissing,
             format!(
                 "template {name:?} not found among the TTemplates of namespace {namespace}; create it or correct spec.tars.template"
             ),
         ),
-        Template::Missing { name, child: Some(child) } => (
+        ChainError::Missing { name, child: Some(child) } => (
             Reason::TemplateMissing,
             format!(
                 "template {name:?}, the parent of {child:?}, not found among the TTemplates of namespace {namespace}; create it or correct spec.parent of {child:?}"
             ),
         ),
-        Template::Cycle(names) => (
+        ChainError::Cycle { path } => (
             Reason::TemplateCycle,
             format!(
                 "templates of namespace {namespace} name each other as parents ({}); give one of them its own name as spec.parent",
-                names.join(" → ")
+                path.join(" → ")
+            ),
+        ),
+        ChainError::TooLong { first } => (
+            Reason::TemplateChainTooLong,
+            format!(
+                "template {first:?} of namespace {namespace} has a chain of parents of more than {LONGEST_CHAIN} templates; shorten it"
             ),
         ),
     };

@@ -12,13 +12,12 @@ use crate::{
         fixtures::{problems, server, surroundings},
         reason::Reason,
         surroundings::Surroundings,
-        template::Template,
         views::{ClaimView, ContainerState, PodCondition, PodView},
     },
     views::NodeView,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tars_common::v1beta3::PodContainerStatus;
+use tars_common::{templates::ChainError, v1beta3::PodContainerStatus};
 
 const RELEASED: &str = "
 tars: { template: demo.cpp }
@@ -36,7 +35,6 @@ impl Case {
     /// A released server, its template, and a node that may run it.
     fn new() -> Self {
         let mut around = surroundings();
-        around.template = Template::Complete;
         around.nodes = vec![node(&["tars.io/node.bank"])];
         Self { spec: RELEASED, around, failures: Vec::new() }
     }
@@ -113,24 +111,33 @@ fn a_server_whose_pods_are_active_is_ready_and_every_condition_holds() {
 #[test]
 fn a_missing_template_says_which_where_and_what_to_do() {
     let mut case = Case::new();
-    case.around.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    case.around.template_error = Some(ChainError::Missing { name: "demo.cpp".into(), child: None });
     let (status, reason, message) = case.ready();
     assert_eq!((status, reason), (Status::False, Reason::TemplateMissing));
     assert_eq!(
         message,
         "template \"demo.cpp\" not found among the TTemplates of namespace bank; create it or correct spec.tars.template"
     );
-    case.around.template = Template::Missing { name: "base".into(), child: Some("demo.cpp".into()) };
+    case.around.template_error = Some(ChainError::Missing { name: "base".into(), child: Some("demo.cpp".into()) });
     assert!(case.ready().2.contains("the parent of \"demo.cpp\""));
 }
 
 #[test]
 fn a_cycle_of_templates_is_spelt_out() {
     let mut case = Case::new();
-    case.around.template = Template::Cycle(vec!["a".into(), "b".into(), "a".into()]);
+    case.around.template_error = Some(ChainError::Cycle { path: vec!["a".into(), "b".into(), "a".into()] });
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::TemplateCycle);
     assert!(message.contains("a → b → a"), "{message}");
+}
+
+#[test]
+fn a_chain_of_parents_that_the_name_service_does_not_render_is_told() {
+    let mut case = Case::new();
+    case.around.template_error = Some(ChainError::TooLong { first: "demo.cpp".into() });
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::TemplateChainTooLong);
+    assert!(message.contains("\"demo.cpp\"") && message.contains("32 templates"), "{message}");
 }
 
 #[test]
@@ -424,7 +431,7 @@ fn the_newest_pod_of_a_daemon_set_tells_the_current_settings() {
 #[test]
 fn a_foreign_object_comes_before_everything_that_follows_from_it() {
     let mut case = Case::new();
-    case.around.template = Template::Missing { name: "demo.cpp".into(), child: None };
+    case.around.template_error = Some(ChainError::Missing { name: "demo.cpp".into(), child: None });
     case.failures = vec![apply::Error::Foreign { kind: "Service", key: Key::new("bank", "ledger-audit") }];
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::OutControl);
