@@ -1,4 +1,4 @@
-//! The controller's command line.
+//! The command line of the controller.
 
 use clap::{Parser, Subcommand};
 use controller::run;
@@ -16,7 +16,7 @@ use tars_kit::{
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    // Without a subcommand it runs: that is what the image's entry point does.
+    // The entry point of the image has no subcommand; the controller then runs.
     #[command(flatten)]
     run: run::Args,
 }

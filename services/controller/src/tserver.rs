@@ -41,7 +41,7 @@ use crate::{
 };
 use checks::{Input, judge};
 use context::Context;
-use derived::{ENDPOINT, EXITED_RECORD, build_objects};
+use derived::build_objects;
 use endpoints::compute_endpoint_status;
 use exits::Entry;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -52,7 +52,10 @@ use serde_json::{Value, json};
 use status::compute_status;
 use std::sync::Arc;
 use surroundings::{Surroundings, look_around};
-use tars_common::v1beta3::{TEndpointStatus, TServer, TServerStatus};
+use tars_common::{
+    derived::DerivedKind,
+    v1beta3::{TEndpointStatus, TServer, TServerStatus},
+};
 use tokio::time::Instant;
 use validate::validate;
 
@@ -166,7 +169,7 @@ fn collect_exits(context: &Context, key: &Key, around: &Surroundings) -> Vec<Ent
 }
 
 fn forget_recorded_exits(context: &Context, key: &Key) {
-    if let Some(record) = context.derived.get(&EXITED_RECORD, key) {
+    if let Some(record) = context.derived.get(DerivedKind::TExitedRecord, key) {
         context.exits.forget_recorded(key, || record.record());
     }
 }
@@ -180,17 +183,18 @@ async fn write_endpoint_status(
     around: &Surroundings,
 ) -> Result<(), Error> {
     // It reads the cache again, because the TEndpoint may have been made a moment ago.
-    let live = context.derived.get(&ENDPOINT, key).filter(|live| live.is_of(&view.uid) && !live.deleting);
+    let kind = DerivedKind::TEndpoint;
+    let live = context.derived.get(kind, key).filter(|live| live.is_of(&view.uid) && !live.deleting);
     let Some(live) = live else { return Ok(()) };
     let wanted = compute_endpoint_status(&around.pods, &server.spec.app, &server.spec.server);
     let current: Option<TEndpointStatus> = serde_json::from_value(live.endpoint_status()).unwrap_or_default();
     if current.unwrap_or_default() == wanted {
         return Ok(());
     }
-    let resource = (ENDPOINT.resource)();
+    let resource = kind.resource();
     let answer = context.writer.apply_status(&resource, key, &describe_status(&resource, key, &live.uid, &wanted)).await;
-    let failed = |source| Error::Status { kind: ENDPOINT.name, key: key.clone(), source: Box::new(source) };
-    context.derived.observe(&ENDPOINT, answer.map_err(failed)?);
+    let failed = |source| Error::Status { kind: kind.name(), key: key.clone(), source: Box::new(source) };
+    context.derived.observe(kind, answer.map_err(failed)?);
     Ok(())
 }
 

@@ -12,8 +12,8 @@
 use serde_json::{Map, Value};
 use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 
-/// Managers of the fields that the previous controller wrote (by full updates). Its binary is `tarscontroller`;
-/// `before-first-apply` is the API server's name for owners from before managed fields existed.
+/// The managers of fields that the previous controller wrote by full updates. Its binary is `tarscontroller`. The API server uses
+/// `before-first-apply` for fields that are older than managed fields.
 const PREDECESSORS: &[&str] = &["tarscontroller", MANAGER, "before-first-apply"];
 
 /// The fields of `live` that our apply entry names; `None` if we never applied.

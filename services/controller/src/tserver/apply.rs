@@ -18,7 +18,7 @@ pub use error::Error;
 
 use super::{
     context::Context,
-    derived::{Live, Upkeep, Wanted},
+    derived::{Live, Upkeep, Wanted, recipe_of},
     exits::{Entry, limit_of},
     surroundings::Surroundings,
     validate::Validated,
@@ -42,8 +42,8 @@ pub async fn apply(
 ) -> Vec<Error> {
     let limit = limit_of(around.framework.as_deref());
     let writes = objects.iter().map(|Wanted { kind, object }| {
-        let task = Task { context, key: &server.key, uid: &server.uid, kind, resource: (kind.resource)() };
-        let live = around.live.get(kind).cloned();
+        let task = Task { context, key: &server.key, uid: &server.uid, kind: *kind, resource: kind.resource() };
+        let live = around.live.get(*kind).cloned();
         async move {
             match object {
                 Some(wanted) => ensure(&task, wanted, live, exits, limit).await,
@@ -61,7 +61,7 @@ async fn ensure(task: &Task<'_>, wanted: &Value, cached: Option<Arc<Live>>, exit
     if let Some(live) = &live {
         task.check_owner(live)?;
     }
-    match (task.kind.upkeep, live) {
+    match (recipe_of(task.kind).upkeep, live) {
         (Upkeep::Append, None) => create(task, wanted).await,
         (Upkeep::Append, Some(live)) => append(task, wanted, &live, exits, limit).await,
         // No object had this name a moment ago. The apply is not forced, so an object that was made since then stays as it is.

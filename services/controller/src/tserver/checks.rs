@@ -93,7 +93,7 @@ pub fn judge(input: &Input<'_>) -> Vec<(&'static str, Verdict)> {
         }
     }
     let summary = first.or_else(|| find_first_fault(&verdicts)).unwrap_or_else(|| {
-        let ready = pods::count(pods::count_ready(input), input.wanted_pods(), "is", "are");
+        let ready = pods::format_count(pods::count_ready(input), input.wanted_pods(), "is", "are");
         Verdict::good(Reason::Ready, format!("{ready} ready"))
     });
     verdicts.push((READY, summary));

@@ -2,7 +2,7 @@
 //! caught.
 
 use super::{
-    derived::{DAEMON_SET, DerivedKind, ENDPOINT, EXITED_RECORD, SERVICE, STATEFUL_SET, build_objects},
+    derived::build_objects,
     problem::Problem,
     surroundings::Surroundings,
     validate::{Validated, validate},
@@ -10,7 +10,7 @@ use super::{
 use crate::views::FrameworkView;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tars_common::v1beta3::TServer;
+use tars_common::{derived::DerivedKind, v1beta3::TServer};
 
 /// The TServer `bank/ledger-audit` with this spec, given as YAML without `app` and `server`.
 pub fn server(spec: &str) -> TServer {
@@ -50,13 +50,13 @@ pub fn problems(spec: &str) -> Vec<Problem> {
 /// What must exist for the server with this spec.
 pub fn built(spec: &str) -> Built {
     let objects = build_objects(&validated(spec)).unwrap();
-    let get = |kind: &DerivedKind| objects.iter().find(|wanted| wanted.kind.name == kind.name).unwrap().object.clone();
+    let get = |kind: DerivedKind| objects.iter().find(|wanted| wanted.kind == kind).unwrap().object.clone();
     Built {
-        service: get(&SERVICE),
-        stateful_set: get(&STATEFUL_SET),
-        daemon_set: get(&DAEMON_SET),
-        endpoint: get(&ENDPOINT).unwrap(),
-        record: get(&EXITED_RECORD).unwrap(),
+        service: get(DerivedKind::Service),
+        stateful_set: get(DerivedKind::StatefulSet),
+        daemon_set: get(DerivedKind::DaemonSet),
+        endpoint: get(DerivedKind::TEndpoint).unwrap(),
+        record: get(DerivedKind::TExitedRecord).unwrap(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The derived objects as they are: one cache for each derived kind.
 
-use super::derived::{self, DerivedKind, Live, Watched};
+use super::derived::{Live, recipe_of};
 use crate::engine::{
     Engine,
     cache::{Cache, Key},
@@ -8,21 +8,18 @@ use crate::engine::{
 };
 use kube::api::DynamicObject;
 use std::{collections::HashMap, sync::Arc};
+use tars_common::derived::DerivedKind;
 
-/// The caches of the derived kinds, by the name of the kind.
-pub struct DerivedCaches(HashMap<&'static str, Cache<Live>>);
+pub struct DerivedCaches(HashMap<DerivedKind, Cache<Live>>);
 
 impl DerivedCaches {
     /// Watches every derived kind. `of_servers` selects objects that carry the labels of a server.
     pub fn watch(engine: &mut Engine, of_servers: &str) -> Self {
         let mut caches = HashMap::new();
-        for kind in derived::ALL {
-            let every = Selection::every((kind.resource)());
-            let selection = match kind.watched {
-                Watched::WithServerLabels => every.with_labels(of_servers),
-                Watched::Every => every,
-            };
-            caches.insert(kind.name, engine.watch(selection, |object| Live::of(kind, object)));
+        for kind in DerivedKind::ALL.iter().copied() {
+            let every = Selection::every(kind.resource());
+            let selection = if kind.descriptor().watched_by_label { every.with_labels(of_servers) } else { every };
+            caches.insert(kind, engine.watch(selection, move |object| Live::of(recipe_of(kind), object)));
         }
         Self(caches)
     }
@@ -31,13 +28,13 @@ impl DerivedCaches {
         self.0.values()
     }
 
-    pub fn get(&self, kind: &DerivedKind, key: &Key) -> Option<Arc<Live>> {
-        self.0.get(kind.name)?.get(key)
+    pub fn get(&self, kind: DerivedKind, key: &Key) -> Option<Arc<Live>> {
+        self.0.get(&kind)?.get(key)
     }
 
     /// See [`Cache::observe`].
-    pub fn observe(&self, kind: &DerivedKind, object: DynamicObject) -> Option<Arc<Live>> {
-        self.0.get(kind.name)?.observe(object)
+    pub fn observe(&self, kind: DerivedKind, object: DynamicObject) -> Option<Arc<Live>> {
+        self.0.get(&kind)?.observe(object)
     }
 
     /// The derived objects that exist under the name `key`.
@@ -46,17 +43,17 @@ impl DerivedCaches {
     }
 }
 
-/// The derived objects of one server, by the name of their kind.
+/// The derived objects of one server.
 #[derive(Debug, Default)]
-pub struct LiveObjects(HashMap<&'static str, Arc<Live>>);
+pub struct LiveObjects(HashMap<DerivedKind, Arc<Live>>);
 
 impl LiveObjects {
-    pub fn get(&self, kind: &DerivedKind) -> Option<&Arc<Live>> {
-        self.0.get(kind.name)
+    pub fn get(&self, kind: DerivedKind) -> Option<&Arc<Live>> {
+        self.0.get(&kind)
     }
 
     #[cfg(test)]
-    pub fn insert(&mut self, kind: &DerivedKind, live: Live) {
-        self.0.insert(kind.name, Arc::new(live));
+    pub fn insert(&mut self, kind: DerivedKind, live: Live) {
+        self.0.insert(kind, Arc::new(live));
     }
 }

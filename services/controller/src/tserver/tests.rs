@@ -12,6 +12,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use tars_common::derived::DerivedKind;
 
 const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
 const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
@@ -398,6 +399,10 @@ async fn every_fault_at_every_write_ends_in_the_same_state() {
         let world = reference.lock().unwrap();
         (world.masked(), world.writes.clone())
     };
+    for kind in DerivedKind::ALL {
+        let part = format!("/{}", kind.descriptor().plural);
+        assert!(writes.iter().any(|write| write.contains(&part)), "the life that is tested has no {}", kind.name());
+    }
     let deletes = |writes: &[String]| writes.iter().filter(|write| write.starts_with("DELETE")).count();
     for (number, write) in writes.iter().enumerate() {
         for fault in Fault::ALL {

@@ -9,7 +9,6 @@ use crate::{
     engine::cache::Key,
     tserver::{
         context::Context,
-        derived::STATEFUL_SET,
         surroundings::Surroundings,
         validate::{ClaimSource, LocalVolume, Validated, Workload},
         views::{ClaimView, claim_resource},
@@ -18,7 +17,10 @@ use crate::{
 use kube::api::PropagationPolicy;
 use serde_json::json;
 use std::collections::BTreeMap;
-use tars_common::names::{STORAGE_CLASS, annotation};
+use tars_common::{
+    derived::DerivedKind,
+    names::{STORAGE_CLASS, annotation},
+};
 
 const KIND: &str = "PersistentVolumeClaim";
 
@@ -70,7 +72,7 @@ fn choose_step(server: &Validated, around: &Surroundings, claim: &ClaimView) -> 
 
 /// A claim may be deleted if it is owned by this TServer, no pod uses it, and the StatefulSet would not make it again.
 fn may_be_deleted(server: &Validated, around: &Surroundings, claim: &ClaimView) -> bool {
-    let templates = around.live.get(&STATEFUL_SET).map(|live| live.claim_templates()).unwrap_or_default();
+    let templates = around.live.get(DerivedKind::StatefulSet).map(|live| live.claim_templates()).unwrap_or_default();
     let mut made = templates.as_array().into_iter().flatten().filter_map(|template| template.pointer("/metadata/name"));
     !made.any(|name| name.as_str() == claim.local_volume())
         && claim.class == STORAGE_CLASS

@@ -5,12 +5,13 @@ use crate::{
     engine::{cache::Key, fields},
     tserver::{
         context::Context,
-        derived::{DerivedKind, Live, Watched},
+        derived::{Live, recipe_of},
     },
 };
 use kube::api::{ApiResource, PropagationPolicy};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tars_common::derived::DerivedKind;
 
 /// A write that took effect.
 #[derive(Clone, Copy, Debug)]
@@ -36,34 +37,34 @@ pub struct Task<'a> {
     pub key: &'a Key,
     /// The uid of the server.
     pub uid: &'a str,
-    pub kind: &'static DerivedKind,
+    pub kind: DerivedKind,
     pub resource: ApiResource,
 }
 
 impl Task<'_> {
     pub fn log(&self, write: Write) {
-        log_write(write, self.kind.name, self.key, self.key);
+        log_write(write, self.kind.name(), self.key, self.key);
     }
 
     pub fn failed(&self, verb: &'static str) -> impl FnOnce(kube::Error) -> Error {
-        let (kind, key) = (self.kind.name, self.key.clone());
+        let (kind, key) = (self.kind.name(), self.key.clone());
         move |source| Error::api(verb, kind, &key, source)
     }
 
     /// The object if it exists. Watches that select by label miss an object of this name without labels, so the API server is asked.
     pub async fn find(&self, cached: Option<Arc<Live>>) -> Result<Option<Arc<Live>>, Error> {
-        if cached.is_some() || self.kind.watched == Watched::Every {
+        if cached.is_some() || !self.kind.descriptor().watched_by_label {
             return Ok(cached);
         }
         let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
         let Some(object) = object else { return Ok(None) };
-        let live = Live::of(self.kind, object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
+        let live = Live::of(recipe_of(self.kind), object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
         Ok(Some(Arc::new(live)))
     }
 
     /// Refuses an object that this TServer does not control, or that is being deleted.
     pub fn check_owner(&self, live: &Live) -> Result<(), Error> {
-        let (kind, key) = (self.kind.name, self.key.clone());
+        let (kind, key) = (self.kind.name(), self.key.clone());
         if live.deleting {
             return Err(Error::Leaving { kind, key });
         }
@@ -88,7 +89,7 @@ impl Task<'_> {
             self.take_over().await?;
         } else {
             let (mine, owned) = (comparable(wanted), comparable(&live.owned()));
-            if fields::same(&mine, &owned) || self.context.rewrites.contains(self.kind.name, self.key, &mine, &owned) {
+            if fields::same(&mine, &owned) || self.context.rewrites.contains(self.kind.name(), self.key, &mine, &owned) {
                 return Ok(());
             }
         }
@@ -103,8 +104,8 @@ impl Task<'_> {
         if let Some(after) = self.context.derived.observe(self.kind, answer) {
             let (mine, owned) = (comparable(wanted), comparable(&after.owned()));
             if !fields::same(&mine, &owned) {
-                tracing::debug!(kind = self.kind.name, %mine, %owned, "the API server stored other values than were sent");
-                self.context.rewrites.insert(self.kind.name, self.key, &mine, &owned);
+                tracing::debug!(kind = self.kind.name(), %mine, %owned, "the API server stored other values than were sent");
+                self.context.rewrites.insert(self.kind.name(), self.key, &mine, &owned);
             }
         }
         Ok(())
@@ -123,7 +124,7 @@ impl Task<'_> {
             {"op": "replace", "path": "/metadata/managedFields", "value": managed},
         ]);
         self.context.writer.patch(&self.resource, self.key, operations).await.map_err(self.failed("patch"))?;
-        tracing::info!(kind = self.kind.name, "took over the fields of the previous controller");
+        tracing::info!(kind = self.kind.name(), "took over the fields of the previous controller");
         Ok(())
     }
 }

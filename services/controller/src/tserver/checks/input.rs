@@ -2,16 +2,12 @@
 
 use crate::{
     engine::cache::Key,
-    tserver::{
-        apply,
-        derived::{DAEMON_SET, Facts, STATEFUL_SET},
-        problem::Problem,
-        surroundings::Surroundings,
-        validate::count_replicas,
-        views::PodView,
-    },
+    tserver::{apply, derived::Facts, problem::Problem, surroundings::Surroundings, validate::count_replicas, views::PodView},
 };
-use tars_common::v1beta3::{TServer, TServerSpec};
+use tars_common::{
+    derived::DerivedKind,
+    v1beta3::{TServer, TServerSpec},
+};
 
 /// The facts that the checks judge. There is no clock: no verdict depends on how long something takes.
 pub struct Input<'a> {
@@ -58,7 +54,7 @@ impl<'a> Input<'a> {
         let revision = if self.spec.k8s.daemon_set {
             self.living().max_by_key(|pod| (&pod.created, &pod.name)).map(|pod| &*pod.revision)
         } else {
-            match self.around.live.get(&STATEFUL_SET).map(|live| &live.facts) {
+            match self.around.live.get(DerivedKind::StatefulSet).map(|live| &live.facts) {
                 Some(Facts::StatefulSet(facts)) => Some(&*facts.update_revision),
                 _ => None,
             }
@@ -69,7 +65,7 @@ impl<'a> Input<'a> {
     /// How many pods are wanted: the replicas, or the count of a DaemonSet by Kubernetes (zero before it has counted).
     pub fn wanted_pods(&self) -> i64 {
         if self.spec.k8s.daemon_set {
-            return match self.around.live.get(&DAEMON_SET).map(|live| &live.facts) {
+            return match self.around.live.get(DerivedKind::DaemonSet).map(|live| &live.facts) {
                 Some(Facts::DaemonSet { desired_pods }) => desired_pods.unwrap_or(0),
                 _ => 0,
             };

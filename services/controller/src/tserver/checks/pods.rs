@@ -21,7 +21,7 @@ const PULL_FAILURES: &[&str] = &[
     "RegistryUnavailable",
     "SignatureValidationFailed",
 ];
-/// The reasons by which it says that it cannot make a container.
+/// The reasons by which the kubelet says that it cannot make a container.
 const CREATE_FAILURES: &[&str] = &[
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -30,7 +30,7 @@ const CREATE_FAILURES: &[&str] = &[
     "PreStartHookError",
     "PostStartHookError",
 ];
-/// The reasons by which it says that a container has to wait for its turn.
+/// The reasons by which the kubelet says that a container has to wait for its turn.
 const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
 
 /// The advice for most reasons why a registry does not deliver an image.
@@ -47,8 +47,8 @@ pub fn count_ready(input: &Input<'_>) -> usize {
     input.living().filter(|pod| pod.is_ready()).count()
 }
 
-/// "1 of 1 pod is", "1 of 3 pods are".
-pub fn count(some: usize, all: i64, one: &str, many: &str) -> String {
+/// Formats "1 of 1 pod is" or "1 of 3 pods are".
+pub fn format_count(some: usize, all: i64, one: &str, many: &str) -> String {
     if all == 1 { format!("{some} of 1 pod {one}") } else { format!("{some} of {all} pods {many}") }
 }
 
@@ -59,7 +59,7 @@ pub fn find_scale_to_zero(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::open(Reason::ScaledToZero, "no pods are wanted; set spec.k8s.replicas above 0 to run the server".to_owned()))
 }
 
-/// It judges by labels. The scheduler only says how many nodes do not match; this check says why.
+/// This check judges by labels. The scheduler only says how many nodes do not match, but not why.
 pub fn find_unmatched_nodes(input: &Input<'_>) -> Option<Verdict> {
     input.spec.release.as_ref()?;
     let unplaced = judged(input).find(|pod| is_false(pod, "PodScheduled"));
@@ -79,7 +79,7 @@ pub fn find_missing_pods(input: &Input<'_>) -> Option<Verdict> {
     let kind = if input.spec.k8s.daemon_set { "DaemonSet" } else { "StatefulSet" };
     let message = format!(
         "{}; if that does not change, the Events of {kind} {} say why (kubectl describe)",
-        count(have, wanted, "exists", "exist"),
+        format_count(have, wanted, "exists", "exist"),
         input.key
     );
     Some(Verdict::violated(Reason::PodsMissing, message))
@@ -121,7 +121,7 @@ pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
     let verdict = match pod.condition("PodScheduled") {
         Some(condition) => Verdict::violated(
             Reason::Unschedulable,
-            format!("no node takes pod {}: {}; free resources or add a node", pod.name, sentence(&condition.message)),
+            format!("no node takes pod {}: {}; free resources or add a node", pod.name, strip_full_stop(&condition.message)),
         ),
         None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
     };
@@ -141,7 +141,7 @@ pub fn find_pod_without_node(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).about(pod))
 }
 
-/// Processes run in containers. Unless all are up, nothing is known about them.
+/// Processes run in containers. Unless all containers are up, nothing is known about the processes.
 pub fn find_containers_down(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
     Some(Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name)).about(pod))
@@ -151,7 +151,7 @@ pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = find_trouble(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
     let field = if container.container == NODE_CONTAINER { "spec.release.nodeImage" } else { "spec.release.image" };
     let (trouble, advice) = match container.reason.as_str() {
-        "InvalidImageName" => ("is no name of an image", format!("correct {field}")),
+        "InvalidImageName" => ("is not a valid image name", format!("correct {field}")),
         "ErrImageNeverPull" => (
             "is not on the node, and may not be pulled",
             "load it on the node, or set spec.k8s.imagePullPolicy to IfNotPresent".to_owned(),
@@ -168,7 +168,7 @@ pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
         container.container,
         pod.name,
         container.reason,
-        sentence(&container.message)
+        strip_full_stop(&container.message)
     );
     Some(Verdict::violated(Reason::ImageNotPulled, message).about(pod))
 }
@@ -180,7 +180,7 @@ pub fn find_uncreated_container(input: &Input<'_>) -> Option<Verdict> {
         container.container,
         pod.name,
         container.reason,
-        sentence(&container.message)
+        strip_full_stop(&container.message)
     );
     Some(Verdict::violated(Reason::ContainerNotCreated, message).about(pod))
 }
@@ -195,7 +195,7 @@ pub fn find_crash(input: &Input<'_>) -> Option<Verdict> {
         container.container,
         pod.name,
         container.exit_code.unwrap_or_default(),
-        times(container.restarts),
+        format_times(container.restarts),
         input.key.namespace,
         pod.name,
         container.container
@@ -211,7 +211,7 @@ pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         format!("container {} waits ({}){said}", container.container, container.reason)
     } else if let Some(container) = pod.statuses.iter().find(|container| runs(container) && !has_started(container)) {
-        let advice = see_events(input, pod);
+        let advice = refer_to_events(input, pod);
         format!(
             "container {} runs, but its startup probe has not succeeded yet; if that does not change, {advice}",
             container.name
@@ -222,7 +222,7 @@ pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(Reason::Starting, format!("pod {} is starting: {state}", pod.name)).about(pod))
 }
 
-/// It applies only to servers with the readiness gate. The registry does not report the state of others.
+/// This check applies only to servers with the readiness gate. The registry does not report the state of other servers.
 pub fn find_unreported_process(input: &Input<'_>) -> Option<Verdict> {
     if !input.spec.k8s.readiness_gates.iter().any(|gate| gate == READINESS_GATE) {
         return None;
@@ -256,14 +256,14 @@ pub fn find_failing_readiness_probe(input: &Input<'_>) -> Option<Verdict> {
         "container {} of pod {} runs, but its readiness probe does not succeed, so it gets no traffic; {}",
         container.name,
         pod.name,
-        see_events(input, pod)
+        refer_to_events(input, pod)
     );
     Some(Verdict::violated(Reason::ReadinessProbeFails, message).about(pod))
 }
 
 pub fn find_unready_pod(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !pod.is_ready())?;
-    let said = pod.condition("Ready").map(|condition| sentence(&condition.message).to_owned()).unwrap_or_default();
+    let said = pod.condition("Ready").map(|condition| strip_full_stop(&condition.message).to_owned()).unwrap_or_default();
     Some(Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name)).about(pod))
 }
 
@@ -286,8 +286,8 @@ fn has_started(container: &PodContainerStatus) -> bool {
     container.started != Some(false)
 }
 
-/// The place where the kubelet reports the answers to a probe.
-fn see_events(input: &Input<'_>, pod: &PodView) -> String {
+/// Says where the kubelet reports the answers to a probe.
+fn refer_to_events(input: &Input<'_>, pod: &PodView) -> String {
     format!("its Events say how it fails (kubectl describe pod -n {} {})", input.key.namespace, pod.name)
 }
 
@@ -299,12 +299,12 @@ fn is_false(pod: &PodView, condition: &str) -> bool {
     pod.condition(condition).is_some_and(|condition| condition.status == "False")
 }
 
-fn times(count: i32) -> String {
+fn format_times(count: i32) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// A message of another program, without the full stop, so that it fits into a sentence.
-fn sentence(text: &str) -> &str {
+/// Makes the message of another program fit into a sentence.
+fn strip_full_stop(text: &str) -> &str {
     let text = text.trim().trim_end_matches('.');
     if text.is_empty() { "no more is known" } else { text }
 }

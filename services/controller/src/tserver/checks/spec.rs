@@ -8,7 +8,7 @@ use tars_common::{
     v1beta3::SubType,
 };
 
-/// People read one line of a message, and the API server limits it to 32 KiB.
+/// How many faults a message lists. People read one line of it, and the API server limits it to 32 KiB.
 const PROBLEMS_SHOWN: usize = 5;
 
 pub fn find_invalid_spec(input: &Input<'_>) -> Option<Verdict> {

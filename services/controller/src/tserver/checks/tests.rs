@@ -8,7 +8,7 @@ use crate::{
     engine::cache::Key,
     tserver::{
         apply,
-        derived::{Facts, Live, STATEFUL_SET, StatefulSetFacts},
+        derived::{Facts, Live, StatefulSetFacts},
         fixtures::{problems, server, surroundings},
         reason::Reason,
         surroundings::Surroundings,
@@ -17,7 +17,7 @@ use crate::{
     views::NodeView,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tars_common::{templates::ChainError, v1beta3::PodContainerStatus};
+use tars_common::{derived::DerivedKind, templates::ChainError, v1beta3::PodContainerStatus};
 
 const RELEASED: &str = "
 tars: { template: demo.cpp }
@@ -243,7 +243,7 @@ fn what_helps_depends_on_why_an_image_is_not_there() {
     assert!(sometimes.ends_with("or its pull secret in spec.release"), "{sometimes}");
     assert_eq!(
         message("InvalidImageName", "tarsnode", "Always"),
-        "image \"registry/audit\" of container tarsnode in pod ledger-audit-0 is no name of an image (InvalidImageName): \
+        "image \"registry/audit\" of container tarsnode in pod ledger-audit-0 is not a valid image name (InvalidImageName): \
          said the kubelet; correct spec.release.nodeImage"
     );
     let never = message("ErrImageNeverPull", "ledger-audit", "Never");
@@ -363,7 +363,7 @@ fn rolling_out(spec: &'static str) -> Case {
     let facts = StatefulSetFacts { update_revision: "second".into(), ..StatefulSetFacts::default() };
     let mut live = Live::default();
     live.facts = Facts::StatefulSet(facts);
-    case.around.live.insert(&STATEFUL_SET, live);
+    case.around.live.insert(DerivedKind::StatefulSet, live);
     case
 }
 

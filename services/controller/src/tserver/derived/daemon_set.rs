@@ -1,28 +1,24 @@
 //! The DaemonSet: the workload of servers with `daemonSet: true`.
 
 use super::{
-    kind::{DerivedKind, Facts, Upkeep, Watched},
     metadata::{metadata, selector},
     pod::build_pod_template,
+    recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::{DaemonSetSettings, Validated, Workload};
 use k8s_openapi::{
     api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
-use kube::api::ApiResource;
 use serde_json::Value;
 use tars_common::names::workload::{MIN_READY_SECONDS, REVISION_HISTORY_LIMIT};
 
-pub static DAEMON_SET: DerivedKind = DerivedKind {
-    name: "DaemonSet",
-    resource: || ApiResource::erase::<DaemonSet>(&()),
-    watched: Watched::WithServerLabels,
-    upkeep: Upkeep::Apply,
+pub static DAEMON_SET: Recipe = Recipe {
     build: |server| match &server.workload {
         Workload::DaemonSet(settings) => serde_json::to_value(build_daemon_set(server, settings)).map(Some),
         Workload::StatefulSet(_) => Ok(None),
     },
+    upkeep: Upkeep::Apply,
     read: |object| Facts::DaemonSet { desired_pods: object.pointer("/status/desiredNumberScheduled").and_then(Value::as_i64) },
 };
 

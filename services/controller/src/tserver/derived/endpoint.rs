@@ -1,20 +1,15 @@
 //! The TEndpoint: what the registry needs to know of a server.
 
 use super::{
-    kind::{DerivedKind, Facts, Upkeep, Watched},
     metadata::{json_at, metadata},
+    recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::Validated;
-use kube::api::ApiResource;
 use serde_json::{Value, json};
-use tars_common::v1beta3::TEndpoint;
 
-pub static ENDPOINT: DerivedKind = DerivedKind {
-    name: "TEndpoint",
-    resource: || ApiResource::erase::<TEndpoint>(&()),
-    watched: Watched::Every,
-    upkeep: Upkeep::Apply,
+pub static ENDPOINT: Recipe = Recipe {
     build: |server| Ok(Some(build_endpoint(server))),
+    upkeep: Upkeep::Apply,
     read: |object| Facts::Endpoint { status: json_at(object, "/status") },
 };
 

@@ -1,20 +1,15 @@
 //! The TExitedRecord: the history of pods that ended.
 
 use super::{
-    kind::{DerivedKind, Facts, Upkeep, Watched},
     metadata::metadata,
+    recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::Validated;
-use kube::api::ApiResource;
 use serde_json::{Value, json};
-use tars_common::v1beta3::TExitedRecord;
 
-pub static EXITED_RECORD: DerivedKind = DerivedKind {
-    name: "TExitedRecord",
-    resource: || ApiResource::erase::<TExitedRecord>(&()),
-    watched: Watched::Every,
-    upkeep: Upkeep::Append,
+pub static EXITED_RECORD: Recipe = Recipe {
     build: |server| Ok(Some(build_exited_record(server))),
+    upkeep: Upkeep::Append,
     read: |object| Facts::ExitedRecord { content: content(object).to_string().into() },
 };
 

@@ -1,6 +1,6 @@
 //! A derived object as it is: its owner, the fields that are ours, and the facts of its kind.
 
-use super::kind::{DerivedKind, Facts};
+use super::recipe::{Facts, Recipe};
 use crate::engine::{
     cache::{Key, View},
     fields,
@@ -33,7 +33,7 @@ pub struct Live {
 impl View for Live {}
 
 impl Live {
-    pub fn of(kind: &DerivedKind, object: DynamicObject) -> Result<Self, serde_json::Error> {
+    pub fn of(recipe: &Recipe, object: DynamicObject) -> Result<Self, serde_json::Error> {
         let whole = serde_json::to_value(&object)?;
         let controller = object.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
         Ok(Self {
@@ -42,7 +42,7 @@ impl Live {
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
             owned: fields::owned(&whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
-            facts: (kind.read)(&whole),
+            facts: (recipe.read)(&whole),
             uid: object.metadata.uid.unwrap_or_default(),
             version: object.metadata.resource_version.unwrap_or_default(),
         })

@@ -1,25 +1,21 @@
 //! The headless Service: a DNS name for each ready pod.
 
 use super::{
-    kind::{DerivedKind, Facts, Upkeep, Watched},
     metadata::{metadata, selector, unless_empty},
+    recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::{Validated, Workload};
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
     apimachinery::pkg::util::intstr::IntOrString,
 };
-use kube::api::ApiResource;
 
-pub static SERVICE: DerivedKind = DerivedKind {
-    name: "Service",
-    resource: || ApiResource::erase::<Service>(&()),
-    watched: Watched::WithServerLabels,
-    upkeep: Upkeep::Apply,
+pub static SERVICE: Recipe = Recipe {
     build: |server| match server.workload {
         Workload::StatefulSet(_) => serde_json::to_value(build_service(server)).map(Some),
         Workload::DaemonSet(_) => Ok(None),
     },
+    upkeep: Upkeep::Apply,
     read: |_| Facts::None,
 };
 

@@ -2,27 +2,23 @@
 
 use super::{
     claim_templates::build_claim_templates,
-    kind::{DerivedKind, Facts, StatefulSetFacts, Upkeep, Watched},
     metadata::{json_at, metadata, selector, text_at, unless_empty},
     pod::build_pod_template,
+    recipe::{Facts, Recipe, StatefulSetFacts, Upkeep},
 };
 use crate::tserver::validate::{StatefulSetSettings, Validated, Workload};
 use k8s_openapi::{
     api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
-use kube::api::ApiResource;
 use tars_common::names::workload::REVISION_HISTORY_LIMIT;
 
-pub static STATEFUL_SET: DerivedKind = DerivedKind {
-    name: "StatefulSet",
-    resource: || ApiResource::erase::<StatefulSet>(&()),
-    watched: Watched::WithServerLabels,
-    upkeep: Upkeep::ApplyOrReplace,
+pub static STATEFUL_SET: Recipe = Recipe {
     build: |server| match &server.workload {
         Workload::StatefulSet(settings) => serde_json::to_value(build_stateful_set(server, settings)).map(Some),
         Workload::DaemonSet(_) => Ok(None),
     },
+    upkeep: Upkeep::ApplyOrReplace,
     read: |object| {
         Facts::StatefulSet(StatefulSetFacts {
             claim_templates: json_at(object, "/spec/volumeClaimTemplates"),

@@ -1,29 +1,15 @@
-//! The descriptor of a derived kind: everything that this program needs to know to watch, build and apply its objects.
+//! The recipe of a derived kind: how its objects are built, brought up to date and read.
 
 use crate::tserver::validate::Validated;
-use kube::api::ApiResource;
 use serde_json::Value;
 
-/// A kind of object that exists because a TServer does.
-pub struct DerivedKind {
-    /// The name of the kind, as in manifests.
-    pub name: &'static str,
-    pub resource: fn() -> ApiResource,
-    pub watched: Watched,
-    pub upkeep: Upkeep,
+/// What this program needs to know of a derived kind, besides its descriptor in [`tars_common::derived`].
+pub struct Recipe {
     /// Describes the object of a server, without apiVersion and kind. `None` says that it must not exist.
     pub build: fn(&Validated) -> Result<Option<Value>, serde_json::Error>,
+    pub upkeep: Upkeep,
     /// Takes from a complete object the facts that only this kind has.
     pub read: fn(&Value) -> Facts,
-}
-
-/// Which objects of a kind are watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watched {
-    /// Those with the labels of a server. Many objects of this kind belong to other programs.
-    WithServerLabels,
-    /// All. An object that is not in the cache does not exist.
-    Every,
 }
 
 /// How an object that exists already is brought up to date.
