@@ -33,6 +33,7 @@
 //! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers need probes, and must not run with more rights than they need |
 //! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
 //! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, which shows the reason of the condition Ready | |
+//! | TPlugin v1beta1 | `spec.extern`, optional, as in the later versions | a writer of v1beta1 would remove it |
 //! | all kinds with columns | the column `Age` is last | custom columns remove those of Kubernetes |
 //! | TExitedRecord, TTree | short names `ter`, `ttr` | they had no short names |
 //! | all kinds | misspelt or misplaced keywords (`require`, `parrern`, `required` beside `items`) are gone | they had no effect, and strict validation refuses them |

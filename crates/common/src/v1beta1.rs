@@ -1,6 +1,6 @@
-//! Everything of v1beta1 in one place.
+//! All types of v1beta1.
 //!
-//! Not served by default; TFrameworkConfig and TFrameworkKey do not exist in it.
+//! The version is not served by default, and has no TFrameworkConfig and no TFrameworkKey.
 
 pub use crate::kinds::taccount::{
     TAccountAuthentication, TAccountAuthorization, TAccountRole, TAccountSpec, TAccountToken, v1beta1::TAccount,
@@ -16,7 +16,7 @@ pub use crate::kinds::timage::{
     TImageBuildState, TImageServerType, TImageType,
     v1beta1::{TImage, TImageBuild, TImageRelease},
 };
-pub use crate::kinds::tplugin::v1beta1::{TPlugin, TPluginSpec};
+pub use crate::kinds::tplugin::{TPluginSpec, v1beta1::TPlugin};
 pub use crate::kinds::tserver::v1beta1::TServerNormal;
 pub use crate::kinds::tserver::{
     AbilityAffinity, AccessMode, ClaimMetadata, ClaimResources, ClaimSpec, ClaimTemplate, ClaimVolume, ComputeResources,

@@ -1,4 +1,4 @@
-//! Everything of v1beta2 in one place.
+//! All types of v1beta2.
 
 pub use crate::kinds::taccount::{
     TAccountAuthentication, TAccountAuthorization, TAccountRole, TAccountSpec, TAccountToken, v1beta2::TAccount,
@@ -19,7 +19,7 @@ pub use crate::kinds::timage::{
     TImageBuild, TImageBuildState, TImageServerType, TImageType,
     v1beta2::{TImage, TImageRelease},
 };
-pub use crate::kinds::tplugin::v1beta2::{TPlugin, TPluginSpec};
+pub use crate::kinds::tplugin::{TPluginSpec, v1beta2::TPlugin};
 pub use crate::kinds::tserver::{
     AbilityAffinity, AccessMode, ClaimMetadata, ClaimResources, ClaimSpec, ClaimTemplate, ClaimVolume, ComputeResources,
     ConfigMapKeySelector, ConfigMapVolume, EmptyDirMedium, EmptyDirVolume, EnvFromRef, EnvFromSource, EnvVar, EnvVarSource,

@@ -1,6 +1,4 @@
-//! Everything of v1beta3 in one place.
-//!
-//! The version that is stored, and the one that our services work with.
+//! All types of v1beta3, the version that the API server stores and that our services use.
 
 pub use crate::kinds::taccount::{
     TAccountAuthentication, TAccountAuthorization, TAccountRole, TAccountSpec, TAccountToken, v1beta3::TAccount,
@@ -21,7 +19,7 @@ pub use crate::kinds::timage::{
     TImageBuild, TImageBuildState, TImageServerType, TImageType,
     v1beta3::{TImage, TImageRelease},
 };
-pub use crate::kinds::tplugin::v1beta3::{TPlugin, TPluginSpec};
+pub use crate::kinds::tplugin::{TPluginSpec, v1beta3::TPlugin};
 pub use crate::kinds::tserver::{
     AbilityAffinity, AccessMode, ClaimMetadata, ClaimResources, ClaimSpec, ClaimTemplate, ClaimVolume, ComputeResources,
     ConfigMapKeySelector, ConfigMapVolume, EmptyDirMedium, EmptyDirVolume, EnvFromRef, EnvFromSource, EnvVar, EnvVarSource,

@@ -1,5 +1,7 @@
 //! Round trips over generated objects, and single cases of docs/reference/resources.md#7.
 
+mod fields;
+
 use super::*;
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Map, json};
