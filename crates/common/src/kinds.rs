@@ -1,5 +1,5 @@
-//! The eleven kinds, one module each. What differs between versions is in a sub-module of the version's name; what does not is
-//! shared. Readers want [`crate::v1beta3`], which has everything of one version in one place.
+//! The eleven kinds, one module each. A submodule with the name of a version has the types that differ between versions; the versions
+//! share all other types. Users of this crate import from [`crate::v1beta3`], which has all types of one version.
 
 pub mod taccount;
 pub mod tconfig;

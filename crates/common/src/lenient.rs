@@ -1,13 +1,13 @@
-//! Decoding of objects as other clients write them (docs/reference/resources.md#6).
+//! Decodes objects as other clients write them (docs/reference/resources.md#6).
 //!
-//! The API server has checked most objects against the schema before we see them, but not all of them against *today's* schema:
-//! an object that was stored under an older schema comes back unchanged, and watches deliver it. One odd object must not stop the
-//! stream that carries all others. There are two ways to read such an object:
+//! The API server checks objects against the schema when they are written. An object that was stored under an older schema may break
+//! today's schema, and watches still deliver it. One odd object must not stop the watch that delivers all other objects. There are two
+//! ways to read such an object:
 //!
-//! - The full types use functions such as [`null_default`] and [`integer`] for the fields that the schema leaves open (no bound on
-//!   an integer, only a `format` on a time): an odd value becomes the nearest value or none.
-//! - A reader that must not guess declares its fields as [`Lenient`] values. Decoding then never fails; the reader asks each field
-//!   afterwards whether it was as expected, and reports the name of the field that was not.
+//! - The full types use functions such as [`decode_or_default`] and [`decode_integer`] for fields that the schema does not limit, such
+//!   as an integer without bounds or a time. An odd value becomes the nearest value, or is treated as absent.
+//! - A reader that must not guess declares its fields as [`Lenient`] values. Decoding then never fails. The reader asks each field
+//!   afterwards whether it had the expected form, and reports the name of a field that did not.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{
@@ -19,8 +19,8 @@ use serde::{
 };
 use std::{fmt, marker::PhantomData};
 
-/// Decodes a list or map, reading `null` as empty: Go clients write unset lists as `null`.
-pub fn null_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Decodes a list or map. `null` becomes an empty one, because Go clients write `null` for an unset list.
+pub fn decode_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -28,33 +28,33 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Decodes an integer that the schema does not bound; what lies outside of `i32` becomes its nearest value, `null` becomes 0.
-pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-    Ok(optional_integer(deserializer)?.unwrap_or_default())
+/// Decodes an integer that the schema does not limit. A value outside of `i32` becomes the nearest `i32`, and `null` becomes 0.
+pub fn decode_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    Ok(decode_optional_integer(deserializer)?.unwrap_or_default())
 }
 
-/// Like [`integer`] for a field that may be absent.
-pub fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+/// Decodes an integer like [`decode_integer`], but `null` becomes `None`.
+pub fn decode_optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
     let saturate = |value: i64| i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX });
     Ok(Option::<i64>::deserialize(deserializer)?.map(saturate))
 }
 
-/// Decodes an RFC 3339 time; `null`, the empty string and text that is no time become `None`.
-pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+/// Decodes an RFC 3339 time. `null`, an empty text and a text that is not a time become `None`.
+pub fn decode_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.parse().ok()).map(Time))
 }
 
-/// Formats a time as all clients of the group do: RFC 3339, UTC, whole seconds (`2023-06-12T08:00:00Z`).
+/// Formats a time like all clients of the group: RFC 3339 in UTC with whole seconds (`2023-06-12T08:00:00Z`).
 pub fn format_time(time: &Time) -> String {
     time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Default of an integer field, for `#[serde(default = "int::<3>")]`.
+/// Returns the default of an integer field, for `#[serde(default = "int::<3>")]`.
 pub(crate) const fn int<const VALUE: i32>() -> i32 {
     VALUE
 }
 
-/// Default of a boolean field that is true when absent.
+/// Returns the default of a boolean field that is true when absent.
 pub(crate) const fn yes() -> bool {
     true
 }
@@ -71,10 +71,10 @@ pub enum Lenient<T> {
     Odd,
 }
 
-/// Why a field of an object cannot be used. Each variant has the path of the field, for example `spec.tars.servants`.
+/// A reason why a field of an object cannot be used. Each variant has the path of the field, for example `spec.tars.servants`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
-    /// The field must be there.
+    /// The field is required.
     #[error("{0} is absent")]
     Absent(&'static str),
     /// The value has another type, or is out of the range of its type.
@@ -83,7 +83,7 @@ pub enum FieldError {
 }
 
 impl<T> Lenient<T> {
-    /// Returns the value of a field that must be there.
+    /// Returns the value of a required field.
     pub fn required(self, field: &'static str) -> Result<T, FieldError> {
         self.optional(field)?.ok_or(FieldError::Absent(field))
     }
@@ -169,11 +169,11 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Sample {
-        #[serde(default, deserialize_with = "null_default")]
+        #[serde(default, deserialize_with = "decode_or_default")]
         list: Vec<String>,
-        #[serde(default, deserialize_with = "integer")]
+        #[serde(default, deserialize_with = "decode_integer")]
         number: i32,
-        #[serde(default, deserialize_with = "time")]
+        #[serde(default, deserialize_with = "decode_time")]
         at: Option<Time>,
     }
 

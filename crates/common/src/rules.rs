@@ -1,7 +1,7 @@
-//! The named rules of the schema, each written once (docs/reference/resources.md#3).
+//! The rules of the schemas that have a name (docs/reference/resources.md#3).
 //!
-//! Regular expressions are in RE2 syntax as given to the API server; the `regex` crate reads the same text, so [`crate::admission`]
-//! and tests can use them too.
+//! Regular expressions are in the syntax of RE2, which the API server uses. The `regex` crate reads the same syntax, so tests use them,
+//! too.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -11,9 +11,9 @@ pub const IDENT: &str = "^[A-Za-z][0-9A-Za-z]*$";
 pub const IDENT0: &str = "^([A-Za-z][0-9A-Za-z]*)?$";
 /// Names of servants (Tars objects): an identifier of at most 63 characters.
 pub const SERVANT: &str = "^[A-Za-z][0-9A-Za-z]{0,62}$";
-/// Lower-case names with inner dashes, as ports have them.
+/// Lower-case names with inner dashes, for example names of ports.
 pub const LOWERNAME: &str = "^([0-9a-z][-0-9a-z]*)?[0-9a-z]$";
-/// Lower-case names with inner dashes joined by dots (a DNS subdomain).
+/// DNS subdomains: lower-case names with inner dashes, joined by dots.
 pub const DNSSUB: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z](\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
 /// Names of pull secrets; may be empty.
 pub const SECRET0: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z]?(\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
@@ -23,7 +23,7 @@ pub const ENVNAME: &str = "^[-._0-9A-Za-z]{1,63}$";
 pub const DASHNAME: &str = "^([0-9A-Za-z][-0-9A-Za-z]*)?[0-9A-Za-z]$";
 /// Prefixes of environment variables.
 pub const ENVPREFIX: &str = "^[A-Za-z][_0-9A-Za-z]*$";
-/// Keys of ConfigMaps and Secrets, as core Kubernetes has them.
+/// Keys of ConfigMaps and Secrets, like in core Kubernetes.
 pub const DATAKEY: &str = "^[-._0-9A-Za-z]{1,253}$";
 /// Names of HTTP headers.
 pub const HEADER: &str = "^[-0-9A-Za-z]+$";
@@ -31,18 +31,18 @@ pub const HEADER: &str = "^[-0-9A-Za-z]+$";
 pub const LABELVAL: &str = "^([0-9A-Za-z][-_.0-9A-Za-z]*)?[0-9A-Za-z]?$";
 /// Keys of labels, with or without prefix.
 pub const LABELKEY: &str = r"^([0-9A-Za-z][-._0-9A-Za-z]*[0-9A-Za-z]\/)?([0-9A-Za-z][-._0-9A-Za-z]*)?[0-9A-Za-z]$";
-/// Quantities of resources.
+/// Quantities, for example `500m` and `1Gi`.
 pub const QUANTITY: &str = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$";
 /// Release ids.
 pub const RELID: &str = "^([0-9A-Za-z][-_.0-9A-Za-z]*)?[0-9A-Za-z]$";
-/// Image references and registry prefixes; may be empty. The existing schema admits only `- . / 0-9 : a-z`; this one also admits
-/// upper case, `_` and `@`, so that every legal reference fits, digests included (weakness 4 of the spec).
+/// Image references and registry prefixes; may be empty. The existing schemas admit only `- . / 0-9 : a-z`. This rule also admits upper
+/// case, `_` and `@`, so that every legal reference fits, digests included (docs/reference/resources.md#3.2).
 pub const IMAGE: &str = r"^[\x2D-\x3A\x40-\x5A\x5F\x61-\x7A]*$";
 /// File names of configurations.
 pub const CFGNAME: &str = "^([0-9A-Za-z][-._0-9A-Za-z]*)?[0-9A-Za-z]$";
-/// `m`, or the ordinal of a pod below 100.
+/// `m`, or the ordinal of a pod, 0 to 99.
 pub const PODSEQ: &str = "^(m|0|[1-9][0-9]?)$";
-/// User and group ids as decimal text below a million.
+/// User and group ids in decimal digits, below a million.
 pub const UIDGID: &str = "^(0|[1-9][0-9]{0,5})$";
 /// Mount names of v1beta1.
 pub const MOUNT1: &str = "^[A-Za-z][-0-9A-Za-z]{1,47}$";
@@ -55,24 +55,24 @@ pub const PRINTHAN: &str = r"^[\x21-\x7e\p{Han}]*$";
 /// Printable ASCII characters; may be empty.
 pub const PRINT: &str = r"^[\x21-\x7e]*$";
 
-/// Most characters of the content of a TConfig or TTemplate.
+/// Maximal number of characters in the content of a TConfig or TTemplate.
 pub const CONTENT_LIMIT: usize = 1_560_000;
 
-/// Schema of a map of label values.
-pub(crate) fn label_map(_: &mut SchemaGenerator) -> Schema {
+/// Builds the schema of a map of label values.
+pub(crate) fn build_label_map(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "additionalProperties": { "type": "string", "pattern": LABELVAL, "maxLength": 63 },
     })
 }
 
-/// Schema of an RFC 3339 time.
-pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
+/// Builds the schema of an RFC 3339 time.
+pub(crate) fn build_time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
 
-/// Schema of a port that is given by its number, or by the name of a servant or port.
-pub(crate) fn port_or_name(_: &mut SchemaGenerator) -> Schema {
+/// Builds the schema of a port that is given by its number, or by the name of a servant or port.
+pub(crate) fn build_port_or_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,
         "minimum": 1, "maximum": 65535,
@@ -80,8 +80,8 @@ pub(crate) fn port_or_name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Schema of a list of conditions that server-side apply merges by their type.
-pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
+/// Builds the schema of a list of conditions. Server-side apply merges them by their type.
+pub(crate) fn build_conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
         "x-kubernetes-list-type": "map",
@@ -90,12 +90,12 @@ pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "required": ["lastTransitionTime", "message", "reason", "status", "type"],
             "properties": {
-                "lastTransitionTime": { "type": "string", "format": "date-time", "description": "When the status last changed." },
-                "message": { "type": "string", "maxLength": 32768, "description": "What a person should know." },
-                "observedGeneration": { "type": "integer", "minimum": 0, "description": "Generation of the object this was said of." },
-                "reason": { "type": "string", "minLength": 1, "maxLength": 1024, "description": "The cause in one CamelCase word." },
-                "status": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether the condition holds." },
-                "type": { "type": "string", "minLength": 1, "maxLength": 316, "description": "What the condition is about." },
+                "lastTransitionTime": { "type": "string", "format": "date-time", "description": "Time of the last change of the status." },
+                "message": { "type": "string", "maxLength": 32768, "description": "Explanation for people." },
+                "observedGeneration": { "type": "integer", "minimum": 0, "description": "Generation of the object that the condition describes." },
+                "reason": { "type": "string", "minLength": 1, "maxLength": 1024, "description": "Reason of the status in one CamelCase word." },
+                "status": { "type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether the condition is fulfilled." },
+                "type": { "type": "string", "minLength": 1, "maxLength": 316, "description": "Type of the condition." },
             },
         },
     })

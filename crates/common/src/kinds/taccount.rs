@@ -2,7 +2,7 @@
 
 use crate::{
     kind::kind,
-    lenient::{self, null_default, yes},
+    lenient::{self, decode_or_default, yes},
     rules,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 kind! {
     [v1beta1, v1beta2, v1beta3] "taccounts";
     {
-        /// A user of the web front end; its name is the MD5 of the user name, in lower-case hexadecimal.
+        /// A user of the web front end. The name of the object is the MD5 of the user name, in lower-case hexadecimal digits.
         pub struct TAccount {
             /// The account. The schema lets it be absent.
             #[serde(default)]
@@ -22,96 +22,96 @@ kind! {
     }
 }
 
-/// Who the user is and what he may do.
+/// The user and the permissions of the user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TAccountSpec {
-    /// Login name.
+    /// Login name. It cannot change.
     #[schemars(regex(pattern = rules::PRINTHAN), length(min = 2, max = 16))]
     pub username: String,
-    /// Free texts of the web front end.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Texts that the web front end stores and reads.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(length(max = 1024)))]
     pub extra: Vec<String>,
-    /// How the user proves who he is.
+    /// Password and login tokens.
     pub authentication: TAccountAuthentication,
-    /// What he may do.
-    #[serde(default, deserialize_with = "null_default")]
+    /// Permissions of the user.
+    #[serde(default, deserialize_with = "decode_or_default")]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub authorization: Vec<TAccountAuthorization>,
 }
 
-/// How a user proves who he is: exactly one of `password` and `bcryptPassword`.
+/// Password and login tokens of a user. Exactly one of `password` and `bcryptPassword` is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [{"required": ["password"]}, {"required": ["bcryptPassword"]}]))]
 pub struct TAccountAuthentication {
-    /// Password in clear text, as users write it; the webhook replaces it.
+    /// Password in clear text. The webhook replaces it by `bcryptPassword`, so it is never stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::PRINT), length(min = 6, max = 32))]
     pub password: Option<String>,
-    /// Bcrypt of the lower-case hexadecimal SHA-1 of the password.
+    /// bcrypt hash of the SHA-1 of the password in lower-case hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 60, max = 60))]
     pub bcrypt_password: Option<String>,
-    /// The account has been activated.
+    /// Whether the account is activated.
     #[serde(default)]
     pub activated: bool,
-    /// Login tokens, kept by the web front end.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Login tokens. The web front end writes them, and the controller removes expired ones.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TAccountToken>,
 }
 
-/// A login token.
+/// A login token of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TAccountToken {
-    /// Name.
+    /// Name of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::PRINT), length(min = 2, max = 32))]
     pub name: Option<String>,
-    /// The token.
+    /// The token itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8092))]
     pub content: Option<String>,
-    /// When it was last changed.
-    #[serde(default, deserialize_with = "lenient::time", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "rules::time")]
+    /// Time of the last change.
+    #[serde(default, deserialize_with = "lenient::decode_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "rules::build_time")]
     pub update_time: Option<Time>,
-    /// When the controller removes it.
-    #[serde(default, deserialize_with = "lenient::time", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "rules::time")]
+    /// Time at which the token expires. The controller then removes it.
+    #[serde(default, deserialize_with = "lenient::decode_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "rules::build_time")]
     pub expiration_time: Option<Time>,
-    /// Whether it can be used.
+    /// Whether the token can be used; true when absent.
     #[serde(default = "yes")]
     pub valid: bool,
 }
 
-/// One thing a user may do.
+/// One permission of a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TAccountAuthorization {
-    /// In which role.
+    /// Role of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<TAccountRole>,
-    /// On what: an application, `APP.SERVER` or `*`.
+    /// Scope of the role: an application, a server as `APP.SERVER`, or `*` for everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1600))]
     pub flag: Option<String>,
-    /// When it was last changed.
-    #[serde(default, deserialize_with = "lenient::time", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "rules::time")]
+    /// Time of the last change.
+    #[serde(default, deserialize_with = "lenient::decode_time", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "rules::build_time")]
     pub update_time: Option<Time>,
 }
 
-/// Roles of users.
+/// A role of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TAccountRole {
-    /// May do all.
+    /// The user may do everything.
     Admin,
-    /// May run servers.
+    /// The user may operate servers.
     Operator,
-    /// May look at servers.
+    /// The user may view servers.
     Developer,
 }

@@ -1,4 +1,4 @@
-//! TConfig: one version of one configuration file (docs/reference/resources.md#4.2). The fields sit at the root.
+//! TConfig: one version of one configuration file (docs/reference/resources.md#4.2). The object has no `spec`; its fields are at the root.
 
 use crate::{kind::kind, lenient, rules};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -6,13 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 kind! {
     [v1beta1, v1beta2, v1beta3] "tconfigs";
     {
-        /// One version of a configuration file. `app`, `server`, `configName` and `podSeq` together say which file; at most one
-        /// of its versions is meant to be activated.
+        /// One version of a configuration file. `app`, `server`, `configName` and `podSeq` together identify the file. At most one
+        /// version of a file is active.
         pub struct TConfig {
-            /// Application.
+            /// Tars application that the file belongs to.
             #[schemars(regex(pattern = rules::IDENT), length(max = 63))]
             pub app: String,
-            /// Server; empty for a configuration of the whole application.
+            /// Tars server that the file belongs to; empty for a configuration of the whole application.
             #[serde(default)]
             #[schemars(regex(pattern = rules::IDENT0), length(max = 63))]
             pub server: String,
@@ -22,26 +22,26 @@ kind! {
             /// Content of the file.
             #[schemars(length(max = rules::CONTENT_LIMIT))]
             pub config_content: String,
-            /// `m` for the master configuration; a number for the pod of that ordinal, 0 to 99.
+            /// `m` for the configuration of all pods, or the ordinal of the only pod that gets this configuration, 0 to 99; m when absent.
             #[serde(default = "master")]
             #[schemars(regex(pattern = rules::PODSEQ))]
             pub pod_seq: String,
-            /// When it was made; the webhook fills it in.
-            #[serde(default, deserialize_with = "lenient::time", skip_serializing_if = "Option::is_none")]
-            #[schemars(schema_with = "rules::time")]
+            /// Time of creation. The webhook fills it in.
+            #[serde(default, deserialize_with = "lenient::decode_time", skip_serializing_if = "Option::is_none")]
+            #[schemars(schema_with = "rules::build_time")]
             pub update_time: Option<Time>,
-            /// Who made it.
+            /// Person who made this version.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(length(max = 100))]
             pub update_person: Option<String>,
-            /// Why it was made.
+            /// Reason for this version.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(length(max = 1600))]
             pub update_reason: Option<String>,
-            /// Whether this version is the live one.
+            /// Whether this version is the active one; true when absent.
             #[serde(default = "lenient::yes")]
             pub activated: bool,
-            /// Name of the version; the webhook fills it in.
+            /// Name of the version. The webhook fills it in.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(regex(pattern = rules::LOWERNAME), length(max = 63))]
             pub version: Option<String>,

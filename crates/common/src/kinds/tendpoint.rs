@@ -1,10 +1,10 @@
-//! TEndpoint: what the registry needs to know of a server and its pods (docs/reference/resources.md#4.6).
+//! TEndpoint: the facts about a server and its pods that the registry needs (docs/reference/resources.md#4.6).
 //!
-//! Written by the controller only, so the schema has neither bounds nor defaults; what is absent reads as empty.
+//! Only the controller writes a TEndpoint, so its schema has neither bounds nor defaults. An absent field reads as empty.
 
 use crate::{
     kind::kind,
-    lenient::{integer, null_default, yes},
+    lenient::{decode_integer, decode_or_default, yes},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,106 +18,106 @@ pub use status::{
 kind! {
     [v1beta1, v1beta2, v1beta3] "tendpoints";
     {
-        /// A server's servants and pods, kept by the controller; named like the TServer.
+        /// The servants and pods of a server. The controller writes it. Its name is the name of the TServer.
         pub struct TEndpoint {
-            /// Copies from the TServer.
+            /// Copies of fields of the TServer.
             #[serde(default)]
             #[schemars(extend("x-tars-default" = null))]
             pub spec: TEndpointSpec,
-            /// The pods.
+            /// The pods of the server.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub status: Option<TEndpointStatus>,
         }
     }
 }
 
-/// Copies from the TServer.
+/// Copies of fields of the TServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointSpec {
-    /// Application.
+    /// Tars application.
     #[serde(default)]
     pub app: String,
-    /// Server.
+    /// Tars server.
     #[serde(default)]
     pub server: String,
     /// `tars` or `normal`.
     #[serde(default)]
     pub sub_type: String,
-    /// Grade of importance.
-    #[serde(default, deserialize_with = "integer")]
+    /// Grade of importance for front ends and alarms.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub important: i32,
-    /// What a Tars server serves.
+    /// Servants of a Tars server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tars: Option<TEndpointTars>,
-    /// What another server exposes.
+    /// Ports of a server that does not speak Tars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normal: Option<TEndpointNormal>,
     /// Ports published on nodes.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub host_ports: Vec<TEndpointHostPort>,
-    /// The build that runs.
+    /// Release that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<TEndpointRelease>,
 }
 
-/// Copy of a TServer's `tars`.
+/// Copy of `spec.tars` of the TServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointTars {
-    /// Private template text.
+    /// Private text, merged over the template.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profile: String,
-    /// Name of the template.
+    /// Name of the TTemplate.
     #[serde(default)]
     pub template: String,
-    /// Threads of the client's asynchronous call-backs.
-    #[serde(default, deserialize_with = "integer")]
+    /// Number of threads for asynchronous callbacks of the client.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub async_thread: i32,
-    /// Tars objects.
-    #[serde(default, deserialize_with = "null_default")]
+    /// Servants of the server.
+    #[serde(default, deserialize_with = "decode_or_default")]
     pub servants: Vec<TEndpointServant>,
     /// Ports besides those of the servants.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<TEndpointPort>,
 }
 
-/// Copy of a TServer's `normal`.
+/// Copy of `spec.normal` of the TServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointNormal {
     /// Exposed ports.
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     pub ports: Vec<TEndpointPort>,
 }
 
-/// Copy of a servant.
+/// Copy of a servant of the TServer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointServant {
-    /// Name of the object.
+    /// Name of the servant, for example `HelloObj`.
     #[serde(default)]
     pub name: String,
-    /// Port.
-    #[serde(default, deserialize_with = "integer")]
+    /// Port number in the pod.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub port: i32,
-    /// Handler threads.
-    #[serde(default, deserialize_with = "integer")]
+    /// Number of handler threads.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub thread: i32,
-    /// Capacity of the queue.
-    #[serde(default, deserialize_with = "integer")]
+    /// Capacity of the queue, in requests.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub capacity: i32,
-    /// Most connections.
-    #[serde(default, deserialize_with = "integer")]
+    /// Maximal number of connections.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub connection: i32,
-    /// Time a request may wait, in milliseconds.
-    #[serde(default, deserialize_with = "integer")]
+    /// Time that a request may wait in the queue, in milliseconds.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub timeout: i32,
-    /// True for the Tars protocol.
+    /// True for the Tars protocol, false for another protocol.
     #[serde(default = "yes")]
     pub is_tars: bool,
     /// True for TCP, false for UDP.
@@ -131,16 +131,16 @@ impl Default for TEndpointServant {
     }
 }
 
-/// Copy of a port.
+/// Copy of a port of the TServer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointPort {
-    /// Name.
+    /// Name of the port.
     #[serde(default)]
     pub name: String,
-    /// Port.
-    #[serde(default, deserialize_with = "integer")]
+    /// Port number in the pod.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub port: i32,
     /// True for TCP, false for UDP.
     #[serde(default = "yes")]
@@ -153,7 +153,7 @@ impl Default for TEndpointPort {
     }
 }
 
-/// Copy of a port published on nodes.
+/// Copy of a port that is published on nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
@@ -161,32 +161,32 @@ pub struct TEndpointHostPort {
     /// Name of the servant or port.
     #[serde(default)]
     pub name_ref: String,
-    /// Port of the node.
-    #[serde(default, deserialize_with = "integer")]
+    /// Port number on the node.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub port: i32,
 }
 
-/// Copy of a release.
+/// Copy of the release of the TServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointRelease {
-    /// Release id.
+    /// Id of the release.
     #[serde(default)]
     pub id: String,
-    /// Image.
+    /// Image of the server.
     #[serde(default)]
     pub image: String,
-    /// Its pull secret.
+    /// Name of the pull secret of the image.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret: String,
-    /// When it was released, RFC 3339.
+    /// Time of the release, RFC 3339.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub time: String,
     /// Image of tarsnode.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub node_image: String,
-    /// Its pull secret.
+    /// Name of the pull secret of the tarsnode image.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub node_secret: String,
 }

@@ -1,7 +1,8 @@
-//! TFrameworkConfig: settings of a namespace's framework (docs/reference/resources.md#4.9). The fields sit at the root.
+//! TFrameworkConfig: settings of the framework in a namespace (docs/reference/resources.md#4.9). The object has no `spec`; its fields
+//! are at the root.
 
 use crate::{
-    lenient::{int, integer, yes},
+    lenient::{decode_integer, int, yes},
     rules,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -11,25 +12,26 @@ use std::collections::BTreeMap;
 pub mod v1beta2;
 pub mod v1beta3;
 
-/// Defines the object of a version: what the versions share and `$own`.
+/// Defines the object of a version: the fields that the versions share, and the fields `$own` of the version. It is a macro because
+/// `nodeImage` and `$own` have different types in each version.
 macro_rules! object {
     ($version:ident { $($own:tt)* }) => {
         $crate::kind::root! {
             $version "tframeworkconfigs";
-            /// Settings of the framework in a namespace; only the object named `tars-framework` counts.
+            /// Settings of the framework in a namespace. Our services read only the object named `tars-framework`.
             pub struct TFrameworkConfig {
-                /// How much history is kept.
+                /// Limits of the history that the controller keeps.
                 #[serde(default)]
                 #[schemars(extend("x-tars-default" = {}))]
                 pub record_limit: $crate::kinds::tframeworkconfig::RecordLimit,
-                /// Image of tarsnode for servers that name none.
+                /// Image of tarsnode for servers that do not name one.
                 pub node_image: NodeImage,
                 /// Endpoints of other Tars clusters by object name (`App.Server.Obj`), or `default` for all objects.
-                #[serde(default, deserialize_with = "crate::lenient::null_default")]
-                #[schemars(schema_with = "super::up_chain")]
+                #[serde(default, deserialize_with = "crate::lenient::decode_or_default")]
+                #[schemars(schema_with = "super::build_up_chain_schema")]
                 pub up_chain: std::collections::BTreeMap<String, Vec<$crate::kinds::tframeworkconfig::UpChainEndpoint>>,
-                /// Free settings.
-                #[serde(default, deserialize_with = "crate::lenient::null_default")]
+                /// Free settings for other programs; our services do not read them.
+                #[serde(default, deserialize_with = "crate::lenient::decode_or_default")]
                 pub expand: std::collections::BTreeMap<String, String>,
                 $($own)*
             }
@@ -38,19 +40,20 @@ macro_rules! object {
 }
 use object;
 
-/// How much history is kept.
+/// Limits of the history that the controller keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordLimit {
-    /// Most pods of a TExitedRecord, 10 to 100.
+    /// Maximal number of pods in a TExitedRecord, 10 to 100; 48 when absent.
     #[serde(default = "int::<48>")]
     #[schemars(range(min = 10, max = 100))]
     pub texited_pod: i32,
-    /// Most inactive versions of a configuration, 10 to 100.
+    /// Maximal number of inactive versions of a configuration, 10 to 100; 48 when absent.
     #[serde(default = "int::<48>")]
     #[schemars(range(min = 10, max = 100))]
     pub tconfig_history: i32,
-    /// Most releases of a TImage, 10 to 100.
+    /// Maximal number of releases in a TImage, 10 to 100; 48 when absent. It is for programs that build images; our services do not
+    /// read it.
     #[serde(default = "int::<48>")]
     #[schemars(range(min = 10, max = 100))]
     pub timage_release: i32,
@@ -66,37 +69,37 @@ impl Default for RecordLimit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpChainEndpoint {
-    /// Host name or address.
+    /// Host name or IP address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::IMAGE), length(max = 500))]
     pub host: Option<String>,
-    /// Port, 1 to 65535.
+    /// Port number, 1 to 65535.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
-    /// Time a call may take, in milliseconds.
-    #[serde(default = "int::<6000>", deserialize_with = "integer")]
+    /// Timeout of a call, in milliseconds; 6000 when absent.
+    #[serde(default = "int::<6000>", deserialize_with = "decode_integer")]
     pub timeout: i32,
-    /// True for TCP, false for UDP.
+    /// True for TCP, false for UDP; true when absent.
     #[serde(default = "yes")]
     pub is_tcp: bool,
 }
 
-/// A registry that built images are pushed to.
+/// A registry to which built images are pushed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRegistry {
-    /// Prefix of image names.
+    /// Prefix of the image names, for example registry.example/tars.
     #[schemars(regex(pattern = rules::IMAGE), length(max = 500))]
     pub registry: String,
-    /// Its secret, or empty.
+    /// Name of the secret for the registry, or empty.
     #[serde(default)]
     #[schemars(regex(pattern = rules::SECRET0))]
     pub secret: String,
 }
 
-/// Schema of a map of non-empty lists of endpoints.
-fn up_chain(generator: &mut SchemaGenerator) -> Schema {
+/// Builds the schema of a map of non-empty lists of endpoints.
+fn build_up_chain_schema(generator: &mut SchemaGenerator) -> Schema {
     let endpoint = generator.subschema_for::<UpChainEndpoint>();
     json_schema!({
         "type": "object",

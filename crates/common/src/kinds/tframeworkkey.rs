@@ -1,6 +1,7 @@
-//! TFrameworkKey: the web front end's account at the cloud market (docs/reference/resources.md#4.10). Nothing of ours reads it.
+//! TFrameworkKey: the account of the web front end at the cloud market (docs/reference/resources.md#4.10). None of our services reads
+//! it.
 
-use crate::{kind::kind, lenient::optional_integer};
+use crate::{kind::kind, lenient::decode_optional_integer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +21,13 @@ kind! {
 /// An account at the cloud market.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TFrameworkKeySpec {
-    /// User id.
+    /// User id at the cloud market.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cuid: Option<String>,
-    /// Private key.
+    /// Private key of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pri_key: Option<String>,
-    /// Whether to log in without asking.
-    #[serde(default, deserialize_with = "optional_integer", skip_serializing_if = "Option::is_none")]
+    /// Whether the front end logs in without asking.
+    #[serde(default, deserialize_with = "decode_optional_integer", skip_serializing_if = "Option::is_none")]
     pub autologin: Option<i32>,
 }

@@ -1,6 +1,6 @@
 //! TPlugin: a page of the web front end (docs/reference/resources.md#4.11). None of our services reads it.
 
-use crate::{kind::kind, lenient::optional_integer};
+use crate::{kind::kind, lenient::decode_optional_integer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,12 +30,12 @@ pub struct TPluginSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obj: Option<String>,
     /// Number of the plugin's type.
-    #[serde(rename = "type", default, deserialize_with = "optional_integer", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "decode_optional_integer", skip_serializing_if = "Option::is_none")]
     pub type_: Option<i32>,
     /// Path of the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Whether the plugin is outside of the framework.
-    #[serde(default, deserialize_with = "optional_integer", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "decode_optional_integer", skip_serializing_if = "Option::is_none")]
     pub r#extern: Option<i32>,
 }

@@ -1,15 +1,16 @@
-//! TServer: one server, as people declare it (docs/reference/resources.md#4.1).
+//! TServer: a server, as its author declares it (docs/reference/resources.md#4.1).
 //!
 //! ```text
-//! spec ─┬─ app, server, subType, important      who it is
-//!       ├─ tars | normal                        what it serves
-//!       ├─ k8s ─ env, mounts, placement, …      how it runs          blocks.rs, env.rs, mounts.rs, placement.rs,
-//!       │                                                            probe.rs, security.rs
-//!       └─ release                              which build runs
-//! status ─ replicas, selector, conditions       what came of it      status.rs
+//! spec ─┬─ app, server, subType, important      identity
+//!       ├─ tars | normal                        servants and ports       tars.rs
+//!       ├─ k8s ─ env, mounts, placement, …      workload                 blocks.rs, env.rs, mounts.rs, placement.rs,
+//!       │                                                                probe.rs, security.rs, source.rs
+//!       └─ release                              build that runs          blocks.rs
+//! status ─ replicas, selector, conditions       observed state           status.rs
 //! ```
 //!
-//! The versions differ in a handful of fields. The shared ones are written once, in the macros of `blocks.rs`.
+//! The versions differ in a few fields. The macros of `blocks.rs` declare the shared fields once. `core.rs` converts to the types of core
+//! Kubernetes.
 
 mod blocks;
 mod core;

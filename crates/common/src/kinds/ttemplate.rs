@@ -1,4 +1,4 @@
-//! TTemplate: text that the configurations of many servers start from (docs/reference/resources.md#4.3).
+//! TTemplate: the common text of the configurations of many servers (docs/reference/resources.md#4.3).
 
 use crate::{kind::kind, rules};
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ kind! {
     {
         /// A template of server configurations.
         pub struct TTemplate {
-            /// The template. The schema lets it be absent; admission refuses the empty parent that results.
+            /// Text and parent of the template. The schema lets it be absent; admission then refuses the empty parent.
             #[serde(default)]
             #[schemars(extend("x-tars-default" = null))]
             pub spec: TTemplateSpec,
@@ -24,7 +24,7 @@ pub struct TTemplateSpec {
     /// Text in the syntax of Tars configurations.
     #[schemars(length(max = rules::CONTENT_LIMIT))]
     pub content: String,
-    /// Name of the template this one extends; its own name for none.
+    /// Name of the parent template. A template without a parent names itself.
     #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
     pub parent: String,
 }

@@ -9,7 +9,7 @@ use crate::{
         request::{Operation, Request},
         resource::Resource,
     },
-    lenient::null_default,
+    lenient::decode_or_default,
     names,
 };
 use serde::Deserialize;
@@ -31,7 +31,7 @@ struct Spec {
     server: String,
     tars: Option<Tars>,
     normal: Option<Normal>,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     k8s: K8s,
 }
 
@@ -39,15 +39,15 @@ struct Spec {
 struct Tars {
     #[serde(default)]
     template: String,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     servants: Vec<Port>,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     ports: Vec<Port>,
 }
 
 #[derive(Deserialize)]
 struct Normal {
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     ports: Vec<Port>,
 }
 
@@ -64,11 +64,11 @@ struct Port {
 struct K8s {
     #[serde(default)]
     daemon_set: bool,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     host_ports: Vec<HostPort>,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     mounts: Vec<Mount>,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     node_selector: Vec<Selector>,
 }
 
@@ -95,7 +95,7 @@ struct Selector {
     key: String,
     #[serde(default)]
     operator: String,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     values: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
-//! The pods of a server.
+//! The status of a TEndpoint: the pods of the server.
 
-use crate::lenient::{format_time, integer, null_default};
+use crate::lenient::{decode_integer, decode_or_default, format_time};
 use k8s_openapi::{api::core::v1 as core, apimachinery::pkg::apis::meta::v1::Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,145 +10,145 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct TEndpointStatus {
     /// One element per pod.
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "decode_or_default")]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub pods: Vec<TEndpointPod>,
 }
 
-/// A pod.
+/// One pod of the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct TEndpointPod {
-    /// Its uid.
+    /// UID of the pod.
     #[serde(default)]
     pub uid: String,
-    /// Process id that tarsnode reported, or empty.
+    /// Process id of the server, as tarsnode reports it; empty if it is unknown.
     #[serde(default)]
     pub pid: String,
-    /// Its name.
+    /// Name of the pod.
     #[serde(default)]
     pub name: String,
-    /// Its address.
+    /// IP address of the pod.
     #[serde(rename = "podIP", default)]
     pub pod_ip: String,
-    /// Address of its node.
+    /// IP address of the node.
     #[serde(rename = "hostIP", default)]
     pub host_ip: String,
-    /// When it was made, RFC 3339.
+    /// Time at which the pod was created, RFC 3339.
     #[serde(default)]
     pub start_time: String,
-    /// Its release id.
+    /// Id of the release that the pod runs.
     #[serde(default)]
     pub id: String,
-    /// State that is wanted.
+    /// Wanted state of the server process, for example Active.
     #[serde(default)]
     pub setting_state: String,
-    /// State that is.
+    /// Observed state of the server process, for example Active.
     #[serde(default)]
     pub present_state: String,
-    /// Why.
+    /// Reason of the observed state.
     #[serde(default)]
     pub present_message: String,
-    /// Its containers.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Containers of the pod.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub container_statuses: Vec<PodContainerStatus>,
 }
 
-/// A container of a pod: the part of the core type that the schema keeps.
+/// A container of a pod. The schema keeps these fields of the type of core Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct PodContainerStatus {
-    /// Its id.
+    /// Id of the container.
     #[serde(rename = "containerID", default, skip_serializing_if = "String::is_empty")]
     pub container_id: String,
-    /// Its image.
+    /// Name of the image.
     #[serde(default)]
     pub image: String,
-    /// Id of its image.
+    /// Id of the image.
     #[serde(rename = "imageID", default)]
     pub image_id: String,
-    /// Its name.
+    /// Name of the container.
     #[serde(default)]
     pub name: String,
-    /// Whether it is ready.
+    /// Whether the container is ready.
     #[serde(default)]
     pub ready: bool,
-    /// Whether it has started.
+    /// Whether the container has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<bool>,
-    /// How often it was restarted.
-    #[serde(default, deserialize_with = "integer")]
+    /// Number of restarts.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub restart_count: i32,
-    /// Its state.
+    /// Current state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<ContainerState>,
-    /// Its state before the last restart.
+    /// State before the last restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_state: Option<ContainerState>,
 }
 
-/// State of a container.
+/// State of a container; at most one field is present.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerState {
-    /// It runs.
+    /// Present if the container runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<ContainerStateRunning>,
-    /// It waits to run.
+    /// Present if the container waits to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<ContainerStateWaiting>,
-    /// It has ended.
+    /// Present if the container has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated: Option<ContainerStateTerminated>,
 }
 
-/// A container that runs.
+/// Details of a running container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerStateRunning {
-    /// Since when, RFC 3339.
+    /// Time of the start, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
 }
 
-/// A container that waits to run.
+/// Details of a waiting container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerStateWaiting {
-    /// Why, in words.
+    /// Reason as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Why, in one word.
+    /// Reason in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A container that has ended.
+/// Details of a container that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-tars-no-defaults" = true))]
 pub struct ContainerStateTerminated {
-    /// Its id.
+    /// Id of the container.
     #[serde(rename = "containerID", default, skip_serializing_if = "Option::is_none")]
     pub container_id: Option<String>,
-    /// Exit code of its process.
-    #[serde(default, deserialize_with = "integer")]
+    /// Exit code of the process.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub exit_code: i32,
-    /// Signal that ended its process.
-    #[serde(default, deserialize_with = "crate::lenient::optional_integer", skip_serializing_if = "Option::is_none")]
+    /// Signal that ended the process.
+    #[serde(default, deserialize_with = "crate::lenient::decode_optional_integer", skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// When it ended, RFC 3339.
+    /// Time of the end, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<String>,
-    /// When it started, RFC 3339.
+    /// Time of the start, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// Why, in words.
+    /// Reason as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Why, in one word.
+    /// Reason in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

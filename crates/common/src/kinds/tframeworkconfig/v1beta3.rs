@@ -6,24 +6,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 super::object!(v1beta3 {
-    /// How images are built.
+    /// Settings of image builds.
     pub image_build: ImageBuild,
-    /// Where built images go.
+    /// Registry to which built images are pushed.
     pub image_upload: ImageRegistry,
 });
 
-/// How images are built.
+/// Settings of image builds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageBuild {
-    /// Seconds after which a running build counts as failed, 180 to 900.
+    /// Seconds after which a running build counts as failed, 180 to 900; 300 when absent.
     #[serde(default = "int::<300>")]
     #[schemars(range(min = 180, max = 900))]
     pub max_build_time: i32,
-    /// Format of release ids.
+    /// Format of the release ids that builds get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_format: Option<String>,
-    /// What builds.
+    /// Image that runs builds.
     pub executor: ImageRef,
 }
 
@@ -37,10 +37,10 @@ impl Default for ImageBuild {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRef {
-    /// The image.
+    /// Image reference.
     #[schemars(regex(pattern = rules::IMAGE), length(max = 500))]
     pub image: String,
-    /// Its pull secret, or empty.
+    /// Name of the pull secret, or empty.
     #[serde(default)]
     #[schemars(regex(pattern = rules::SECRET0))]
     pub secret: String,

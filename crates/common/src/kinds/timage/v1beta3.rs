@@ -2,6 +2,6 @@
 
 pub use super::v1beta2::TImageRelease;
 use super::{TImageBuild, TImageServerType, TImageType, object, root};
-use crate::{lenient::null_default, rules};
+use crate::{lenient::decode_or_default, rules};
 
 object!(v1beta3);

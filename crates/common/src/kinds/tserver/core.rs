@@ -1,6 +1,6 @@
-//! The TServer's own types as those of core Kubernetes, for whoever builds pods from them.
+//! Converts the types of TServer to those of core Kubernetes, from which the controller builds pods.
 //!
-//! Only shapes change here; what a field means for a workload is decided where workloads are built.
+//! Only the form changes here. The controller decides the effect of a field on a workload.
 
 mod probe;
 mod security;
@@ -15,13 +15,13 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-/// The text, unless it is empty, which the API server would not store.
-fn filled(text: Option<&String>) -> Option<String> {
+/// Drops an empty text, because the API server does not store it.
+fn drop_empty(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
 }
 
-/// Whether an object says anything.
-fn stated<T: Default + PartialEq>(object: &T) -> bool {
+/// Whether an object has any field. The API server does not store an empty object.
+fn has_fields<T: Default + PartialEq>(object: &T) -> bool {
     *object != T::default()
 }
 
@@ -90,7 +90,7 @@ impl From<&NodeSelectorRule> for core::NodeSelectorRequirement {
 }
 
 impl ResourceList {
-    /// The amounts by the name of their resource.
+    /// Returns the amounts by the name of the resource.
     pub fn to_map(&self) -> BTreeMap<String, CoreQuantity> {
         let amounts = [("cpu", &self.cpu), ("memory", &self.memory)];
         amounts.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), CoreQuantity(amount.clone()?)))).collect()
@@ -108,8 +108,8 @@ impl From<&ComputeResources> for core::ResourceRequirements {
 }
 
 impl MountSource {
-    /// The volume of this name, unless the source is one that a StatefulSet makes a claim of (`persistentVolumeClaimTemplate`,
-    /// `tLocalVolume`) or is empty.
+    /// Builds the volume with this name. Returns `None` for a source from which a StatefulSet makes a claim
+    /// (`persistentVolumeClaimTemplate`, `tLocalVolume`), and for an empty source.
     pub fn to_volume(&self, name: &str) -> Option<core::Volume> {
         let volume = core::Volume { name: name.to_owned(), ..core::Volume::default() };
         if let Some(map) = &self.config_map {
@@ -131,7 +131,7 @@ impl MountSource {
     }
 }
 
-fn items(items: &[KeyToPath]) -> Option<Vec<core::KeyToPath>> {
+fn convert_items(items: &[KeyToPath]) -> Option<Vec<core::KeyToPath>> {
     let item = |item: &KeyToPath| core::KeyToPath {
         key: item.key.clone().unwrap_or_default(),
         path: item.path.clone().unwrap_or_default(),
@@ -144,7 +144,7 @@ impl From<&ConfigMapVolume> for core::ConfigMapVolumeSource {
     fn from(map: &ConfigMapVolume) -> Self {
         Self {
             name: map.name.clone(),
-            items: items(&map.items),
+            items: convert_items(&map.items),
             default_mode: Some(map.default_mode),
             optional: Some(map.optional),
         }
@@ -155,7 +155,7 @@ impl From<&SecretVolume> for core::SecretVolumeSource {
     fn from(secret: &SecretVolume) -> Self {
         Self {
             secret_name: Some(secret.secret_name.clone()),
-            items: items(&secret.items),
+            items: convert_items(&secret.items),
             default_mode: Some(secret.default_mode),
             optional: Some(secret.optional),
         }
@@ -171,7 +171,7 @@ impl From<&EmptyDirVolume> for core::EmptyDirVolumeSource {
     }
 }
 
-fn storage(amount: &StorageAmount) -> BTreeMap<String, CoreQuantity> {
+fn convert_amount(amount: &StorageAmount) -> BTreeMap<String, CoreQuantity> {
     BTreeMap::from([("storage".to_owned(), (&amount.storage).into())])
 }
 
@@ -183,8 +183,8 @@ impl From<&ClaimSpec> for core::PersistentVolumeClaimSpec {
             storage_class_name: claim.storage_class_name.clone(),
             volume_mode: claim.volume_mode.map(|mode| mode.as_str().to_owned()),
             resources: Some(core::VolumeResourceRequirements {
-                limits: claim.resources.limits.as_ref().map(storage),
-                requests: Some(storage(&claim.resources.requests)),
+                limits: claim.resources.limits.as_ref().map(convert_amount),
+                requests: Some(convert_amount(&claim.resources.requests)),
             }),
             selector: claim.selector.as_ref().map(Into::into),
             ..Self::default()

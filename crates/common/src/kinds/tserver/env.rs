@@ -1,6 +1,6 @@
-//! Environment of the main container.
+//! Environment variables of the main container.
 //!
-//! Own structs rather than those of core Kubernetes: the schema here is narrower, and `optional` is true when absent.
+//! The structs are not those of core Kubernetes, because the schema here is narrower and `optional` is true when absent.
 
 use super::Quantity;
 use crate::{lenient::yes, rules};
@@ -15,15 +15,15 @@ pub struct EnvVar {
     /// Name of the variable.
     #[schemars(regex(pattern = rules::ENVNAME))]
     pub name: String,
-    /// Literal value.
+    /// Value of the variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Where the value comes from.
+    /// Source of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from: Option<EnvVarSource>,
 }
 
-/// Source of a variable's value: exactly one of its fields.
+/// Source of the value of a variable: exactly one of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [
@@ -33,7 +33,7 @@ pub struct EnvVarSource {
     /// A field of the pod (downward API).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_ref: Option<FieldRef>,
-    /// A resource of a container.
+    /// A resource of a container of the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_field_ref: Option<ResourceFieldRef>,
     /// A key of a ConfigMap.
@@ -48,10 +48,10 @@ pub struct EnvVarSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldRef {
-    /// Schema version of the path; v1 when absent.
+    /// API version of the path; v1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
-    /// E.g. `metadata.name`.
+    /// Path of the field, for example `metadata.name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_path: Option<String>,
 }
@@ -63,9 +63,9 @@ pub struct ResourceFieldRef {
     /// Name of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_name: Option<String>,
-    /// E.g. `limits.cpu`.
+    /// Name of the resource, for example `limits.cpu`.
     pub resource: String,
-    /// Unit of the output; 1 when absent.
+    /// Unit of the value; 1 when absent.
     #[serde(default)]
     pub divisor: Quantity,
 }
@@ -77,10 +77,10 @@ pub struct ConfigMapKeySelector {
     /// Name of the ConfigMap.
     #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
     pub name: String,
-    /// The key.
+    /// Key whose value the variable gets.
     #[schemars(regex(pattern = rules::DATAKEY), length(max = 253))]
     pub key: String,
-    /// Whether the pod starts without it; true when absent, unlike core Kubernetes.
+    /// Whether the pod starts if the object or key is missing; true when absent, unlike in core Kubernetes.
     #[serde(default = "yes")]
     pub optional: bool,
 }
@@ -92,39 +92,39 @@ pub struct SecretKeySelector {
     /// Name of the Secret.
     #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
     pub name: String,
-    /// The key.
+    /// Key whose value the variable gets.
     #[schemars(regex(pattern = rules::DATAKEY), length(max = 253))]
     pub key: String,
-    /// Whether the pod starts without it; true when absent, unlike core Kubernetes.
+    /// Whether the pod starts if the object or key is missing; true when absent, unlike in core Kubernetes.
     #[serde(default = "yes")]
     pub optional: bool,
 }
 
-/// All keys of a ConfigMap or Secret as variables: exactly one of `configMapRef` and `secretRef`.
+/// A ConfigMap or Secret, of which each key becomes a variable: exactly one of `configMapRef` and `secretRef`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [{"required": ["configMapRef"]}, {"required": ["secretRef"]}]))]
 pub struct EnvFromSource {
-    /// The ConfigMap.
+    /// ConfigMap with the variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_ref: Option<EnvFromRef>,
-    /// The Secret.
+    /// Secret with the variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<EnvFromRef>,
-    /// Put before every key.
+    /// Text before every key in the names of the variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::ENVPREFIX), length(max = 63))]
     pub prefix: Option<String>,
 }
 
-/// Name of a ConfigMap or Secret.
+/// Reference to a ConfigMap or Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvFromRef {
-    /// Its name.
+    /// Name of the ConfigMap or Secret.
     #[schemars(regex(pattern = rules::DNSSUB), length(max = 253))]
     pub name: String,
-    /// Whether the pod starts without it; true when absent, unlike core Kubernetes.
+    /// Whether the pod starts if the object or key is missing; true when absent, unlike in core Kubernetes.
     #[serde(default = "yes")]
     pub optional: bool,
 }

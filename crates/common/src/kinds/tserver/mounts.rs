@@ -1,21 +1,21 @@
-//! Mounts: a volume together with its place in the main container.
+//! Mounts: volumes together with their paths in the main container.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How mounts propagate between host and container.
+/// Propagation of mounts between host and container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MountPropagation {
-    /// Not at all.
+    /// Mounts do not propagate.
     None,
-    /// From the host into the container.
+    /// Mounts of the host appear in the container.
     HostToContainer,
-    /// Both ways.
+    /// Mounts propagate in both directions.
     Bidirectional,
 }
 
 impl MountPropagation {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "None",
@@ -25,16 +25,16 @@ impl MountPropagation {
     }
 }
 
-/// What code that serves all versions needs to know of a mount.
+/// Access to the name of a mount in every version.
 pub trait MountName {
     /// The mount's name; empty when absent.
     fn mount_name(&self) -> &str;
 }
 
-/// Defines the mount of a version; only the rule of its name differs.
+/// Defines the mount of a version. It is a macro because the rule of the name differs, and a rule is an attribute of the field.
 macro_rules! mount {
     ($(#[$rule:meta])*) => {
-        /// A volume and its place in the main container.
+        /// A volume and its path in the main container.
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct Mount {
@@ -42,7 +42,7 @@ macro_rules! mount {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             $(#[$rule])*
             pub name: Option<String>,
-            /// What is mounted.
+            /// Source of the volume.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub source: Option<$crate::kinds::tserver::MountSource>,
             /// Whether the mount is read only; false when absent.
@@ -51,13 +51,13 @@ macro_rules! mount {
             /// Path in the container.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub mount_path: Option<String>,
-            /// Path inside of the volume.
+            /// Path in the volume; the root of the volume when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub sub_path: Option<String>,
-            /// How mounts propagate between host and container; None when absent.
+            /// Propagation of mounts between host and container; None when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub mount_propagation: Option<$crate::kinds::tserver::MountPropagation>,
-            /// Path inside of the volume with `$(VAR)` expanded.
+            /// Path in the volume, in which `$(VAR)` stands for an environment variable.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub sub_path_expr: Option<String>,
         }

@@ -1,25 +1,25 @@
-//! Where and how pods run: affinity, ports of the node, resources, update.
+//! Placement, published ports, resources and updates of pods.
 
 use crate::{
-    lenient::{integer, null_default},
+    lenient::{decode_integer, decode_or_default},
     rules,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether tarsnode supervises the process.
+/// The type of a server: under tarsnode or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SubType {
     /// A Tars server under tarsnode.
     #[default]
     Tars,
-    /// Any third-party process.
+    /// Any other process, without tarsnode.
     Normal,
 }
 
 impl SubType {
-    /// The word in the manifest and in the label `tars.io/SubType`.
+    /// The word in manifests and in the label `tars.io/SubType`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tars => "tars",
@@ -28,32 +28,32 @@ impl SubType {
     }
 }
 
-/// How the node labels `tars.io/ability.*` decide.
+/// The effect of the node labels `tars.io/ability.*` on the placement of pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AbilityAffinity {
-    /// Only nodes of the application's pool.
+    /// Pods run only on nodes of the pool of the application.
     AppRequired,
-    /// Only nodes of the server's pool.
+    /// Pods run only on nodes of the pool of the server.
     ServerRequired,
-    /// Nodes of either pool first.
+    /// Pods prefer nodes of both pools.
     #[default]
     AppOrServerPreferred,
-    /// Any node.
+    /// The labels have no effect.
     None,
 }
 
-/// In which order a StatefulSet starts its pods.
+/// The order in which a StatefulSet starts its pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PodManagementPolicy {
-    /// One after the other.
+    /// One pod after the other.
     OrderedReady,
-    /// All at once.
+    /// All pods at once.
     #[default]
     Parallel,
 }
 
 impl PodManagementPolicy {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OrderedReady => "OrderedReady",
@@ -62,20 +62,20 @@ impl PodManagementPolicy {
     }
 }
 
-/// When the main container's image is pulled.
+/// The pull policy of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ImagePullPolicy {
-    /// At every start.
+    /// The kubelet pulls the image at every start.
     #[default]
     Always,
-    /// Never: it must be on the node.
+    /// The kubelet never pulls; the image must be on the node.
     Never,
-    /// When the node does not have it.
+    /// The kubelet pulls the image if it is not on the node.
     IfNotPresent,
 }
 
 impl ImagePullPolicy {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Always => "Always",
@@ -85,11 +85,11 @@ impl ImagePullPolicy {
     }
 }
 
-/// Which process is the first of the container.
+/// The first process of the main container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum LauncherType {
-    /// The server; tarsnode only reports.
+    /// The server itself. tarsnode only reports its state.
     Foreground,
     /// tarsnode, which supervises the server.
     #[default]
@@ -97,7 +97,7 @@ pub enum LauncherType {
 }
 
 impl LauncherType {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Foreground => "foreground",
@@ -106,19 +106,19 @@ impl LauncherType {
     }
 }
 
-/// Publishes a port on the node.
+/// A port that is published on the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostPort {
-    /// Name of a servant or port of this server, compared without regard to case.
+    /// Name of a servant or port of this server. Upper and lower case count as equal.
     #[schemars(regex(pattern = rules::DASHNAME), length(max = 63))]
     pub name_ref: String,
-    /// Port of the node, 1 to 65535, unique in the list.
+    /// Port number on the node, 1 to 65535, unique in the list.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
 }
 
-/// A condition on labels of nodes; all of a list must hold.
+/// A condition on the labels of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSelectorRule {
@@ -126,11 +126,11 @@ pub struct NodeSelectorRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::LABELKEY), length(max = 63))]
     pub key: Option<String>,
-    /// Operator.
+    /// Relation between the value of the label and the listed values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<NodeSelectorOperator>,
-    /// Values.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Values that the operator compares with.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(regex(pattern = rules::LABELVAL), length(max = 63)))]
     pub values: Vec<String>,
 }
@@ -138,22 +138,22 @@ pub struct NodeSelectorRule {
 /// Operators of conditions on labels of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum NodeSelectorOperator {
-    /// The value is listed.
+    /// The value is one of the listed values.
     In,
-    /// The value is not listed.
+    /// The value is not one of the listed values, or the label is absent.
     NotIn,
-    /// The label is there.
+    /// The label is present.
     Exists,
-    /// The label is not there.
+    /// The label is absent.
     DoesNotExist,
-    /// The value is a number above the only one listed.
+    /// The value is a number above the only listed value.
     Gt,
-    /// The value is a number below the only one listed.
+    /// The value is a number below the only listed value.
     Lt,
 }
 
 impl NodeSelectorOperator {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::In => "In",
@@ -166,19 +166,19 @@ impl NodeSelectorOperator {
     }
 }
 
-/// Resources of the main container.
+/// CPU and memory of the main container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComputeResources {
-    /// What the scheduler reserves.
+    /// Amounts that the scheduler reserves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<ResourceList>,
-    /// What the kernel allows.
+    /// Amounts that the kernel allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceList>,
 }
 
-/// Amounts of memory and CPU.
+/// Amounts of CPU and memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceList {
@@ -192,39 +192,39 @@ pub struct ResourceList {
     pub cpu: Option<String>,
 }
 
-/// How pods are replaced when the server changes.
+/// The way of replacing pods when the server changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStrategy {
-    /// Who replaces pods; `RollingUpdate` when absent.
+    /// Kind of update; `RollingUpdate` when absent.
     #[serde(rename = "type", default)]
     pub type_: UpdateStrategyType,
-    /// Parameters of a rolling update. The schema's default puts them also where the strategy is `OnDelete`; read them through
-    /// [`UpdateStrategy::effective_rolling_update`].
+    /// Parameters of a rolling update. The schema fills them in for `OnDelete`, too, where they have no effect.
     #[serde(default)]
     #[schemars(extend("x-tars-default" = {}))]
     pub rolling_update: RollingUpdate,
 }
 
 impl UpdateStrategy {
-    /// The parameters if the strategy is a rolling update. The API server refuses a StatefulSet that has them with `OnDelete`.
+    /// Returns the parameters if the kind of update is a rolling update. The API server refuses a StatefulSet that has them with
+    /// `OnDelete`.
     pub fn effective_rolling_update(&self) -> Option<&RollingUpdate> {
         (self.type_ == UpdateStrategyType::RollingUpdate).then_some(&self.rolling_update)
     }
 }
 
-/// Who replaces pods.
+/// The kind of update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UpdateStrategyType {
-    /// The workload, one after the other.
+    /// The workload replaces one pod after the other.
     #[default]
     RollingUpdate,
-    /// Whoever deletes them.
+    /// The workload replaces a pod when somebody deletes it.
     OnDelete,
 }
 
 impl UpdateStrategyType {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RollingUpdate => "RollingUpdate",
@@ -237,8 +237,8 @@ impl UpdateStrategyType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RollingUpdate {
-    /// Pods of lower ordinals stay as they are. For a DaemonSet it is, oddly, how many pods may be away, at least one. 0
-    /// when absent.
-    #[serde(default, deserialize_with = "integer")]
+    /// Smallest ordinal of the pods that an update replaces; 0 when absent. For a DaemonSet it is the number of pods that may be
+    /// unavailable during an update, at least 1.
+    #[serde(default, deserialize_with = "decode_integer")]
     pub partition: i32,
 }

@@ -1,14 +1,15 @@
 //! Probes of the main container.
 //!
-//! Own structs rather than those of core Kubernetes: what differs between the probes is in the schema here, and a port may be
-//! called by the name of a servant.
+//! The structs are not those of core Kubernetes, because the schema here distinguishes the probes, and a port may have the name of a
+//! servant.
 
-use crate::{lenient::null_default, rules};
+use crate::{lenient::decode_or_default, rules};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Defines a probe: how the container is asked, and how often, are common to all.
+/// Defines a probe with the fields that all probes have, and the fields `$own`. It is a macro because the rule of `successThreshold`
+/// differs, and a rule is an attribute of the field.
 macro_rules! probe {
     ($(#[$doc:meta])* pub struct $Probe:ident { $($own:tt)* }) => {
         $(#[$doc])*
@@ -18,19 +19,19 @@ macro_rules! probe {
             {"required": ["exec"]}, {"required": ["grpc"]}, {"required": ["httpGet"]}, {"required": ["tcpSocket"]}
         ]))]
         pub struct $Probe {
-            /// A command in the container that must exit with 0.
+            /// Command in the container, which must exit with 0.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub exec: Option<ExecProbe>,
-            /// A call of grpc.health.v1.Health that must say SERVING.
+            /// Call of grpc.health.v1.Health, which must answer SERVING.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub grpc: Option<GrpcProbe>,
-            /// A GET that must be answered with a status from 200 to 399.
+            /// HTTP GET, which must be answered with a status from 200 to 399.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub http_get: Option<HttpProbe>,
-            /// A TCP connection that must be accepted.
+            /// TCP connection, which must be accepted.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub tcp_socket: Option<TcpProbe>,
-            /// Seconds before the first attempt.
+            /// Seconds between the start of the container and the first attempt; 0 when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = 0, max = 2_147_483_647))]
             pub initial_delay_seconds: Option<i32>,
@@ -42,7 +43,7 @@ macro_rules! probe {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = 1, max = 2_147_483_647))]
             pub timeout_seconds: Option<i32>,
-            /// Failures in a row that count; 3 when absent.
+            /// Number of consecutive failures that make the probe fail; 3 when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[schemars(range(min = 1, max = 2_147_483_647))]
             pub failure_threshold: Option<i32>,
@@ -52,13 +53,13 @@ macro_rules! probe {
 }
 
 probe! {
-    /// Asks whether the container must be restarted, or whether it has started: exactly one of exec, grpc, httpGet and tcpSocket.
+    /// A liveness or startup probe: exactly one of exec, grpc, httpGet and tcpSocket.
     pub struct Probe {
-        /// Successes in a row that count: 1.
+        /// Number of successes after which the probe succeeds: 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 1))]
         pub success_threshold: Option<i32>,
-        /// Seconds that the container gets to end when the probe has failed; those of the pod when absent.
+        /// Seconds that the container gets to stop after the probe has failed; the value of the pod when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1))]
         pub termination_grace_period_seconds: Option<i64>,
@@ -66,9 +67,9 @@ probe! {
 }
 
 probe! {
-    /// Asks whether the container may be sent traffic: exactly one of exec, grpc, httpGet and tcpSocket.
+    /// A readiness probe: exactly one of exec, grpc, httpGet and tcpSocket.
     pub struct ReadinessProbe {
-        /// Successes in a row that count after a failure; 1 when absent.
+        /// Number of consecutive successes after which the probe succeeds again; 1 when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 2_147_483_647))]
         pub success_threshold: Option<i32>,
@@ -79,7 +80,7 @@ probe! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecProbe {
-    /// Program and arguments; no shell is involved.
+    /// Program and arguments. The kubelet does not use a shell.
     #[schemars(length(min = 1))]
     pub command: Vec<String>,
 }
@@ -88,10 +89,10 @@ pub struct ExecProbe {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GrpcProbe {
-    /// Port.
+    /// Port number.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Service to ask about; the process as a whole when absent.
+    /// Name of the service to check; the whole process when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
 }
@@ -100,20 +101,20 @@ pub struct GrpcProbe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpProbe {
-    /// Number of a port, or name of a servant or port of this server, compared without regard to case.
-    #[schemars(schema_with = "rules::port_or_name")]
+    /// Port number, or name of a servant or port of this server. Upper and lower case count as equal.
+    #[schemars(schema_with = "rules::build_port_or_name")]
     pub port: IntOrString,
-    /// Path; / when absent.
+    /// Path of the request; / when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Host; the pod when absent.
+    /// Host to connect to; the IP address of the pod when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Scheme; HTTP when absent. Certificates are not verified.
+    /// HTTP or HTTPS; HTTP when absent. The kubelet does not verify certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<UriScheme>,
-    /// Headers, which may repeat.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Headers of the request; a name may occur more than once.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub http_headers: Vec<HttpHeader>,
 }
 
@@ -121,10 +122,10 @@ pub struct HttpProbe {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TcpProbe {
-    /// Number of a port, or name of a servant or port of this server, compared without regard to case.
-    #[schemars(schema_with = "rules::port_or_name")]
+    /// Port number, or name of a servant or port of this server. Upper and lower case count as equal.
+    #[schemars(schema_with = "rules::build_port_or_name")]
     pub port: IntOrString,
-    /// Host; the pod when absent.
+    /// Host to connect to; the IP address of the pod when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 }
@@ -133,25 +134,25 @@ pub struct TcpProbe {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpHeader {
-    /// Name.
+    /// Name of the header.
     #[schemars(regex(pattern = rules::HEADER))]
     pub name: String,
-    /// Value.
+    /// Value of the header.
     pub value: String,
 }
 
-/// Schemes of HTTP requests.
+/// The scheme of an HTTP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum UriScheme {
-    /// In the clear.
+    /// Plain HTTP.
     Http,
-    /// Over TLS.
+    /// HTTP over TLS.
     Https,
 }
 
 impl UriScheme {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "HTTP",

@@ -1,105 +1,105 @@
 //! Security contexts of the main container and of the pod.
 //!
-//! They are those of core Kubernetes without `windowsOptions` (every pod of a TServer mounts a file of a Linux node) and `procMount`
-//! (which needs a user namespace, and a TServer cannot ask for one).
+//! They are those of core Kubernetes without two fields. `windowsOptions` is missing because every pod of a TServer mounts a file of a
+//! Linux node. `procMount` is missing because it needs a user namespace, and a TServer cannot request one.
 
-use crate::lenient::null_default;
+use crate::lenient::decode_or_default;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// With which rights a container runs; what it says comes before what the pod says.
+/// Rights of a container. They override the rights of the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityContext {
-    /// Whether a process may gain more rights than its parent.
+    /// Whether a process may gain more rights than its parent process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_privilege_escalation: Option<bool>,
-    /// `AppArmor` profile.
+    /// `AppArmor` profile of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_armor_profile: Option<Profile>,
-    /// Capabilities beside those of the container runtime's default.
+    /// Changes to the default capabilities of the container runtime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
-    /// Root on the node in all but name.
+    /// Whether the container has all rights of root on the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileged: Option<bool>,
-    /// Whether only volumes can be written.
+    /// Whether the root file system is read-only, so that processes can write to volumes only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_root_filesystem: Option<bool>,
-    /// Group id.
+    /// Group id of the processes; the group of the image when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub run_as_group: Option<i64>,
-    /// Refuse to start as root.
+    /// Whether the kubelet refuses to start a container as root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_as_non_root: Option<bool>,
-    /// User id; that of the image when absent.
+    /// User id of the processes; the user of the image when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub run_as_user: Option<i64>,
-    /// `SELinux` label.
+    /// `SELinux` label of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub se_linux_options: Option<SeLinuxOptions>,
-    /// Seccomp profile.
+    /// Seccomp profile of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp_profile: Option<Profile>,
 }
 
-/// With which rights the containers of a pod run, and whose its volumes are.
+/// Rights of the containers of a pod, and the owner of its volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSecurityContext {
-    /// `AppArmor` profile.
+    /// `AppArmor` profile of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_armor_profile: Option<Profile>,
-    /// Group that owns volumes which support it.
+    /// Group that owns the volumes, if their type supports an owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub fs_group: Option<i64>,
-    /// When the owner of a volume is changed; Always when absent.
+    /// Condition for changing the owner of a volume; Always when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fs_group_change_policy: Option<FsGroupChangePolicy>,
-    /// Group id.
+    /// Group id of the processes; the group of the image when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub run_as_group: Option<i64>,
-    /// Refuse to start as root.
+    /// Whether the kubelet refuses to start a container as root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_as_non_root: Option<bool>,
-    /// User id; that of the image when absent.
+    /// User id of the processes; the user of the image when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub run_as_user: Option<i64>,
-    /// How volumes get the `SELinux` label.
+    /// Way of setting the `SELinux` label of volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub se_linux_change_policy: Option<SeLinuxChangePolicy>,
-    /// `SELinux` label.
+    /// `SELinux` label of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub se_linux_options: Option<SeLinuxOptions>,
-    /// Seccomp profile.
+    /// Seccomp profile of the processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp_profile: Option<Profile>,
-    /// Further group ids.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Further group ids of the processes.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(range(min = 0, max = 2_147_483_647)))]
     pub supplemental_groups: Vec<i64>,
-    /// Whether groups that the image names count, too; Merge when absent.
+    /// Whether the processes also get the groups of the image; Merge when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supplemental_groups_policy: Option<SupplementalGroupsPolicy>,
-    /// Kernel parameters of the pod.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Kernel parameters that the pod gets.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub sysctls: Vec<Sysctl>,
 }
 
-/// Capabilities beside those of the container runtime's default.
+/// Changes to the default capabilities of the container runtime.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Capabilities {
-    /// More.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Capabilities to add.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub add: Vec<String>,
-    /// Less; ALL for none but the added ones.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Capabilities to remove; ALL removes all but the added ones.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
 }
 
@@ -107,27 +107,27 @@ pub struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// Which profile.
+    /// Source of the profile.
     #[serde(rename = "type")]
     pub type_: ProfileType,
-    /// Name of the profile on the node; with type Localhost only, and then required.
+    /// Name of the profile on the node. Type Localhost requires it, and no other type may have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localhost_profile: Option<String>,
 }
 
-/// Where a profile comes from.
+/// The source of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ProfileType {
-    /// The node.
+    /// A file of the node.
     Localhost,
-    /// The container runtime.
+    /// The default of the container runtime.
     RuntimeDefault,
-    /// There is none.
+    /// No profile.
     Unconfined,
 }
 
 impl ProfileType {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Localhost => "Localhost",
@@ -141,31 +141,31 @@ impl ProfileType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeLinuxOptions {
-    /// Level.
+    /// `SELinux` level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
-    /// Role.
+    /// `SELinux` role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Type.
+    /// `SELinux` type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub type_: Option<String>,
-    /// User.
+    /// `SELinux` user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
 
-/// When the owner of a volume is changed.
+/// The condition for changing the owner of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FsGroupChangePolicy {
-    /// When its root has another one.
+    /// Only if the root directory of the volume has another owner.
     OnRootMismatch,
     /// At every mount.
     Always,
 }
 
 impl FsGroupChangePolicy {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OnRootMismatch => "OnRootMismatch",
@@ -174,17 +174,17 @@ impl FsGroupChangePolicy {
     }
 }
 
-/// How volumes get an `SELinux` label.
+/// The way of setting the `SELinux` label of volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SeLinuxChangePolicy {
-    /// File by file.
+    /// The label of each file is changed.
     Recursive,
-    /// By a mount option.
+    /// A mount option sets the label.
     MountOption,
 }
 
 impl SeLinuxChangePolicy {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Recursive => "Recursive",
@@ -193,17 +193,17 @@ impl SeLinuxChangePolicy {
     }
 }
 
-/// Whether groups that the image names count.
+/// Whether processes also get the groups of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SupplementalGroupsPolicy {
-    /// They do.
+    /// The groups of the image are added.
     Merge,
-    /// They do not.
+    /// Only the groups of the security context are used.
     Strict,
 }
 
 impl SupplementalGroupsPolicy {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Merge => "Merge",
@@ -216,8 +216,8 @@ impl SupplementalGroupsPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sysctl {
-    /// Name.
+    /// Name of the parameter.
     pub name: String,
-    /// Value.
+    /// Value of the parameter.
     pub value: String,
 }

@@ -1,14 +1,14 @@
-//! Sources of mounts: seven kinds of volumes.
+//! The sources of mounts: seven types of volumes.
 
 use crate::{
-    lenient::{int, null_default, yes},
+    lenient::{decode_or_default, int, yes},
     rules,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// Source of a mount: exactly one of its fields.
+/// The source of a mount: exactly one of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [
@@ -23,19 +23,19 @@ pub struct MountSource {
     /// Files of a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretVolume>,
-    /// An existing claim.
+    /// Existing claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim: Option<ClaimVolume>,
-    /// A claim per pod, made by the StatefulSet; not with `daemonSet`.
+    /// Template from which the StatefulSet makes a claim for each pod; not with `daemonSet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim_template: Option<ClaimTemplate>,
-    /// A path of the node.
+    /// Path on the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_path: Option<HostPathVolume>,
-    /// Scratch space that lives with the pod.
+    /// Scratch space that is deleted with the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty_dir: Option<EmptyDirVolume>,
-    /// A directory of the node kept by the node agent; not with `daemonSet`.
+    /// Directory on the node that the node agent manages; not with `daemonSet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t_local_volume: Option<TLocalVolume>,
 }
@@ -46,14 +46,14 @@ pub struct MountSource {
 pub struct ConfigMapVolume {
     /// Name of the ConfigMap.
     pub name: String,
-    /// Which keys become which files; all keys when empty.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Keys that become files; all keys when empty.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<KeyToPath>,
-    /// Mode of files that name none, 0 to 0777; 0644 when absent.
+    /// Mode of files without a mode of their own, 0 to 0777; 0644 when absent.
     #[serde(default = "int::<0o644>")]
     #[schemars(range(min = 0, max = 511))]
     pub default_mode: i32,
-    /// Whether the pod starts without it; true when absent.
+    /// Whether the pod starts if the object is missing; true when absent.
     #[serde(default = "yes")]
     pub optional: bool,
 }
@@ -64,27 +64,27 @@ pub struct ConfigMapVolume {
 pub struct SecretVolume {
     /// Name of the Secret.
     pub secret_name: String,
-    /// Which keys become which files; all keys when empty.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Keys that become files; all keys when empty.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<KeyToPath>,
-    /// Mode of files that name none, 0 to 0777; 0644 when absent.
+    /// Mode of files without a mode of their own, 0 to 0777; 0644 when absent.
     #[serde(default = "int::<0o644>")]
     #[schemars(range(min = 0, max = 511))]
     pub default_mode: i32,
-    /// Whether the pod starts without it; true when absent.
+    /// Whether the pod starts if the object is missing; true when absent.
     #[serde(default = "yes")]
     pub optional: bool,
 }
 
-/// One key as a file.
+/// A key that becomes a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyToPath {
-    /// The key.
+    /// Key in the ConfigMap or Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::DATAKEY))]
     pub key: Option<String>,
-    /// Relative path of the file.
+    /// Path of the file in the volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Mode of the file, 0 to 0777; 0644 when absent.
@@ -99,72 +99,72 @@ pub struct KeyToPath {
 pub struct ClaimVolume {
     /// Name of the claim.
     pub claim_name: String,
-    /// Whether the volume is read only; false when absent.
+    /// Whether the volume is read-only; false when absent.
     #[serde(default)]
     pub read_only: bool,
 }
 
-/// A claim per pod.
+/// A template for the claims of pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimTemplate {
     /// Labels and annotations of the claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ClaimMetadata>,
-    /// What is claimed.
+    /// Spec of the claims.
     pub spec: ClaimSpec,
 }
 
-/// Labels and annotations of claims.
+/// The labels and annotations of claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimMetadata {
-    /// Labels.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "rules::label_map")]
+    /// Labels of the claims.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "rules::build_label_map")]
     pub labels: BTreeMap<String, String>,
-    /// Annotations; their values are limited to the alphabet of labels.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "rules::label_map")]
+    /// Annotations of the claims. Their values have the same rule as the values of labels.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "rules::build_label_map")]
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What is claimed.
+/// The spec of claims.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimSpec {
     /// Access modes, at least one.
     #[schemars(length(min = 1))]
     pub access_modes: Vec<AccessMode>,
-    /// A volume bound in advance.
+    /// Name of the volume to bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_name: Option<String>,
-    /// Storage class.
+    /// Name of the storage class; the default class when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class_name: Option<String>,
-    /// Volume mode.
+    /// Whether the volume is a file system or a block device; Filesystem when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_mode: Option<VolumeMode>,
-    /// How much.
+    /// Amount of storage.
     pub resources: ClaimResources,
-    /// Which volumes.
+    /// Labels of the volumes that the claim can bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
 }
 
-/// Access modes of claims.
+/// An access mode of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AccessMode {
-    /// Read and written by one node.
+    /// One node can read and write the volume.
     ReadWriteOnce,
-    /// Read by many nodes.
+    /// Many nodes can read the volume.
     ReadOnlyMany,
-    /// Read and written by many nodes.
+    /// Many nodes can read and write the volume.
     ReadWriteMany,
 }
 
 impl AccessMode {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReadWriteOnce => "ReadWriteOnce",
@@ -174,7 +174,7 @@ impl AccessMode {
     }
 }
 
-/// Volume modes of claims.
+/// The mode of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum VolumeMode {
     /// A block device.
@@ -184,7 +184,7 @@ pub enum VolumeMode {
 }
 
 impl VolumeMode {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Block => "Block",
@@ -193,14 +193,14 @@ impl VolumeMode {
     }
 }
 
-/// How much storage is claimed.
+/// The amount of storage that a claim requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimResources {
-    /// At most.
+    /// Maximal amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<StorageAmount>,
-    /// At least.
+    /// Minimal amount.
     pub requests: StorageAmount,
 }
 
@@ -208,21 +208,21 @@ pub struct ClaimResources {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorageAmount {
-    /// Bytes as a quantity.
+    /// Number of bytes as a quantity, for example 10Gi.
     #[schemars(extend("pattern" = rules::QUANTITY))]
     pub storage: Quantity,
 }
 
-/// Which volumes a claim takes.
+/// The labels of the volumes that a claim can bind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelSelector {
-    /// Labels they have.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "rules::label_map")]
+    /// Labels that the volumes must have.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "rules::build_label_map")]
     pub match_labels: BTreeMap<String, String>,
-    /// Further conditions.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Further conditions on the labels.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub match_expressions: Vec<LabelSelectorRule>,
 }
 
@@ -234,11 +234,11 @@ pub struct LabelSelectorRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = rules::LABELKEY), length(max = 63))]
     pub key: Option<String>,
-    /// Operator.
+    /// Relation between the value of the label and the listed values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<LabelSelectorOperator>,
-    /// Values.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Values that the operator compares with.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(regex(pattern = rules::LABELVAL), length(max = 63)))]
     pub values: Vec<String>,
 }
@@ -246,18 +246,18 @@ pub struct LabelSelectorRule {
 /// Operators of conditions on labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LabelSelectorOperator {
-    /// The value is listed.
+    /// The value is one of the listed values.
     In,
-    /// The value is not listed.
+    /// The value is not one of the listed values, or the label is absent.
     NotIn,
-    /// The label is there.
+    /// The label is present.
     Exists,
-    /// The label is not there.
+    /// The label is absent.
     DoesNotExist,
 }
 
 impl LabelSelectorOperator {
-    /// The word in the manifest.
+    /// The word in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::In => "In",
@@ -268,29 +268,29 @@ impl LabelSelectorOperator {
     }
 }
 
-/// A path of the node.
+/// A path on the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostPathVolume {
-    /// The path.
+    /// Path on the node.
     pub path: String,
-    /// What must be there; must be given, may be empty.
+    /// Type of file that must be at the path. The field is required; an empty text means that the kubelet does not check.
     #[serde(rename = "type")]
     pub type_: HostPathType,
 }
 
-/// What must be at a path of the node.
+/// The type of file that must be at a path on the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum HostPathType {
-    /// Nothing is checked.
+    /// The kubelet does not check the path.
     #[default]
     #[serde(rename = "")]
     Unset,
     /// A directory.
     Directory,
-    /// A directory, made when absent.
+    /// A directory. The kubelet creates it if it is missing.
     DirectoryOrCreate,
-    /// A file, made when absent.
+    /// A file. The kubelet creates it if it is missing.
     FileOrCreate,
     /// A file.
     File,
@@ -303,7 +303,7 @@ pub enum HostPathType {
 }
 
 impl HostPathType {
-    /// The word in the manifest; empty for [`HostPathType::Unset`].
+    /// The word in manifests; empty for [`HostPathType::Unset`].
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unset => "",
@@ -318,29 +318,29 @@ impl HostPathType {
     }
 }
 
-/// Scratch space.
+/// Scratch space of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EmptyDirVolume {
-    /// Where it is kept.
+    /// Empty for the disk of the node, Memory for memory; the disk when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<EmptyDirMedium>,
-    /// Most bytes.
+    /// Maximal number of bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_limit: Option<Quantity>,
 }
 
-/// Where scratch space is kept.
+/// The medium of scratch space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EmptyDirMedium {
-    /// On the node's disk.
+    /// The disk of the node.
     #[serde(rename = "")]
     Disk,
-    /// In memory.
+    /// Memory.
     Memory,
 }
 
-/// A directory of the node kept by the node agent.
+/// A directory on the node that the node agent manages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TLocalVolume {
@@ -371,13 +371,13 @@ fn directory_mode() -> String {
     "755".to_owned()
 }
 
-/// An amount that people write as a number or as text (`1`, `"500Mi"`); kept as text.
+/// An amount. Manifests have a number or a text (`1`, `"500Mi"`); this type keeps it as a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Quantity(pub String);
 
 impl Default for Quantity {
-    /// One, the default of the only amount that has one.
+    /// One, the default of `divisor`. No other amount has a default.
     fn default() -> Self {
         Self("1".to_owned())
     }

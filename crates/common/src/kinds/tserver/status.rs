@@ -1,41 +1,41 @@
-//! What came of a TServer.
+//! The observed state of a TServer.
 
 use crate::{
-    lenient::{integer, null_default},
+    lenient::{decode_integer, decode_or_default},
     rules,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Observed state of a TServer, written by the controller only.
+/// Observed state of a TServer. Only the controller writes it.
 ///
-/// The first four fields are those of the existing system and feed the scale subresource; `conditions` and `observedGeneration`
-/// are ours and optional, so that either controller can read what the other has written.
+/// The first four fields exist in the existing system and feed the scale subresource. `conditions` and `observedGeneration`
+/// are ours. They are optional, so that each controller can read the status of the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerStatus {
     /// Copy of `spec.k8s.replicas`.
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(default, deserialize_with = "decode_integer")]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub replicas: i32,
-    /// Pods whose Ready condition is True.
-    #[serde(default, deserialize_with = "integer")]
+    /// Number of pods whose condition Ready is True.
+    #[serde(default, deserialize_with = "decode_integer")]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub ready_replicas: i32,
-    /// All pods with both server labels, terminating ones included.
-    #[serde(default, deserialize_with = "integer")]
+    /// Number of all pods with both labels of the server, terminating pods included.
+    #[serde(default, deserialize_with = "decode_integer")]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub current_replicas: i32,
-    /// Selector of the pods, `tars.io/ServerApp=APP,tars.io/ServerName=SERVER`.
+    /// Label selector of the pods: `tars.io/ServerApp=APP,tars.io/ServerName=SERVER`.
     #[serde(default)]
     #[schemars(extend("x-tars-required" = true, "x-tars-default" = null))]
     pub selector: String,
-    /// What is going on, by type of condition.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "rules::conditions")]
+    /// Conditions of the server, one for each type.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "rules::build_conditions")]
     pub conditions: Vec<Condition>,
-    /// Generation of the spec that this status speaks of.
+    /// Generation of the spec that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }

@@ -1,27 +1,27 @@
-//! What a server serves: the `tars` and the `normal` block.
+//! Servants and ports of a server: the blocks `tars` and `normal`.
 
 use crate::{
-    lenient::{int, null_default, yes},
+    lenient::{decode_or_default, int, yes},
     rules,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The Tars block: servants, their template and its private additions.
+/// Servants and configuration of a Tars server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerTars {
-    /// Private template text, merged over the template by the registry; empty when absent.
+    /// Private configuration text. The registry merges it over the template; empty when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The Tars objects served; none when absent.
-    #[serde(default, deserialize_with = "null_default")]
+    /// Servants (Tars objects) of the server; no servants when absent.
+    #[serde(default, deserialize_with = "decode_or_default")]
     #[schemars(extend("x-tars-required" = true))]
     pub servants: Vec<TServerServant>,
-    /// Ports besides those of the servants.
-    #[serde(default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    /// Further ports, besides those of the servants.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<TServerPort>,
-    /// Threads of the client's asynchronous call-backs, 0 to 50; 3 when absent.
+    /// Number of threads for asynchronous callbacks of the client, 0 to 50; 3 when absent.
     #[serde(default = "int::<3>")]
     #[schemars(range(min = 0, max = 50))]
     pub async_thread: i32,
@@ -36,35 +36,35 @@ impl Default for TServerTars {
     }
 }
 
-/// One Tars object with its adapter.
+/// A servant: a Tars object and its adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerServant {
-    /// Name of the object, e.g. `HelloObj`; in lower case the name of the Service port.
+    /// Name of the servant, for example `HelloObj`. The Service has a port with this name in lower case.
     #[schemars(regex(pattern = rules::SERVANT))]
     pub name: String,
-    /// Port it listens on, 1 to 65535.
+    /// Port number, 1 to 65535.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Handler threads of the adapter, 1 to 99; 3 when absent.
+    /// Number of handler threads, 1 to 99; 3 when absent.
     #[serde(default = "int::<3>")]
     #[schemars(range(min = 1, max = 99))]
     pub thread: i32,
-    /// Capacity of the adapter's queue in requests, 1 to 3000000; 10000 when absent.
+    /// Capacity of the queue in requests, 1 to 3000000; 10000 when absent.
     #[serde(default = "int::<10_000>")]
     #[schemars(range(min = 1, max = 3_000_000))]
     pub capacity: i32,
-    /// Most connections of the adapter, 1 to 3000000; 10000 when absent.
+    /// Maximal number of connections, 1 to 3000000; 10000 when absent.
     #[serde(default = "int::<10_000>")]
     #[schemars(range(min = 1, max = 3_000_000))]
     pub connection: i32,
-    /// True for the Tars protocol, false for another one; true when absent.
+    /// True for the Tars protocol, false for another protocol; true when absent.
     #[serde(default = "yes")]
     pub is_tars: bool,
     /// True for TCP, false for UDP; true when absent.
     #[serde(default = "yes")]
     pub is_tcp: bool,
-    /// Time a request may wait in the queue, in milliseconds, -1 to 6000000; 60000 when absent.
+    /// Time that a request may wait in the queue, in milliseconds, -1 to 6000000; 60000 when absent.
     #[serde(default = "int::<60_000>")]
     #[schemars(range(min = -1, max = 6_000_000))]
     pub timeout: i32,
@@ -85,11 +85,11 @@ impl Default for TServerServant {
     }
 }
 
-/// A port that is no servant.
+/// A port that does not belong to a servant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerPort {
-    /// Name of the port, in lower case, at most 15 characters.
+    /// Name of the port in lower case, at most 15 characters.
     #[schemars(regex(pattern = rules::LOWERNAME), length(max = 15))]
     pub name: String,
     /// Port number, 1 to 65535.
@@ -106,12 +106,12 @@ impl Default for TServerPort {
     }
 }
 
-/// The block of a server that does not speak Tars.
+/// Ports of a server that does not speak Tars.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TServerNormal {
-    /// Exposed ports; none when absent.
-    #[serde(default, deserialize_with = "null_default")]
+    /// Ports that the server listens on; no ports when absent.
+    #[serde(default, deserialize_with = "decode_or_default")]
     #[schemars(extend("x-tars-required" = true))]
     pub ports: Vec<TServerPort>,
 }

@@ -1,8 +1,8 @@
-//! Probes. What the API server would not store (0 seconds of delay, empty texts and lists) is left out.
+//! Converts probes. Values that the API server does not store (0 seconds of delay, empty texts and lists) are left out.
 
 use super::{
     super::{ExecProbe, GrpcProbe, HttpProbe, Probe, ReadinessProbe, TcpProbe, UriScheme},
-    filled,
+    drop_empty,
 };
 use k8s_openapi::api::core::v1 as core;
 
@@ -69,8 +69,8 @@ impl From<&HttpProbe> for core::HTTPGetAction {
             |header: &super::super::HttpHeader| core::HTTPHeader { name: header.name.clone(), value: header.value.clone() };
         Self {
             port: http.port.clone(),
-            path: filled(http.path.as_ref()),
-            host: filled(http.host.as_ref()),
+            path: drop_empty(http.path.as_ref()),
+            host: drop_empty(http.host.as_ref()),
             scheme: http.scheme.map(UriScheme::as_str).map(str::to_owned),
             http_headers: (!http.http_headers.is_empty()).then(|| http.http_headers.iter().map(header).collect()),
         }
@@ -79,6 +79,6 @@ impl From<&HttpProbe> for core::HTTPGetAction {
 
 impl From<&TcpProbe> for core::TCPSocketAction {
     fn from(tcp: &TcpProbe) -> Self {
-        Self { port: tcp.port.clone(), host: filled(tcp.host.as_ref()) }
+        Self { port: tcp.port.clone(), host: drop_empty(tcp.host.as_ref()) }
     }
 }

@@ -1,11 +1,11 @@
-//! Security contexts. What the API server would not store (empty texts and lists) is left out.
+//! Converts security contexts. Values that the API server does not store (empty texts and lists) are left out.
 
 use super::{
     super::{
         Capabilities, FsGroupChangePolicy, PodSecurityContext, Profile, SeLinuxChangePolicy, SeLinuxOptions, SecurityContext,
         SupplementalGroupsPolicy, Sysctl,
     },
-    filled, stated,
+    drop_empty, has_fields,
 };
 use k8s_openapi::api::core::v1 as core;
 
@@ -14,13 +14,13 @@ impl From<&SecurityContext> for core::SecurityContext {
         Self {
             allow_privilege_escalation: context.allow_privilege_escalation,
             app_armor_profile: context.app_armor_profile.as_ref().map(Into::into),
-            capabilities: context.capabilities.as_ref().map(Into::into).filter(stated),
+            capabilities: context.capabilities.as_ref().map(Into::into).filter(has_fields),
             privileged: context.privileged,
             read_only_root_filesystem: context.read_only_root_filesystem,
             run_as_group: context.run_as_group,
             run_as_non_root: context.run_as_non_root,
             run_as_user: context.run_as_user,
-            se_linux_options: context.se_linux_options.as_ref().map(Into::into).filter(stated),
+            se_linux_options: context.se_linux_options.as_ref().map(Into::into).filter(has_fields),
             seccomp_profile: context.seccomp_profile.as_ref().map(Into::into),
             ..Self::default()
         }
@@ -39,7 +39,7 @@ impl From<&PodSecurityContext> for core::PodSecurityContext {
             run_as_non_root: context.run_as_non_root,
             run_as_user: context.run_as_user,
             se_linux_change_policy: context.se_linux_change_policy.map(SeLinuxChangePolicy::as_str).map(str::to_owned),
-            se_linux_options: context.se_linux_options.as_ref().map(Into::into).filter(stated),
+            se_linux_options: context.se_linux_options.as_ref().map(Into::into).filter(has_fields),
             seccomp_profile: context.seccomp_profile.as_ref().map(Into::into),
             supplemental_groups: (!groups.is_empty()).then(|| groups.clone()),
             supplemental_groups_policy: context
@@ -61,23 +61,23 @@ impl From<&Capabilities> for core::Capabilities {
 
 impl From<&Profile> for core::SeccompProfile {
     fn from(profile: &Profile) -> Self {
-        Self { type_: profile.type_.as_str().to_owned(), localhost_profile: filled(profile.localhost_profile.as_ref()) }
+        Self { type_: profile.type_.as_str().to_owned(), localhost_profile: drop_empty(profile.localhost_profile.as_ref()) }
     }
 }
 
 impl From<&Profile> for core::AppArmorProfile {
     fn from(profile: &Profile) -> Self {
-        Self { type_: profile.type_.as_str().to_owned(), localhost_profile: filled(profile.localhost_profile.as_ref()) }
+        Self { type_: profile.type_.as_str().to_owned(), localhost_profile: drop_empty(profile.localhost_profile.as_ref()) }
     }
 }
 
 impl From<&SeLinuxOptions> for core::SELinuxOptions {
     fn from(options: &SeLinuxOptions) -> Self {
         Self {
-            level: filled(options.level.as_ref()),
-            role: filled(options.role.as_ref()),
-            type_: filled(options.type_.as_ref()),
-            user: filled(options.user.as_ref()),
+            level: drop_empty(options.level.as_ref()),
+            role: drop_empty(options.role.as_ref()),
+            type_: drop_empty(options.type_.as_ref()),
+            user: drop_empty(options.user.as_ref()),
         }
     }
 }
