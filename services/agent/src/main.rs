@@ -91,14 +91,14 @@ async fn run(args: Args) -> Result<(), Fatal> {
 
     let mut tasks = Tasks::new(stop.clone());
     let begin = stop.clone();
-    tasks.spawn("the provisioner", async move {
+    tasks.spawn("provide local volumes", async move {
         tokio::select! {
             () = watched.wait_until_ready() => health.set(CHECK_CACHES, true).await,
             () = begin.cancelled() => return Ok::<_, Infallible>(()),
         }
         Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await
     });
-    tasks.spawn("the gRPC server", grpc::serve(grpc, routes, stop.clone()));
-    tasks.spawn("the metrics server", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, routes, stop.clone()));
+    tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
 }
