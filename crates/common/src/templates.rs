@@ -1,7 +1,7 @@
 //! The walk from a template through its parents: template ─► parent ─► … ─► root, which names itself or nothing as its parent.
 //!
-//! Admission, the controller and the name service all use this one walk. A chain that the controller reports as resolved is
-//! therefore a chain that the name service can render.
+//! Admission, the controller and the name service all use this one walk. Therefore the name service can follow every chain that
+//! the controller reports as resolved.
 
 /// The most templates that one chain may have, the first and the root included. The default templates form chains of two.
 pub const LONGEST_CHAIN: usize = 32;

@@ -19,7 +19,7 @@ use std::{fmt, hash::Hash, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What a service says about one of its metrics.
+/// One metric, as its service declares it.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// The name without the prefix of the service, and without the suffix that OpenMetrics adds for the type.
@@ -101,7 +101,7 @@ impl Registry {
     }
 }
 
-/// The names of the labels of `L`, read from a sample with default values: the derived encoding is the only place that has them.
+/// Reads the names of the labels of `L` from a sample with default values, because only the derived encoding has the names.
 fn label_names<L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static>() -> Vec<String> {
     let family = Family::<L, Gauge>::default();
     drop(family.get_or_create(&L::default()));

@@ -1,7 +1,7 @@
 //! The tasks of a process: when one of them ends, all stop.
 
 use crate::causes::with_sources;
-use std::{error::Error, future::Future};
+use std::error::Error;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 

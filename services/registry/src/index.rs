@@ -78,7 +78,7 @@ pub enum Resolution<'a> {
 }
 
 impl<'a> Resolution<'a> {
-    /// The endpoints, which are no endpoints if the lookup found nothing.
+    /// The endpoints. If the lookup found nothing, the answer is empty.
     pub fn answer(self) -> &'a Answer {
         match self {
             Self::Registry(answer) | Self::UpChain(answer) => answer,
@@ -235,7 +235,8 @@ fn with_object_name<T>(app: &str, server: &str, with: impl FnOnce(&str) -> T) ->
     with(&format!("{app}-{server}").to_ascii_lowercase())
 }
 
-/// The shard of a name, by FNV-1a: the hash is fast for short names and stays the same, and the names are no secrets.
+/// The shard of a name, by the hash FNV-1a. It is fast for short names, and a name always has the same shard. The hash need not
+/// resist attacks, because a lookup by a client adds nothing to a shard.
 fn shard_of(name: &str) -> usize {
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     // There are 2^8 shards, and the upper bits of the hash are better mixed than the lower ones.

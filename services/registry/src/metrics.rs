@@ -56,7 +56,7 @@ impl Function {
         }
     }
 
-    /// Finds a function of `QueryObj` by its name. The functions that clients call most come first.
+    /// Finds a function of `QueryObj` by its name. `findObjectByIdInSameGroup` comes first, because nearly every client calls it.
     pub fn query(name: &str) -> Option<Self> {
         Some(match name {
             "findObjectByIdInSameGroup" => Self::SameGroup,
@@ -108,7 +108,7 @@ struct ResourceLabels {
 /// The counters of this process. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// A counter for each function and outcome, so that a lookup only adds to one and searches for none.
+    /// A counter for each function and outcome, so that a lookup needs no search for its counter.
     lookups: Arc<[[Counter; OUTCOMES.len()]; Function::EVERY.len()]>,
     watch_failures: Family<ResourceLabels, Counter>,
     skipped: Family<ResourceLabels, Counter>,
@@ -176,7 +176,7 @@ impl Metrics {
     }
 }
 
-/// Where the metrics that are read at each scrape come from: the index, the contacts with the API server, and the Tars adapters.
+/// The sources of the metrics that are read at each scrape: the index, the contacts with the API server, and the Tars adapters.
 #[derive(Default)]
 pub struct Readings {
     pub index: Index,
@@ -282,7 +282,7 @@ fn encode_adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> f
     Ok(())
 }
 
-/// Writes name, type and help of a metric; its samples follow.
+/// Writes the name, the type and the help of a metric. Its samples follow.
 fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: Declaration) -> Result<MetricEncoder<'a>, fmt::Error> {
     out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }

@@ -45,7 +45,7 @@ pub struct FrameworkObject {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct EndpointSpec {
-    /// Absent for servers of sub-type `normal`.
+    /// Absent for a server of subtype `normal`.
     pub tars: Lenient<Tars>,
 }
 
@@ -77,7 +77,7 @@ pub struct Servant {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct EndpointStatus {
-    /// Absent until the controller has seen the first pod.
+    /// Absent in the status of a new server.
     pub pods: Lenient<Vec<Lenient<Pod>>>,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tarsnode ─► StateReport ─► Reporter: one report of a pod at a time, the latest wins ─► Pods: get, compare, patch ─► API server
-//! own state ─► OwnGate ────────────────────────────────────────────────────────────────┘
+//! own state ─► OwnGate ───────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! A condition that is right already is not written, and the other conditions of the pod are never touched.

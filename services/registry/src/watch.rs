@@ -136,7 +136,7 @@ async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::
                     continue;
                 }
             };
-            // The watcher makes `Init` without asking the API server, so `Init` is no sign of success.
+            // The watcher makes `Init` without asking the API server, so `Init` does not show that the API server works.
             if !matches!(change, Change::ListBegins(_)) {
                 refusals = 0;
             }

@@ -11,7 +11,7 @@ const DEFAULT_TIMEOUT: i32 = 6_000;
 /// The key of the endpoints for all ids that have no key.
 const FALLBACK: &str = "default";
 
-/// The endpoints that are answered for servers which this cluster does not have.
+/// The answers for servers that this cluster does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpChain {
     by_id: HashMap<Box<str>, Answer>,

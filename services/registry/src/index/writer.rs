@@ -62,7 +62,7 @@ pub enum Outcome {
     Skipped { kind: SourceKind, name: String, error: FieldError },
 }
 
-/// The one task that changes the index holds this.
+/// Changes the index. One task holds the writer.
 #[derive(Debug)]
 pub struct Writer {
     index: Index,
