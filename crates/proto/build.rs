@@ -1,10 +1,11 @@
-//! Generates the gRPC code of /proto, and the descriptors that reflection serves. No protoc is needed.
+//! Generates the gRPC code from the folder `proto` of the repository, and the descriptors for server reflection. It does not need
+//! protoc.
 
 use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
 const ROOT: &str = "../../proto";
-/// File by file; each package becomes one generated module and one descriptor set.
+/// The contracts, each with the file of its descriptors. A package becomes one module.
 const CONTRACTS: [(&str, &str); 1] = [("tars/registry/v1/registry.proto", "tars.registry.v1.bin")];
 
 fn main() -> Result<(), Box<dyn Error>> {

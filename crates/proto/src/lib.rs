@@ -1,12 +1,12 @@
-//! The gRPC contracts between the services and with everybody else, generated at build time from `/proto`.
+//! The gRPC contracts of the services, generated at build time from the folder `proto` of the repository.
 //!
 //! ```text
 //! proto/tars/registry/v1/registry.proto ──► tars_proto::registry::v1::{name_service_server, name_service_client, …}
 //!                                       └─► tars_proto::registry::v1::DESCRIPTORS   for reflection
 //! ```
 //!
-//! One module per package; a package never changes incompatibly, a new version is a new package. The meaning of each message is
-//! documented in its `.proto` file, from where it is copied into the documentation of the generated types.
+//! Each package has one module. A package never changes incompatibly; a new version is a new package. The `.proto` files document each
+//! message, and the generated types get the same documentation.
 
 #![deny(missing_docs)]
 
@@ -17,12 +17,12 @@ pub mod registry {
         missing_docs,
         clippy::all,
         clippy::pedantic,
-        reason = "generated: the documented source is the .proto file, and modules, clients and servers get no comments there"
+        reason = "the code is generated; the .proto file documents messages, and the generator documents no modules, clients and servers"
     )]
     pub mod v1 {
         tonic::include_proto!("tars.registry.v1");
 
-        /// The encoded `FileDescriptorSet` of the package.
+        /// The encoded `FileDescriptorSet` of the package, for server reflection.
         pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tars.registry.v1.bin"));
     }
 }
