@@ -1,4 +1,4 @@
-//! The rules of the admission webhook: what a cluster accepts of the group, and what it stores (docs/reference/admission.md#5 and
+//! The rules of the admission webhook: the objects that a cluster accepts, and the form in which it stores them (docs/reference/admission.md#5 and
 //! docs/reference/admission.md#6).
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //!    │                                                │
 //!    ├──────► mutate(request, facts) ──► the object with labels, defaults and stamps, or a Denial
 //!    ├──────► validate(request, facts) ─► Effects on other objects, or a Denial
-//!    ├──────► list_changes(request, stored) ─► values that are stored differently from what the author wrote
+//!    ├──────► list_changes(request, stored) ─► values that are stored differently from the manifest
 //!    └──────► list_warnings(request) ─► settings that are accepted, but are probably a mistake
 //! ```
 //!
@@ -107,8 +107,8 @@ pub fn list_warnings(request: &Request<'_>) -> Vec<String> {
     }
 }
 
-/// Lists the values that are stored differently from what the author wrote and that he should know about. `stored` is the result
-/// of [`mutate`].
+/// Lists the values that are stored differently from the author's manifest, if the author should know. `stored` is the result of
+/// [`mutate`].
 pub fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
     match request.resource {
         Resource::Server if request.operation != Operation::Delete => server::list_changes(request, stored),

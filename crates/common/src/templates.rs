@@ -3,10 +3,10 @@
 //! Admission, the controller and the name service all use this one walk. Therefore the name service can follow every chain that
 //! the controller reports as resolved.
 
-/// The most templates that one chain may have, the first and the root included. The default templates form chains of two.
+/// Maximal number of templates in one chain, the first and the root included. The default templates form chains of two.
 pub const LONGEST_CHAIN: usize = 32;
 
-/// Why a chain of templates does not end in a root.
+/// A reason why a chain of templates does not end in a root.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// A template of the chain does not exist.

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_live_version_takes_over_from_each_live_one_of_its_identity() {
+    fn a_new_active_version_deactivates_each_active_version_of_its_identity() {
         let fixture = Fixture::create(Resource::Config, config("new", "m", true));
         let mut leaving = version("leaving", "m", true);
         leaving.deactivating = true;
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_one_pod_needs_a_live_master() {
+    fn a_configuration_of_one_pod_needs_an_active_master() {
         let fixture = Fixture::create(Resource::Config, config("pod", "3", true));
         let text = validate(&fixture.request(), &facts(&[version("m", "m", false)])).unwrap_err().to_string();
         assert!(text.starts_with("no activated master tconfig found;"), "{text}");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_change_nothing_but_activation_upwards() {
+    fn an_update_can_only_activate() {
         let mut fixture = Fixture::create(Resource::Config, config("c", "m", false));
         fixture.operation = Operation::Update;
         fixture.old = fixture.object.clone();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn deleting_the_live_version_deletes_all_unless_a_pod_overrides_it() {
+    fn deleting_the_active_version_deletes_all_unless_a_pod_overrides_it() {
         let fixture = Fixture::delete(Resource::Config, config("live", "m", true));
         let versions = [version("live", "m", true), version("older", "m", false)];
         assert_eq!(names(&validate(&fixture.request(), &facts(&versions)).unwrap()), [("older", "tars.io/Deleting")]);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_live_version_is_guarded() {
+    fn a_fresh_active_version_cannot_be_deleted() {
         let mut fixture = Fixture::delete(Resource::Config, config("live", "m", true));
         fixture.old["metadata"]["creationTimestamp"] = json!("2026-03-04T15:05:30Z");
         let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();

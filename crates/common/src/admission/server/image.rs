@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn upper_case_is_refused_where_it_is_new() {
+    fn a_new_reference_with_an_upper_case_repository_is_refused() {
         let server = |image: &str, node: &str| json!({"metadata": {"name": "a-b"}, "spec": {"release": {"image": image, "nodeImage": node}}});
         let refused = |fixture: &Fixture| validate_images(&fixture.request()).err().map(|denial| denial.to_string());
         let created = |image: &str, node: &str| refused(&Fixture::create(Resource::Server, server(image, node)));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn contexts_that_cannot_run_are_refused_with_what_to_change() {
+    fn contradictory_contexts_are_refused_with_a_remedy() {
         let refused_with = |k8s: Value, part: &str| {
             let said = refused(&k8s).unwrap_or_else(|| panic!("{k8s} is accepted"));
             assert!(said.contains(part), "{said}");

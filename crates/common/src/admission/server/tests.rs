@@ -1,4 +1,4 @@
-//! The rules of TServer, one table for each direction, and properties over generated objects.
+//! The rules of TServer: cases that are accepted and refused, and properties of generated objects.
 
 use crate::admission::{Facts, NodeImage, Operation, Resource, list_changes, mutate, tests::Fixture, validate};
 use proptest::{collection::vec, option, prelude::*};
@@ -33,7 +33,7 @@ fn facts() -> Facts {
     }
 }
 
-/// The object after `change`, as it is stored.
+/// Returns the stored form of the object after `change`.
 fn stored(mut object: Value, change: impl FnOnce(&mut Value)) -> Value {
     change(&mut object);
     mutate(&Fixture::create(Resource::Server, object).request(), &facts()).unwrap()
@@ -44,13 +44,13 @@ fn mutation_refused(mut object: Value, change: impl FnOnce(&mut Value), facts: &
     mutate(&Fixture::create(Resource::Server, object).request(), facts).unwrap_err().to_string()
 }
 
-/// Why the object after `change` is refused at its creation.
+/// Returns the denial of the creation of the object after `change`.
 fn refused(mut object: Value, change: impl FnOnce(&mut Value)) -> Option<String> {
     change(&mut object);
     validate(&Fixture::create(Resource::Server, object).request(), &facts()).err().map(|denied| denied.to_string())
 }
 
-/// Why the update from `old` to `old` after `change` is refused.
+/// Returns the denial of an update that makes `change` to `old`.
 fn update_refused(old: &Value, change: impl FnOnce(&mut Value)) -> Option<String> {
     let mut fixture = Fixture::create(Resource::Server, old.clone());
     fixture.operation = Operation::Update;
@@ -75,7 +75,7 @@ fn a_tars_server_is_completed() {
 }
 
 #[test]
-fn gates_are_ours_then_theirs_once_each() {
+fn the_gate_of_the_registry_is_first_and_each_gate_occurs_once() {
     let of = |object: Value, gates: Value| {
         stored(object, |object| object["spec"]["k8s"]["readinessGates"] = gates)["spec"]["k8s"].clone()
     };
@@ -113,7 +113,7 @@ fn replicas_wait_for_a_release_and_keep_their_bounds() {
     assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "5"})), 5);
     assert_eq!(replicas(|object| object["metadata"]["annotations"] = json!({"tars.io/MaxReplicas": "2"})), 2);
     assert_eq!(replicas(|object| object["spec"]["k8s"] = json!({})), 0);
-    // The schema has the last word on what cannot be; a bound is a bound nevertheless.
+    // Impossible numbers are left to the schema, unless a bound changes them.
     for odd in [json!(-1), json!(100), json!("2"), json!(1.5)] {
         assert_eq!(stored(tars(), |object| object["spec"]["k8s"]["replicas"] = odd.clone())["spec"]["k8s"]["replicas"], odd);
     }
@@ -201,14 +201,14 @@ fn a_given_node_image_is_kept() {
 }
 
 #[test]
-fn what_fits_is_accepted() {
+fn valid_servers_are_accepted() {
     assert_eq!(refused(tars(), |_| ()), None);
     assert_eq!(refused(normal(), |object| object["spec"]["normal"]["ports"] = json!([{"name": "nodeobj", "port": 19385}])), None);
     assert_eq!(refused(tars(), |object| object["spec"]["tars"]["ports"] = json!(null)), None);
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_a_sentence() {
+fn invalid_servers_are_refused_with_a_sentence() {
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 15] = [
         (|o| o["metadata"]["name"] = json!("Trade-Audit"), "unexpected resource name;"),
@@ -252,7 +252,7 @@ fn what_does_not_fit_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn names_end_where_pods_could_no_longer_be_made() {
+fn a_name_that_is_too_long_for_pods_is_refused() {
     let named = |length: usize| {
         move |object: &mut Value| {
             let app = "a".repeat(length - "-audit".len());
@@ -268,7 +268,7 @@ fn names_end_where_pods_could_no_longer_be_made() {
     };
     assert_eq!(refused(tars(), as_daemon), None);
     assert!(refused(tars(), named(59)).unwrap().contains("length of resource name should less then 59;"));
-    // One that exists already can still be changed.
+    // An existing server with a long name can still be changed.
     let mut old = tars();
     named(55)(&mut old);
     assert_eq!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)), None);
@@ -292,7 +292,7 @@ fn metadata_of_a_server_that_is_no_longer_valid_can_be_changed() {
     old["spec"]["tars"]["template"] = json!("gone");
     assert_eq!(update_refused(&old, |object| object["metadata"]["finalizers"] = json!([])), None);
     assert!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)).is_some());
-    // New rules hold for what is new.
+    // A rule that the existing webhook does not have applies to changed parts only.
     old["spec"]["tars"]["template"] = json!("tars.rust");
     old["spec"]["k8s"]["mounts"] = json!([{"name": "delay-bind"}]);
     assert_eq!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)), None);
@@ -341,7 +341,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_ours_is_not_touched(object in any_server(), key in "[a-z]{1,8}", value in any::<u32>()) {
+    fn unknown_members_are_not_touched(object in any_server(), key in "[a-z]{1,8}", value in any::<u32>()) {
         let mut object = object;
         let key = format!("x-{key}");
         object["spec"][&key] = json!(value);

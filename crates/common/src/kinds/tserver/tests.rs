@@ -8,7 +8,7 @@ fn server(yaml: &str) -> TServer {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// The smallest manifest of the specification reads as the API server would fill it in.
+/// The smallest valid manifest decodes to the same defaults that the API server fills in.
 #[test]
 fn smallest_tars_server() {
     let server = server(
@@ -55,7 +55,7 @@ fn smallest_normal_server() {
     assert_eq!(server.spec.release.as_ref().unwrap().node_image, None);
 }
 
-/// `Default` is what decoding fills in.
+/// `Default` is equal to the defaults of decoding.
 #[test]
 fn defaults_are_those_of_decoding() {
     assert_eq!(serde_json::from_value::<TServerK8s>(json!({})).unwrap(), TServerK8s::default());
@@ -77,7 +77,7 @@ fn rolling_parameters_are_dropped_for_on_delete() {
     assert_eq!(rolling.effective_rolling_update(), Some(&RollingUpdate { partition: 2 }));
 }
 
-/// What people write in a TServer means the same in a pod: shapes are those of core Kubernetes.
+/// The fields of a TServer mean the same in a pod, because they have the form of core Kubernetes.
 #[test]
 fn core_types_have_the_same_fields() {
     let env = json!({"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "tls.crt"}}});
@@ -102,7 +102,7 @@ fn core_types_have_the_same_fields() {
     assert_eq!(serde_json::to_value(core::VolumeMount::from(&own)).unwrap(), mount);
 }
 
-/// Every field that a probe or a security context can have arrives, and what the API server would not store does not.
+/// Every field of a probe or a security context reaches the pod, except for values that the API server does not store.
 #[test]
 fn probes_and_security_contexts_are_those_of_core_kubernetes() {
     let common = |handler: Value| {
