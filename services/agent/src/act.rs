@@ -26,7 +26,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tars_common::names::{STORAGE_CLASS, label};
+use tars_common::names::{STORAGE_CLASS, annotation, label};
 use tokio_util::sync::CancellationToken;
 
 /// How many steps run at once. A step spends most of its time waiting for the API server.
@@ -41,9 +41,6 @@ const UNNOTICED: Duration = Duration::from_millis(300);
 const REFRESH: Duration = Duration::from_secs(30);
 /// Reclaim policy of new volumes until the storage class has been read (docs/reference/local-volumes.md#2.4).
 const DEFAULT_POLICY: &str = "Retain";
-
-/// Annotation with the time at which the agent last touched the volume, so that the scheduler notices it.
-const OFFERED: &str = "tars.io/OfferedAt";
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +190,7 @@ impl Actor {
 
     async fn touch_volume(&self, volume: &PersistentVolume) -> Result<(), StepError> {
         let name = volume.name_any();
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {OFFERED: Timestamp::now().to_string()}}}));
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation::OFFERED_AT: Timestamp::now().to_string()}}}));
         match Api::<PersistentVolume>::all(self.client.clone()).patch_metadata(&name, &PatchParams::default(), &patch).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
