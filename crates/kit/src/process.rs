@@ -14,7 +14,7 @@
 //! ```
 
 use crate::{causes::with_sources, tasks::Ended};
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 use std::{error::Error, ffi::OsString, net::SocketAddr, path::Path, process::ExitCode};
 use tokio::net::TcpListener;
 
@@ -56,8 +56,13 @@ pub fn parse_arguments<A: Parser>() -> A {
 }
 
 fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
-    let matches = A::command().after_help(ENVIRONMENT).try_get_matches_from(words)?;
+    let matches = build_command::<A>().try_get_matches_from(words)?;
     A::from_arg_matches(&matches)
+}
+
+/// The command line of a service, with the environment variables that all services read in its help.
+pub fn build_command<A: CommandFactory>() -> Command {
+    A::command().after_help(ENVIRONMENT)
 }
 
 /// Finds the cluster by the service account of the pod, or otherwise by a kubeconfig.

@@ -9,8 +9,10 @@
 //! Every file is a row of [`FILES`]. `make gen` writes them all; `make lint` compares, as the test `generated`.
 
 mod chart_values;
+mod command_lines;
 mod labels;
 mod markdown;
+mod metrics;
 
 use std::{
     fs, io,
@@ -37,6 +39,8 @@ const FILES: &[File] = &[
         crd::render_chart(&crd::build_all(&CrdOptions::default())).map_err(|source| Error::Definitions { source })
     }),
     ("docs/reference/labels.md", |_| Ok(labels::page())),
+    ("docs/reference/metrics.md", |_| Ok(metrics::page())),
+    ("docs/reference/command-lines.md", |_| Ok(command_lines::page())),
     ("docs/reference/chart-values.md", |root| Ok(chart_values::page(root)?)),
 ];
 

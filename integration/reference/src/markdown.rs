@@ -19,7 +19,6 @@ impl Page {
     }
 
     /// Adds a paragraph.
-    #[allow(dead_code)]
     pub fn paragraph(&mut self, paragraph: &str) {
         let _ = writeln!(self.text, "\n{paragraph}");
     }
@@ -33,10 +32,10 @@ impl Page {
         }
     }
 
-    /// Adds text as it is.
-    #[allow(dead_code)]
+    /// Adds the output of a program. White space at the ends of lines is lost.
     pub fn block(&mut self, text: &str) {
-        let _ = writeln!(self.text, "\n```text\n{}\n```", text.trim_end());
+        let lines: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
+        let _ = writeln!(self.text, "\n```text\n{}\n```", lines.join("\n"));
     }
 
     /// The text of the page.

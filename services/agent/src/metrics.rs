@@ -36,9 +36,15 @@ pub struct Metrics {
 /// All phases of a volume. The metric needs a 0 for phases without volumes.
 const PHASES: [&str; 5] = ["Pending", "Available", "Bound", "Released", "Failed"];
 
+/// The metrics of this service, without samples.
+pub fn declare_metrics() -> Registry {
+    Metrics::register().1
+}
+
 impl Metrics {
-    /// Registers all metrics.
-    pub fn new(registry: &mut Registry) -> Self {
+    /// Makes the metrics of this service, and the registry that shows them.
+    pub fn register() -> (Self, Registry) {
+        let mut registry = Registry::new("tarsagent", env!("CARGO_PKG_VERSION"));
         let metrics = Self::default();
         registry.register_family("steps", "Steps, by kind and outcome", metrics.steps.clone());
         registry.register_family("volumes", "Volumes of this node, by phase", metrics.volumes.clone());
@@ -46,7 +52,7 @@ impl Metrics {
         registry.register("retained_directories", help, metrics.retained.clone());
         registry.register("filesystem_size_bytes", "Size of the file system that holds the volumes", metrics.size.clone());
         registry.register("filesystem_free_bytes", "Free space of the file system that holds the volumes", metrics.free.clone());
-        metrics
+        (metrics, registry)
     }
 
     /// Counts a step that has ended.

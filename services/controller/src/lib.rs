@@ -33,6 +33,7 @@
 //! must be full before the Lease is won. It keeps whole objects for each watch, but six reconcilers here share reduced ones. It finds
 //! "the pods of this server" by a scan, but here that is a look-up.
 
+pub mod cli;
 mod engine;
 mod leader;
 mod node;

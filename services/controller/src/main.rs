@@ -1,7 +1,9 @@
-//! The command line of the controller.
+//! The controller. See the library for how it works.
 
-use clap::{Parser, Subcommand};
-use controller::run;
+use controller::{
+    cli::{Cli, Command},
+    run,
+};
 use std::process::ExitCode;
 use tars_common::crd::{self, Conversion, CrdOptions};
 use tars_kit::{
@@ -9,32 +11,6 @@ use tars_kit::{
     process::{self, Fatal},
     telemetry,
 };
-
-/// Reconciles the k8s.tars.io resources.
-#[derive(Debug, Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    // The entry point of the image has no subcommand; the controller then runs.
-    #[command(flatten)]
-    run: run::Args,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Reconcile until SIGTERM.
-    Run(run::Args),
-    /// Print the custom resource definitions as YAML.
-    Crd {
-        /// With the expressions of the chart, which choose versions.
-        #[arg(long)]
-        chart: bool,
-        /// Without the webhook that converts between versions, for a cluster that does not have one.
-        #[arg(long, conflicts_with = "chart")]
-        without_conversion: bool,
-    },
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -18,7 +18,7 @@ use tars_kit::{
     grpc,
     health::Health,
     lease::{Elector, Timing},
-    metrics as metrics_endpoint,
+    metrics::{self, Registry},
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
@@ -60,9 +60,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
     let client = connect().await?;
 
-    let mut registry = tars_kit::metrics::Registry::new("tars_controller", env!("CARGO_PKG_VERSION"));
-    let metrics = Arc::new(Metrics::register(&mut registry));
-    let engine = Arc::new(assemble(client.clone(), metrics, args.workers));
+    let (metrics, registry) = register_metrics();
+    let engine = Arc::new(assemble(client.clone(), Arc::new(metrics), args.workers));
     let health = Health::new(&[CACHES]).await;
     let services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
     let watches = engine.start_watches();
@@ -72,12 +71,22 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve gRPC health", grpc::serve(grpc_listener, services, stop.clone()));
-    tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    tasks.spawn("serve metrics", metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     tasks.spawn("watch Kubernetes objects", await_end(watches, stop.clone()));
     let watching = engine.clone();
     tasks.spawn("report full caches", health.announce(CACHES, async move { watching.synced().await }, stop.clone()));
     tasks.spawn("reconcile", lead(engine, elector, stop));
     Ok(tasks.join().await?)
+}
+
+fn register_metrics() -> (Metrics, Registry) {
+    let mut registry = Registry::new("tars_controller", env!("CARGO_PKG_VERSION"));
+    (Metrics::register(&mut registry), registry)
+}
+
+/// The metrics of this service, without samples.
+pub fn declare_metrics() -> Registry {
+    register_metrics().1
 }
 
 /// Makes the watches and the reconcilers. A new reconciler is a new module and one line here.

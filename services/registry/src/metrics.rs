@@ -291,9 +291,9 @@ fn encode_gauge(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {
     ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder)
 }
 
-/// All metrics of this service as a Markdown table, for the reference pages.
-pub fn table() -> String {
-    Metrics::register(Readings::default()).1.table()
+/// The metrics of this service, without samples.
+pub fn declare_metrics() -> Registry {
+    Metrics::register(Readings::default()).1
 }
 
 #[cfg(test)]
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_table_lists_counters_and_readings_with_their_labels() {
-        let table = table();
+        let table = declare_metrics().table();
         for row in [
             "| `tars_registry_build_info` | info | `version` |",
             "| `tars_registry_lookups_total` | counter | `function`, `outcome` |",

@@ -58,8 +58,15 @@ pub struct Metrics {
     pub certificate_ends: Gauge,
 }
 
+/// The metrics of this service, without samples.
+pub fn declare_metrics() -> Registry {
+    Metrics::register().1
+}
+
 impl Metrics {
-    pub fn new(registry: &mut Registry) -> Self {
+    /// Makes the metrics of this service, and the registry that shows them.
+    pub fn register() -> (Self, Registry) {
+        let mut registry = Registry::new("tarswebhook", env!("CARGO_PKG_VERSION"));
         // The first bucket ends at 50 µs: a review that needs no other object takes about as long.
         let buckets =
             || Histogram::new([0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]);
@@ -76,7 +83,7 @@ impl Metrics {
         );
         let help = "Unix time at which the served certificate ends, 0 while none is served";
         registry.register("certificate_not_after_seconds", help, metrics.certificate_ends.clone());
-        metrics
+        (metrics, registry)
     }
 
     /// Counts a review with a decision.

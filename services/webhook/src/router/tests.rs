@@ -61,9 +61,8 @@ fn start_service() -> (Router, Writes) {
         }),
         "default",
     );
-    let mut registry = tars_kit::metrics::Registry::new("tarswebhook", "0");
     let lookup = Lookup::start(client, &CancellationToken::new());
-    (build_router(App::new(lookup, Metrics::new(&mut registry))), writes)
+    (build_router(App::new(lookup, Metrics::register().0)), writes)
 }
 
 fn review(namespace: &str, resource: &str, operation: &str, object: &Value) -> Value {
@@ -169,8 +168,7 @@ async fn beyond_the_bound_the_answer_is_not_now() {
         }),
         "default",
     );
-    let mut registry = tars_kit::metrics::Registry::new("tarswebhook", "0");
-    let app = App::new(Lookup::start(client, &CancellationToken::new()), Metrics::new(&mut registry));
+    let app = App::new(Lookup::start(client, &CancellationToken::new()), Metrics::register().0);
     let router = build_router(app.clone());
     let places = app.admissions.acquire_many(u32::try_from(ADMISSIONS).unwrap()).await.unwrap();
     let body = review("ledger", "ttemplates", "CREATE", &template("root"));

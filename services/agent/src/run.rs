@@ -1,0 +1,72 @@
+//! The process: its command line, its tasks and its end.
+
+use crate::{act::Actor, disk::Root, metrics::Metrics, watch::Watched};
+use clap::Parser;
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
+use tars_kit::{
+    grpc,
+    health::Health,
+    process::{self, Fatal, listen},
+    shutdown,
+    tasks::Tasks,
+    telemetry,
+};
+
+/// Readiness check: all watches have delivered their first list.
+const CHECK_CACHES: &str = "caches";
+/// Directory of all local volumes, on the host and in the agent's pod.
+const ROOT: &str = "/usr/local/app/tars/host-mount";
+
+/// Makes local volumes on its node and offers them to pods.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Args {
+    /// Name of the node that this agent acts for.
+    #[arg(long, env = "NodeName")]
+    node_name: String,
+    /// Directory on the host that holds the local volumes.
+    #[arg(long, env = "TLVInHost", default_value = ROOT)]
+    tlv_in_host: String,
+    /// The same directory, as it is mounted in the agent's pod.
+    #[arg(long, env = "TLV_ROOT", default_value = ROOT)]
+    root: PathBuf,
+    /// Address on which gRPC health is answered.
+    #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
+    grpc_listen: SocketAddr,
+    /// Address on which metrics are served at /metrics.
+    #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
+    metrics_listen: SocketAddr,
+}
+
+/// Runs until a signal tells the process to stop.
+pub async fn run(args: Args) -> Result<(), Fatal> {
+    let _telemetry = telemetry::init("tarsagent").map_err(Fatal::configuration)?;
+    if args.node_name.is_empty() {
+        return Err(Fatal::configuration("NodeName is empty, set it from the pod's spec.nodeName"));
+    }
+    let root = Root::open(&args.root).map_err(Fatal::configuration)?;
+    let client = process::connect().await?;
+    let grpc = listen(args.grpc_listen).await?;
+    let metrics_listener = listen(args.metrics_listen).await?;
+    let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
+
+    let (metrics, registry) = Metrics::register();
+    let health = Health::new(&[CHECK_CACHES]).await;
+    let routes = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
+    let watched = Watched::start(&client, &stop);
+    let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
+    tracing::info!(node = args.node_name, host_root, "started");
+
+    let mut tasks = Tasks::new(stop.clone());
+    let begin = stop.clone();
+    tasks.spawn("provide local volumes", async move {
+        tokio::select! {
+            () = watched.wait_until_ready() => health.set(CHECK_CACHES, true).await,
+            () = begin.cancelled() => return Ok::<_, Infallible>(()),
+        }
+        Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await
+    });
+    tasks.spawn("serve gRPC", grpc::serve(grpc, routes, stop.clone()));
+    tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
+    Ok(tasks.join().await?)
+}
