@@ -81,6 +81,11 @@ derived_kinds! {
         group: "apps", version: "v1", singular: "daemonset", plural: "daemonsets",
         protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
     }
+    /// The limit on pods that go at the same time when nodes are drained; optional.
+    PodDisruptionBudget {
+        group: "policy", version: "v1", singular: "poddisruptionbudget", plural: "poddisruptionbudgets",
+        protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
+    }
     /// The servants and pods of the server, for the registry.
     TEndpoint {
         group: "k8s.tars.io", version: "v1beta3", singular: "tendpoint", plural: "tendpoints",

@@ -3,7 +3,7 @@
 //! | member | v1beta1 | v1beta2 | v1beta3 |
 //! | --- | --- | --- | --- |
 //! | `k8s.command`, `k8s.args` | | | yes |
-//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext` | | | yes |
+//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext`, `disruption` | | | yes |
 //! | gates | `k8s.readinessGate` | `k8s.readinessGate` | `k8s.readinessGates` |
 //! | `k8s.updateStrategy`, `imagePullPolicy`, `launcherType` | | yes | yes |
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
 /// Fields that the existing system does not have. Its converter ignores them in the annotation, and loses them when it writes one.
-const PASSED_TO_POD: [&str; 5] = ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext"];
+const OWN: [&str; 6] = ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext", "disruption"];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];
 
@@ -56,7 +56,7 @@ fn convert_down(object: &mut Value, from: Version, to: Version) {
         }
         if from == Version::V1Beta3 {
             keep(k8s, &COMMANDS, &mut append);
-            keep(k8s, &PASSED_TO_POD, &mut append);
+            keep(k8s, &OWN, &mut append);
             lower_gates(k8s, &mut append);
         }
     }
@@ -85,7 +85,7 @@ fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context)
         }
         if to == Version::V1Beta3 {
             restore(k8s, &COMMANDS, &mut append);
-            restore(k8s, &PASSED_TO_POD, &mut append);
+            restore(k8s, &OWN, &mut append);
             raise_gate(k8s, append.shift_remove("readinessGates"));
         }
     }

@@ -64,10 +64,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// The members that only v1beta3 has and that the pod gets unchanged.
-    fn passed()(
+    /// The members of ours that only v1beta3 has.
+    fn own()(
         liveness in option::of(1..99), readiness in option::of(1..99), startup in option::of(1..99),
-        container in option::of(any::<bool>()), pod in option::of(0..9),
+        container in option::of(any::<bool>()), pod in option::of(0..9), disruption in option::of(0..9),
     ) -> Vec<(&'static str, Option<Value>)> {
         let probe = |port: Option<i32>| port.map(|port| json!({"grpc": {"port": port}, "periodSeconds": port}));
         vec![
@@ -76,6 +76,7 @@ prop_compose! {
             ("startupProbe", probe(startup)),
             ("securityContext", container.map(|value| json!({"runAsNonRoot": value, "capabilities": {"drop": ["ALL"]}}))),
             ("podSecurityContext", pod.map(|user| json!({"runAsUser": user, "sysctls": [{"name": "a", "value": "1"}]}))),
+            ("disruption", disruption.map(|most| json!({"maxUnavailable": most}))),
         ]
     }
 }
@@ -90,9 +91,9 @@ prop_compose! {
     fn v3()(
         base in base(), mut launch in launch(), node in option::of(node()), complete in any::<bool>(),
         command in option::of(texts()), args in option::of(texts()), gates in option::of(texts()), replicas in 0..9,
-        passed in passed(),
+        own in own(),
     ) -> Value {
-        launch.extend(passed);
+        launch.extend(own);
         launch.extend([("command", command), ("args", args), ("readinessGates", gates), ("replicas", Some(json!(replicas)))]);
         if complete {
             let defaults = [json!({"type": "RollingUpdate"}), json!("Always"), json!("background")];

@@ -10,6 +10,7 @@
 
 mod claim_templates;
 mod daemon_set;
+mod disruption_budget;
 mod endpoint;
 mod exited_record;
 mod live;
@@ -40,6 +41,7 @@ pub const fn recipe_of(kind: DerivedKind) -> &'static Recipe {
         DerivedKind::Service => &service::SERVICE,
         DerivedKind::StatefulSet => &stateful_set::STATEFUL_SET,
         DerivedKind::DaemonSet => &daemon_set::DAEMON_SET,
+        DerivedKind::PodDisruptionBudget => &disruption_budget::DISRUPTION_BUDGET,
         DerivedKind::TEndpoint => &endpoint::ENDPOINT,
         DerivedKind::TExitedRecord => &exited_record::EXITED_RECORD,
     }

@@ -55,6 +55,7 @@ pub fn built(spec: &str) -> Built {
         service: get(DerivedKind::Service),
         stateful_set: get(DerivedKind::StatefulSet),
         daemon_set: get(DerivedKind::DaemonSet),
+        disruption_budget: get(DerivedKind::PodDisruptionBudget),
         endpoint: get(DerivedKind::TEndpoint).unwrap(),
         record: get(DerivedKind::TExitedRecord).unwrap(),
     }
@@ -66,6 +67,7 @@ pub struct Built {
     pub service: Option<Value>,
     pub stateful_set: Option<Value>,
     pub daemon_set: Option<Value>,
+    pub disruption_budget: Option<Value>,
     pub endpoint: Value,
     pub record: Value,
 }

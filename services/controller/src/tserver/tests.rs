@@ -18,6 +18,7 @@ const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-
 const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
 const DAEMONS: &str = "/apis/apps/v1/namespaces/bank/daemonsets/ledger-audit";
 const SERVICE: &str = "/api/v1/namespaces/bank/services/ledger-audit";
+const BUDGET: &str = "/apis/policy/v1/namespaces/bank/poddisruptionbudgets/ledger-audit";
 const ENDPOINT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tendpoints/ledger-audit";
 const RECORD: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/texitedrecords/ledger-audit";
 const POD: &str = "/api/v1/namespaces/bank/pods/ledger-audit-0";
@@ -26,7 +27,7 @@ const CLAIM: &str = "/api/v1/namespaces/bank/persistentvolumeclaims/data-ledger-
 const SPEC: &str = r#"
 tars: { template: demo.cpp, servants: [ { name: AuditObj, port: 10001 } ] }
 release: { id: v7, image: "registry/audit:7" }
-k8s: { replicas: 1, mounts: [ { name: data, mountPath: /data, source: { tLocalVolume: { uid: "7" } } } ] }
+k8s: { replicas: 1, disruption: { maxUnavailable: 1 }, mounts: [ { name: data, mountPath: /data, source: { tLocalVolume: { uid: "7" } } } ] }
 "#;
 
 fn world() -> Shared {
@@ -114,7 +115,7 @@ async fn a_new_server_gets_everything_in_one_run_and_then_there_is_silence() {
     let world = world();
     let process = Process::start(&world);
     assert!(step(&process, &world).await);
-    for path in [SERVICE, SET, ENDPOINT, RECORD] {
+    for path in [SERVICE, SET, BUDGET, ENDPOINT, RECORD] {
         assert!(get(&world, path).is_some(), "{path}");
     }
     let (claim, endpoint) = (get(&world, CLAIM).unwrap(), get(&world, ENDPOINT).unwrap());
@@ -229,6 +230,19 @@ async fn a_field_that_is_no_longer_wanted_goes() {
     edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove("serviceAccount")));
     run_until_silent(&process, &world).await;
     assert!(get(&world, SET).unwrap().pointer(account).is_none());
+}
+
+#[tokio::test]
+async fn a_disruption_budget_that_is_no_longer_wanted_goes() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["disruption"]["maxUnavailable"] = json!("25%"));
+    run_until_silent(&process, &world).await;
+    assert_eq!(get(&world, BUDGET).unwrap()["spec"]["maxUnavailable"], "25%");
+    edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove("disruption")));
+    run_until_silent(&process, &world).await;
+    assert_eq!(get(&world, BUDGET), None);
 }
 
 #[tokio::test]

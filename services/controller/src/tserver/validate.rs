@@ -15,6 +15,7 @@ pub use ports::Port;
 use super::problem::Problem;
 use crate::{engine::cache::Key, views::FrameworkView};
 use container::{build_container, build_security, validate_probes};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mounts::validate_mounts;
 use placement::validate_placement;
 use ports::validate_ports;
@@ -56,6 +57,8 @@ pub struct Validated {
     /// The readiness gates, in order.
     pub gates: Vec<String>,
     pub mounts: Mounts,
+    /// How many pods a voluntary disruption may take; `None` for no limit.
+    pub max_unavailable: Option<IntOrString>,
     /// The `spec` of the TEndpoint.
     pub endpoint: Value,
 }
@@ -121,6 +124,7 @@ pub fn validate(server: &TServer, framework: Option<&FrameworkView>) -> Result<V
         placement,
         gates: spec.k8s.readiness_gates.clone(),
         mounts,
+        max_unavailable: spec.k8s.disruption.as_ref().map(|disruption| disruption.max_unavailable.clone()),
         endpoint: copy_for_registry(spec),
         key,
     })

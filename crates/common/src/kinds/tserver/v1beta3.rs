@@ -5,6 +5,9 @@ use super::{
     UpdateStrategy, blocks,
 };
 use crate::{lenient::decode_or_default, rules};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 
 // v1beta2 and v1beta3 have the same mounts and releases.
 pub use super::v1beta2::{Mount, TServerRelease};
@@ -59,4 +62,25 @@ blocks::k8s!({
     /// Rights of all containers of the pod, unless a container has its own, and the owner of the volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security_context: Option<Box<PodSecurityContext>>,
+    /// Limit on the pods that go at the same time when nodes are drained; no limit when absent. It does not apply to daemonSet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruption: Option<Box<Disruption>>,
 });
+
+/// The limit on voluntary disruptions, from which the controller makes a `PodDisruptionBudget`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Disruption {
+    /// Number of pods that may be unavailable, or a part of the replicas like "25%", which is rounded up.
+    #[schemars(schema_with = "build_count_or_percent")]
+    pub max_unavailable: IntOrString,
+}
+
+/// Builds the schema of a number of pods, or of a percentage.
+fn build_count_or_percent(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 0, "maximum": 2_147_483_647,
+        "pattern": "^([0-9]|[1-9][0-9]|100)%$",
+    })
+}

@@ -306,6 +306,20 @@ fn a_tars_server_can_comply_with_the_restricted_standard_but_for_the_time_zone()
 }
 
 #[test]
+fn a_disruption_budget_is_made_only_where_pods_can_be_moved() {
+    let budget = |k8s: &str| built(&PLAIN.replace("replicas: 2", k8s)).disruption_budget;
+    let wanted = "disruption: { maxUnavailable: 1 }";
+    let made = budget(&format!("replicas: 2, {wanted}")).unwrap();
+    assert_eq!(made["spec"], json!({"maxUnavailable": 1, "selector": {"matchLabels": made["metadata"]["labels"]}}));
+    assert_eq!((&made["apiVersion"], &made["kind"]), (&json!("policy/v1"), &json!("PodDisruptionBudget")));
+    let part = budget("replicas: 2, disruption: { maxUnavailable: 25% }").unwrap();
+    assert_eq!(part["spec"]["maxUnavailable"], "25%");
+    for without in ["replicas: 2", &format!("replicas: 0, {wanted}"), &format!("daemonSet: true, {wanted}")] {
+        assert_eq!(budget(without), None, "{without}");
+    }
+}
+
+#[test]
 fn pull_secrets_come_in_order_and_once() {
     let secrets = |release: &str| {
         validated(&format!("{{ tars: {{ template: t }}, release: {{ id: a, image: b, {release} }} }}")).pull_secrets
