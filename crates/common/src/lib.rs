@@ -31,6 +31,7 @@
 //! | all kinds with images | image references may contain upper case, `_` and `@` (digests), in all versions | every legal reference must be usable |
 //! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` have the rules of core Kubernetes (`tls.crt`, up to 253 characters) | most keys contain a `.` |
 //! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers need probes, and must not run with more rights than they need |
+//! | TServer v1beta3 | `disruption` of `spec.k8s`, optional; earlier versions keep it in an annotation | the drain of several nodes must not take all pods |
 //! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
 //! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, which shows the reason of the condition Ready | |
 //! | TPlugin v1beta1 | `spec.extern`, optional, as in the later versions | a writer of v1beta1 would remove it |
