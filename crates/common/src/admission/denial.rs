@@ -65,6 +65,10 @@ impl Denial {
         Self::Invalid { resource, reason: reason.into(), remedy: remedy.into() }
     }
 
+    pub(super) fn invalid_server(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::invalid(Resource::Server, reason, remedy)
+    }
+
     pub(super) fn forbidden(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Forbidden { reason: reason.into(), remedy: remedy.into() }
     }

@@ -15,7 +15,6 @@ use crate::{
         facts::{Facts, Query},
         json,
         request::{Operation, Request},
-        resource::Resource,
     },
     names::{READINESS_GATE, annotation, label},
 };
@@ -76,8 +75,7 @@ fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
     ] {
         let value = json::text(object, pointer).to_owned();
         if value.len() > json::LABEL_LIMIT {
-            return Err(Denial::invalid(
-                Resource::Server,
+            return Err(Denial::invalid_server(
                 format!("{} has {} characters", pointer.replace('/', "."), value.len()),
                 format!("its value becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
             ));
@@ -122,8 +120,7 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
     }
     if json::has(object, "/spec/tars") && needs_node_image(object) {
         let Some(node) = facts.node_image.as_ref().filter(|node| !node.image.trim().is_empty()) else {
-            return Err(Denial::invalid(
-                Resource::Server,
+            return Err(Denial::invalid_server(
                 "no default node image has been set",
                 format!(
                     "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {0}/tars-framework; if namespace {0} has no \
@@ -174,7 +171,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
         None => Ok(absent),
         Some(text) => parse_bound(text).ok_or_else(|| {
             let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
-            Denial::invalid(Resource::Server, "unexpected annotation format", remedy)
+            Denial::invalid_server("unexpected annotation format", remedy)
         }),
     };
     let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
@@ -184,7 +181,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
             annotation::MIN_REPLICAS,
             annotation::MAX_REPLICAS
         );
-        return Err(Denial::invalid(Resource::Server, "unexpected annotation value", remedy));
+        return Err(Denial::invalid_server("unexpected annotation value", remedy));
     }
     Ok((min, max))
 }

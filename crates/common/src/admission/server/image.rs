@@ -1,15 +1,14 @@
 //! TServer: image references that the schema admits and a kubelet does not. The pattern of the schema admits upper case because tags
 //! and registries may have it. A repository in upper case would end as `InvalidImageName` on the pod.
 
-use crate::admission::{denial::Denial, json, request::Request, resource::Resource};
+use crate::admission::{denial::Denial, json, request::Request};
 
 /// A new image reference must not contain an upper-case repository name. A stored reference may stay.
 pub(super) fn validate_images(request: &Request<'_>) -> Result<(), Denial> {
     for pointer in ["/spec/release/image", "/spec/release/nodeImage"] {
         let reference = json::text(request.object, pointer);
         if reference != json::text(request.old, pointer) && repository(reference).contains(|c: char| c.is_ascii_uppercase()) {
-            return Err(Denial::invalid(
-                Resource::Server,
+            return Err(Denial::invalid_server(
                 format!("the repository of image {reference:?} has upper-case letters"),
                 format!("write {} in lower case, only the tag may have upper case", pointer.replace('/', ".")),
             ));
@@ -31,7 +30,7 @@ fn repository(reference: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Operation, tests::Fixture};
+    use crate::admission::{Operation, Resource, tests::Fixture};
     use serde_json::json;
 
     #[test]

@@ -6,16 +6,11 @@ use crate::admission::{
     denial::Denial,
     json,
     request::{Operation, Request},
-    resource::Resource,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
-
-fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
-    Denial::invalid(Resource::Server, reason, remedy)
-}
 
 /// A probe that gives a port by name must name a port of the server. `ports` are the names of those ports, in lower case.
 pub(super) fn validate_probes(object: &Value, ports: &BTreeSet<String>) -> Result<(), Denial> {
@@ -26,7 +21,7 @@ pub(super) fn validate_probes(object: &Value, ports: &BTreeSet<String>) -> Resul
                 ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server has this name; use such a name, \
                  or a number without quotes"
             );
-            return Err(invalid(format!("port name {name} not exist"), remedy));
+            return Err(Denial::invalid_server(format!("port name {name} not exist"), remedy));
         }
     }
     Ok(())
@@ -41,7 +36,7 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     let is = |value: Option<&Value>, wanted: bool| value.and_then(Value::as_bool) == Some(wanted);
     if is(container("privileged"), true) && is(container("allowPrivilegeEscalation"), false) {
         let remedy = ".spec.k8s.securityContext has privileged: true and allowPrivilegeEscalation: false, remove one of them";
-        return Err(invalid("a privileged container can always gain privileges", remedy));
+        return Err(Denial::invalid_server("a privileged container can always gain privileges", remedy));
     }
     for context in ["securityContext", "podSecurityContext"] {
         for profile in ["seccompProfile", "appArmorProfile"] {
@@ -49,7 +44,10 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
             let local = json::text(stated, "/type") == "Localhost";
             if local == json::text(stated, "/localhostProfile").is_empty() {
                 let remedy = format!("correct .spec.k8s.{context}.{profile}");
-                return Err(invalid("type Localhost needs a localhostProfile, and no other type may have one", remedy));
+                return Err(Denial::invalid_server(
+                    "type Localhost needs a localhostProfile, and no other type may have one",
+                    remedy,
+                ));
             }
         }
     }
@@ -57,7 +55,7 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     if is(effective("runAsNonRoot"), true) && effective("runAsUser").and_then(Value::as_i64) == Some(0) {
         let remedy =
             "set runAsUser of .spec.k8s.securityContext or .spec.k8s.podSecurityContext to another user, or remove runAsNonRoot";
-        return Err(invalid("runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
+        return Err(Denial::invalid_server("runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
     }
     Ok(())
 }
@@ -78,7 +76,7 @@ pub(in super::super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Facts, list_warnings, tests::Fixture, validate};
+    use crate::admission::{Facts, Resource, list_warnings, tests::Fixture, validate};
     use serde_json::json;
 
     /// The API server cuts longer warnings.

@@ -129,10 +129,6 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     Ok(())
 }
 
-fn invalid(reason: impl Into<String>, remedy: impl Into<String>) -> Denial {
-    Denial::invalid(Resource::Server, reason, remedy)
-}
-
 /// A part of `spec.k8s`. A rule that the existing webhook does not have checks only new and changed parts, so that objects which that
 /// webhook accepted can still be updated.
 fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
@@ -141,7 +137,8 @@ fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
 
 fn read_spec(object: &Value) -> Result<Spec, Denial> {
     let spec = object.get("spec").unwrap_or(&Value::Null);
-    Spec::deserialize(spec).map_err(|error| invalid(format!("spec does not decode: {error}"), "compare it with the schema"))
+    Spec::deserialize(spec)
+        .map_err(|error| Denial::invalid_server(format!("spec does not decode: {error}"), "compare it with the schema"))
 }
 
 fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
@@ -163,18 +160,21 @@ fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
     let expected = names::server_object_name(&spec.app, &spec.server);
     if request.name != expected {
         let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
-        return Err(invalid("unexpected resource name", remedy));
+        return Err(Denial::invalid_server("unexpected resource name", remedy));
     }
     if expected.len() > names::SERVER_NAME_LIMIT {
         let remedy = format!("{expected:?} has {}, shorten .spec.app or .spec.server", expected.len());
-        return Err(invalid(format!("length of resource name should less then {}", names::SERVER_NAME_LIMIT + 1), remedy));
+        return Err(Denial::invalid_server(
+            format!("length of resource name should less then {}", names::SERVER_NAME_LIMIT + 1),
+            remedy,
+        ));
     }
     if request.operation == Operation::Create && !spec.k8s.daemon_set && expected.len() > names::STATEFUL_SERVER_NAME_LIMIT {
         let reason =
             format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
         let remedy =
             format!("{expected:?} has {}, shorten .spec.app or .spec.server, or set .spec.k8s.daemonSet", expected.len());
-        return Err(invalid(reason, remedy));
+        return Err(Denial::invalid_server(reason, remedy));
     }
     Ok(())
 }
@@ -190,14 +190,14 @@ impl Ports {
     fn add(&mut self, word: &str, port: &Port) -> Result<(), Denial> {
         if !self.names.insert(port.name.to_lowercase()) {
             let remedy = "all servants and ports must have different names; upper and lower case count as equal";
-            return Err(invalid(format!("duplicate {word} name value {}", port.name), remedy));
+            return Err(Denial::invalid_server(format!("duplicate {word} name value {}", port.name), remedy));
         }
         if !self.numbers.insert(port.port) {
             let remedy = format!(
                 "another servant or port has the number of {:?}, and TCP and UDP share numbers; give it another number",
                 port.name
             );
-            return Err(invalid(format!("duplicate port value {}", port.port), remedy));
+            return Err(Denial::invalid_server(format!("duplicate port value {}", port.port), remedy));
         }
         Ok(())
     }
@@ -211,7 +211,7 @@ fn validate_ports(spec: &Spec) -> Result<Ports, Denial> {
                 if port.port == NODE_PORT {
                     let field = if word == "servant" { "servants port" } else { "port" };
                     let remedy = format!("tarsnode listens on this port in every pod, give {:?} another number", port.name);
-                    return Err(invalid(format!("{field} value should not equal {NODE_PORT}"), remedy));
+                    return Err(Denial::invalid_server(format!("{field} value should not equal {NODE_PORT}"), remedy));
                 }
                 ports.add(word, port)?;
             }
@@ -242,15 +242,15 @@ fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
         let name = host.name_ref.to_lowercase();
         if !ports.names.contains(&name) {
             let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server has this name";
-            return Err(invalid(format!("port name {} not exist", host.name_ref), remedy));
+            return Err(Denial::invalid_server(format!("port name {} not exist", host.name_ref), remedy));
         }
         if !used.names.insert(name) {
             let remedy = "a servant or port can be published once, remove the second entry of .spec.k8s.hostPorts";
-            return Err(invalid(format!("duplicate nameRef value {}", host.name_ref), remedy));
+            return Err(Denial::invalid_server(format!("duplicate nameRef value {}", host.name_ref), remedy));
         }
         if !used.numbers.insert(host.port) {
             let remedy = format!("two entries of .spec.k8s.hostPorts have this number, give {:?} another number", host.name_ref);
-            return Err(invalid(format!("duplicate port value {}", host.port), remedy));
+            return Err(Denial::invalid_server(format!("duplicate port value {}", host.port), remedy));
         }
     }
     Ok(())
@@ -260,13 +260,16 @@ fn validate_mounts(k8s: &K8s) -> Result<(), Denial> {
     let mut names = BTreeSet::new();
     for mount in &k8s.mounts {
         if !names.insert(mount.name.as_str()) {
-            return Err(invalid(format!("duplicate .mounts.name value {}", mount.name), "give each mount a different name"));
+            return Err(Denial::invalid_server(
+                format!("duplicate .mounts.name value {}", mount.name),
+                "give each mount a different name",
+            ));
         }
         let bound = ["tLocalVolume", "persistentVolumeClaimTemplate"].iter().any(|source| mount.source.get(source).is_some());
         if k8s.daemon_set && bound {
             let reason = "can not use TLocalVolume and PersistentVolumeClaimTemplate when .daemonSet value is true";
             let remedy = format!("use hostPath for mount {:?}, or a StatefulSet", mount.name);
-            return Err(invalid(reason, remedy));
+            return Err(Denial::invalid_server(reason, remedy));
         }
     }
     Ok(())
@@ -277,7 +280,7 @@ fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
         None => Ok(()),
         Some(mount) => {
             let reason = format!(".mounts.name value {} is reserved", mount.name);
-            Err(invalid(reason, "the controller adds a volume of that name to the pods, choose another name"))
+            Err(Denial::invalid_server(reason, "the controller adds a volume of that name to the pods, choose another name"))
         }
     }
 }
@@ -296,7 +299,7 @@ fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
             _ => continue,
         };
         let remedy = "correct that entry of .spec.k8s.nodeSelector";
-        return Err(invalid(format!("operator {operator:?} of node selector {key:?} {problem}"), remedy));
+        return Err(Denial::invalid_server(format!("operator {operator:?} of node selector {key:?} {problem}"), remedy));
     }
     Ok(())
 }
