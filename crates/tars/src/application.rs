@@ -33,9 +33,10 @@ use crate::{
 };
 use admin::Admin;
 use std::{
-    fs, io,
+    env, fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process,
     sync::Arc,
     time::Duration,
 };
@@ -116,8 +117,8 @@ pub struct Application {
     servants: Vec<(String, Arc<dyn Dispatch>)>,
 }
 
-impl std::fmt::Debug for Application {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let servants: Vec<_> = self.servants.iter().map(|(name, _)| name).collect();
         f.debug_struct("Application")
             .field("app", &self.app)
@@ -131,7 +132,7 @@ impl Application {
     /// Reads the file that the command line names with `--config=FILE` or `--config FILE`. All other arguments are left to the
     /// program.
     pub fn from_arguments() -> Result<Self, ApplicationError> {
-        let path = find_configuration(std::env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
+        let path = find_configuration(env::args().skip(1)).ok_or(ApplicationError::NoConfiguration)?;
         Self::from_file(Path::new(&path))
     }
 
@@ -296,7 +297,7 @@ impl Heartbeat {
             application: self.app.clone(),
             server_name: self.server.clone(),
             // Process ids of Linux are positive and at most 2^22.
-            pid: i32::try_from(std::process::id()).unwrap_or_default(),
+            pid: i32::try_from(process::id()).unwrap_or_default(),
             adapter: adapter.to_owned(),
         };
         if let Ok(Err(problem)) = tokio::time::timeout(HEARTBEAT_TIMEOUT, self.node.keep_alive(&info)).await {

@@ -29,6 +29,8 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+use std::str::FromStr;
+
 pub use domain::{Domain, MAX_DEPTH};
 pub use parse::{MAX_TEXT, ParseError, ParseProblem};
 pub use print::{MAX_PRINTED, PrintError};
@@ -104,7 +106,7 @@ impl Config {
     }
 }
 
-impl std::str::FromStr for Config {
+impl FromStr for Config {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {

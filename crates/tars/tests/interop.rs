@@ -2,9 +2,10 @@
 //! server of TarsGo. They need Go.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use bytes::Bytes;
 use futures::future::join_all;
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Output, Stdio},
     sync::{Arc, Mutex},
@@ -150,7 +151,7 @@ async fn our_client_calls_a_tarsgo_server() {
     let program = go_build("examples/echo-go", "echo-go").await;
     let files = tempfile::tempdir().unwrap();
     let path = files.path().display();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = format!(
         "<tars>\n<application>\n<server>\napp=Demo\nserver=EchoGo\nlocalip=127.0.0.1\nbasepath={path}/\ndatapath={path}/\n\
          logpath={path}/\nlogLevel=ERROR\n<Demo.EchoGo.EchoObjAdapter>\nendpoint=tcp -h 127.0.0.1 -p {port} -t 60000\n\
@@ -182,7 +183,7 @@ async fn our_client_calls_a_tarsgo_server() {
     });
     join_all(calls).await;
     // TarsGo answers an unknown function with return code 1 and a text.
-    let refused = echo.proxy().call("nothing", bytes::Bytes::new()).await.unwrap_err();
+    let refused = echo.proxy().call("nothing", Bytes::new()).await.unwrap_err();
     assert_eq!((refused.ret(), refused.to_string().contains("func mismatch")), (1, true), "{refused}");
     assert!(!echo.hostname().await.unwrap().is_empty());
 }

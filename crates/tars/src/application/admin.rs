@@ -4,6 +4,7 @@ use crate::{
     framework::admin::AdminF,
     server::{Request, ServantError},
 };
+use std::process;
 use tokio_util::sync::CancellationToken;
 
 /// Answers tarsnode, which passes on the commands of operators.
@@ -29,6 +30,6 @@ impl AdminF for Admin {
     }
 
     async fn get_pid(&self, _: &Request) -> Result<i64, ServantError> {
-        Ok(std::process::id().into())
+        Ok(process::id().into())
     }
 }

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use std::{
     collections::HashMap,
     fmt::Debug,
+    io,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
@@ -48,7 +49,7 @@ impl Slot {
         object: &str,
         options: &Arc<ClientOptions>,
         pushes: &PushHandler,
-    ) -> std::io::Result<Arc<Link>> {
+    ) -> io::Result<Arc<Link>> {
         if let Some(link) = self.usable_link() {
             return Ok(link);
         }

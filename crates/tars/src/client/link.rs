@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{
     io::AsyncReadExt,
-    net::{TcpStream, UdpSocket},
+    net::{TcpStream, UdpSocket, lookup_host},
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -112,7 +112,7 @@ impl Link {
                     Ok(Socket::Tcp(stream))
                 }
                 Protocol::Udp => {
-                    let addr = tokio::net::lookup_host(host).await?.next();
+                    let addr = lookup_host(host).await?.next();
                     let addr = addr.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))?;
                     let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
                     let socket = UdpSocket::bind(any).await?;

@@ -1,7 +1,7 @@
 //! The problems that encoded bytes can have, with the place where they were found.
 
 use super::type_code::TypeCode;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 /// Why a value could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,8 +115,8 @@ impl fmt::Display for DecodeError {
     }
 }
 
-impl std::error::Error for DecodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         None
     }
 }

@@ -1,5 +1,7 @@
 //! The fourteen forms in which a value can be written (`docs/reference/wire.md#1.2`).
 
+use std::fmt;
+
 /// The type code: the lower four bits of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -57,8 +59,8 @@ impl TypeCode {
     }
 }
 
-impl std::fmt::Display for TypeCode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TypeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Byte => "BYTE",
             Self::Short => "SHORT",

@@ -1,6 +1,7 @@
 //! Prints a configuration.
 
 use super::domain::Domain;
+use std::iter;
 
 /// How many bytes a printed text may have. Indentation can make it longer than the text that was read.
 pub const MAX_PRINTED: usize = 4 << 20;
@@ -65,7 +66,7 @@ fn print_domain(text: &mut String, name: &str, domain: &Domain, level: usize) ->
 }
 
 fn push_line(text: &mut String, level: usize, parts: &[&str]) -> Result<(), PrintError> {
-    text.extend(std::iter::repeat_n("  ", level));
+    text.extend(iter::repeat_n("  ", level));
     text.extend(parts.iter().copied());
     text.push('\n');
     if text.len() > MAX_PRINTED { Err(PrintError::TooLong) } else { Ok(()) }

@@ -4,7 +4,7 @@
 //! Tars itself has another interface of this name. The two are not compatible.
 
 use crate::{TarsEnum, TarsStruct};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// Describes how a server is run.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
@@ -78,13 +78,13 @@ impl ServerState {
     }
 }
 
-impl std::fmt::Display for ServerState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ServerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl std::str::FromStr for ServerState {
+impl FromStr for ServerState {
     type Err = UnknownState;
 
     fn from_str(text: &str) -> Result<Self, UnknownState> {

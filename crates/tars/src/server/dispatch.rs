@@ -4,7 +4,9 @@ use crate::{
     args::Arguments,
     codec::DecodeError,
     endpoint::Protocol,
-    packet::{FrameError, Headers, Packet, RequestPacket, RequestView, ResponsePacket, ret, version},
+    packet::{
+        DEFAULT_MAX_FRAME, FrameError, Headers, Packet, RequestPacket, RequestView, ResponsePacket, packet_type, ret, version,
+    },
 };
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
@@ -114,7 +116,7 @@ impl Request {
             version: packet.version,
             message_type: packet.message_type,
             request_id: packet.request_id,
-            one_way: packet.packet_type == crate::packet::packet_type::ONE_WAY,
+            one_way: packet.packet_type == packet_type::ONE_WAY,
             servant: packet.servant,
             func: packet.func,
             buffer: packet.buffer,
@@ -240,7 +242,7 @@ impl Peer {
         let pushes = self.pushes.as_ref().ok_or(PushError::NotConnected)?;
         let push = ResponsePacket { version: version::TARS, buffer: body, ..ResponsePacket::default() };
         let mut frame = BytesMut::new();
-        push.write(&mut frame, crate::packet::DEFAULT_MAX_FRAME)?;
+        push.write(&mut frame, DEFAULT_MAX_FRAME)?;
         pushes.try_send(Outgoing::Push(frame.freeze())).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => PushError::Slow,
             mpsc::error::TrySendError::Closed(_) => PushError::NotConnected,

@@ -1,7 +1,7 @@
 //! Prevents that a flood of bad packets becomes a flood of log lines (`docs/reference/wire.md#10.9`).
 
 use std::{
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,7 +25,7 @@ impl QuietLog {
 
     /// Decides whether a line may be written at `now`. If so, it returns how many lines were left out since the last one.
     pub(super) fn permit(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.interval) {
             state.suppressed += 1;
             return None;

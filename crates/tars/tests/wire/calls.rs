@@ -5,6 +5,7 @@ use crate::{
     vectors as golden,
 };
 use bytes::Bytes;
+use std::time::Duration;
 use tars::{
     client::{CallError, CallOptions, ClientOptions},
     codec::{Decoder, to_bytes},
@@ -12,7 +13,7 @@ use tars::{
     packet::{LENGTH_SIZE, PING, Packet, RequestPacket, ResponsePacket, header, packet_type, ret, tup::UniAttribute},
     server::AdapterLimits,
 };
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, sync::mpsc};
 
 #[tokio::test]
 async fn each_return_code_of_the_framework() {
@@ -199,7 +200,7 @@ async fn packets_of_the_largest_size_pass_and_larger_ones_do_not() {
 async fn a_server_pushes() {
     let server = Running::tcp().await;
     let proxy = server.proxy("tcp");
-    let (sender, mut pushes) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut pushes) = mpsc::unbounded_channel();
     proxy.on_push(move |push| drop(sender.send(push)));
     assert_eq!(proxy.call("push", Bytes::new()).await.unwrap().body, "Ok(())");
     let push = soon("a push", pushes.recv()).await.unwrap();
@@ -213,7 +214,7 @@ async fn a_server_pushes() {
 async fn a_call_without_answer_times_out_and_is_forgotten() {
     let server = Running::tcp().await;
     let proxy = server.proxy("tcp");
-    let options = CallOptions::default().timeout(std::time::Duration::from_millis(30));
+    let options = CallOptions::default().timeout(Duration::from_millis(30));
     let error = proxy.call_with("hold", Bytes::new(), &options).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{OBJECT}: `hold` was not answered within 30 ms"));
     assert_eq!(error.ret(), ret::INVOKE_TIMEOUT);

@@ -4,7 +4,7 @@ use crate::{
     support::hex,
     vectors::{self as golden, Vector},
 };
-use tars::codec::{Decode, DecodeError, Decoder, Problem, from_bytes};
+use tars::codec::{Decode, DecodeError, Decoder, Problem, from_bytes, to_bytes};
 
 fn read<T: Decode>(tag: u8, input: &str) -> Result<T, DecodeError> {
     from_bytes(tag, &hex(input))
@@ -118,5 +118,5 @@ fn an_enum_refuses_or_keeps_unknown_numbers() {
     assert_eq!(unknown, Err("3 is no value of enum Strict (at byte 2)".to_owned()));
     assert_eq!(read::<Open>(0, "0c"), Ok(Open::Zero));
     assert_eq!(read::<Open>(0, "0003"), Ok(Open::Other(3)));
-    assert_eq!(tars::codec::to_bytes(0, &Open::Other(3)), hex("0003"));
+    assert_eq!(to_bytes(0, &Open::Other(3)), hex("0003"));
 }

@@ -9,8 +9,12 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tars::{
     client::{CallOptions, ClientOptions},
     endpoint::Endpoint,
-    packet::{Packet, RECONNECT, packet_type},
+    packet::{LENGTH_SIZE, Packet, RECONNECT, RequestPacket, ResponsePacket, packet_type},
     server::{AdapterLimits, Draining},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
 };
 
 #[tokio::test]
@@ -30,7 +34,7 @@ async fn clients_are_asked_to_reconnect_and_calls_under_way_are_answered() {
     assert!(raw.is_closed().await);
     drop(raw);
     soon("the end of the server", server.task.take().unwrap()).await.unwrap();
-    assert!(tokio::net::TcpStream::connect(server.addr).await.is_err());
+    assert!(TcpStream::connect(server.addr).await.is_err());
 }
 
 #[tokio::test]
@@ -46,7 +50,7 @@ async fn a_busy_client_that_ignores_the_notice_is_left_in_the_end() {
     let mut answered = 0;
     soon("the server to close the connection", async {
         for id in 2.. {
-            if tokio::io::AsyncWriteExt::write_all(&mut raw.0, &request(id, "echo", b"").to_frame().unwrap()).await.is_err() {
+            if raw.0.write_all(&request(id, "echo", b"").to_frame().unwrap()).await.is_err() {
                 break;
             }
             if raw.frame().await.is_none() {
@@ -105,7 +109,6 @@ async fn a_client_moves_on_without_a_failed_call() {
 /// A server asks to reconnect and goes on. Later calls use a new connection, and the old connection still brings its answer.
 #[tokio::test]
 async fn the_old_connection_drains_while_a_new_one_is_used() {
-    use tokio::net::TcpListener;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy_string = format!("{OBJECT}@tcp -h 127.0.0.1 -p {}", listener.local_addr().unwrap().port());
     let proxy = client(ClientOptions::default()).proxy(&proxy_string).unwrap();
@@ -134,16 +137,12 @@ async fn the_old_connection_drains_while_a_new_one_is_used() {
     assert!(old.is_closed().await, "the client closes the old connection after its last answer");
 }
 
-async fn read_request(raw: &mut Raw) -> tars::packet::RequestPacket {
+async fn read_request(raw: &mut Raw) -> RequestPacket {
     let frame = raw.frame().await.unwrap();
-    tars::packet::RequestPacket::read(&frame.slice(tars::packet::LENGTH_SIZE..)).unwrap()
+    RequestPacket::read(&frame.slice(LENGTH_SIZE..)).unwrap()
 }
 
-async fn answer(raw: &mut Raw, request: &tars::packet::RequestPacket) {
-    let response = tars::packet::ResponsePacket {
-        request_id: request.request_id,
-        buffer: request.buffer.clone(),
-        ..tars::packet::ResponsePacket::default()
-    };
+async fn answer(raw: &mut Raw, request: &RequestPacket) {
+    let response = ResponsePacket { request_id: request.request_id, buffer: request.buffer.clone(), ..ResponsePacket::default() };
     raw.write(&response.to_frame().unwrap()).await;
 }

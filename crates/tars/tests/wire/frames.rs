@@ -5,6 +5,7 @@ use crate::{
     vectors::{self as golden, Vector},
 };
 use bytes::{Bytes, BytesMut};
+use std::fmt::Debug;
 use tars::{
     codec::{Decoder, Encoder, to_bytes},
     framework::endpoint::EndpointF,
@@ -50,7 +51,7 @@ fn headers(pairs: &[(&str, &str)]) -> Headers {
 
 /// `packet` is written as `vector` and read from it; the content of the frame is returned.
 #[track_caller]
-fn both<P: Packet + PartialEq + std::fmt::Debug>(vector: &Vector, packet: &P) -> Bytes {
+fn both<P: Packet + PartialEq + Debug>(vector: &Vector, packet: &P) -> Bytes {
     let frame = Bytes::from(vector.bytes());
     assert_eq!(packet.to_frame().map(|frame| to_hex(&frame)), Ok(to_hex(&frame)), "{vector} written");
     let content = frame.slice(LENGTH_SIZE..);

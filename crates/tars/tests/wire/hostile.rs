@@ -4,8 +4,9 @@ use crate::{
     support::{Raw, Running, capture_log, hex, request, soon, to_hex, until},
     vectors as golden,
 };
+use std::time::Duration;
 use tars::{endpoint::Endpoint, packet::Packet, server::AdapterLimits};
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, time::timeout};
 
 #[tokio::test]
 async fn a_bad_packet_closes_its_connection_only() {
@@ -97,7 +98,7 @@ async fn a_client_that_does_not_read_is_not_read_either() {
             deaf.write(&frame).await;
         }
     };
-    let blocked = tokio::time::timeout(std::time::Duration::from_millis(500), flood).await.is_err();
+    let blocked = timeout(Duration::from_millis(500), flood).await.is_err();
     assert!(blocked, "the server took 120 MB of requests whose answers nobody reads");
     let mut good = Raw::connect(server.addr).await;
     good.send(&request(1, "echo", b"x")).await;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::{collections::BTreeMap, sync::Arc};
 use tars::{
     client::{CallOptions, Client},
+    codec::{from_bytes, to_bytes},
     endpoint::Endpoint,
     framework::registry::{AdapterDescriptor, Registry, RegistryClient, RegistryDispatch, ServerDescriptor, ServerState},
     server::{Adapter, Dispatch, Request, ServantError, Server},
@@ -112,7 +113,7 @@ async fn one_of_our_own() {
     assert_eq!(kinds.only_out(&map).await.unwrap(), map);
     assert_eq!(kinds.weird(200).await.unwrap(), 201);
     // A call without the generated client is understood.
-    let body = tars::codec::to_bytes(1, &7_u8);
+    let body = to_bytes(1, &7_u8);
     let answer = proxy.call("Weird_Name", body).await.unwrap();
-    assert_eq!(tars::codec::from_bytes::<u8>(0, &answer.body), Ok(8));
+    assert_eq!(from_bytes::<u8>(0, &answer.body), Ok(8));
 }

@@ -1,6 +1,6 @@
 //! Clients that find their servers through the name service.
 
-use crate::support::{OBJECT, PATIENCE, Running};
+use crate::support::{self, OBJECT, PATIENCE, Raw, Running};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -14,9 +14,10 @@ use tars::{
         endpoint::EndpointF,
         query::{QueryF, QueryFClient, QueryFDispatch},
     },
-    packet::{Packet, ret},
+    packet::{Packet, RequestPacket, ret},
     server::{Adapter, Request, ServantError, Server},
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 type Lists = (Vec<EndpointF>, Vec<EndpointF>);
@@ -172,16 +173,16 @@ async fn a_name_service_that_is_away_is_named_in_the_error() {
 async fn an_endpoint_that_is_gone_costs_no_call() {
     let server = Running::tcp().await;
     let closed = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap().port()
     };
     let text = format!("{OBJECT}@tcp -h 127.0.0.1 -p {closed}:tcp -h 127.0.0.1 -p {}", server.addr.port());
-    let proxy = crate::support::client(ClientOptions::default()).proxy(&text).unwrap();
+    let proxy = support::client(ClientOptions::default()).proxy(&text).unwrap();
     for _ in 0..20 {
         check_call(&proxy).await;
     }
     let gone = format!("{OBJECT}@tcp -h 127.0.0.1 -p {closed}");
-    let error = crate::support::client(ClientOptions::default()).proxy(&gone).unwrap().ping().await.unwrap_err();
+    let error = support::client(ClientOptions::default()).proxy(&gone).unwrap().ping().await.unwrap_err();
     assert_eq!(error.ret(), ret::CONNECT);
     assert!(
         error.to_string().starts_with(&format!("{OBJECT}: could not connect to `tcp -h 127.0.0.1 -p {closed} -t 3000`")),
@@ -191,15 +192,15 @@ async fn an_endpoint_that_is_gone_costs_no_call() {
 
 #[tokio::test]
 async fn a_lost_connection_fails_its_calls_at_once_and_is_replaced() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = format!("{OBJECT}@tcp -h 127.0.0.1 -p {}", listener.local_addr().unwrap().port());
-    let proxy = crate::support::client(ClientOptions::default()).proxy(&text).unwrap();
+    let proxy = support::client(ClientOptions::default()).proxy(&text).unwrap();
     for _ in 0..2 {
         let call = tokio::spawn({
             let proxy = proxy.clone();
             async move { proxy.call("echo", Bytes::new()).await }
         });
-        let mut raw = crate::support::Raw(listener.accept().await.unwrap().0);
+        let mut raw = Raw(listener.accept().await.unwrap().0);
         raw.frame().await.unwrap();
         drop(raw);
         let error = call.await.unwrap().unwrap_err();
@@ -209,14 +210,14 @@ async fn a_lost_connection_fails_its_calls_at_once_and_is_replaced() {
 
 #[tokio::test]
 async fn a_silent_server_is_pinged_and_given_up() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = format!("{OBJECT}@tcp -h 127.0.0.1 -p {}", listener.local_addr().unwrap().port());
     let options = ClientOptions { keep_alive: Some(Duration::from_millis(20)), ..ClientOptions::default() };
-    let proxy = crate::support::client(options).proxy(&text).unwrap();
+    let proxy = support::client(options).proxy(&text).unwrap();
     let call = tokio::spawn(async move { proxy.call("echo", Bytes::new()).await });
-    let mut raw = crate::support::Raw(listener.accept().await.unwrap().0);
+    let mut raw = Raw(listener.accept().await.unwrap().0);
     let funcs = [raw.frame().await.unwrap(), raw.frame().await.unwrap()];
-    let funcs = funcs.map(|frame| tars::packet::RequestPacket::read(&frame.slice(4..)).unwrap().func);
+    let funcs = funcs.map(|frame| RequestPacket::read(&frame.slice(4..)).unwrap().func);
     assert_eq!(funcs, ["echo", "tars_ping"]);
     let error = call.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("the server was silent for"), "{error}");

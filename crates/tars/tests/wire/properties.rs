@@ -10,7 +10,7 @@ use tars::{
         endpoint::{EndpointF, ObjectItem},
         registry::ServerDescriptor,
     },
-    packet::{LENGTH_SIZE, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length},
+    packet::{LENGTH_SIZE, Packet, RequestPacket, RequestView, ResponsePacket, read_frame_length, tup::UniAttribute},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, TarsEnum)]
@@ -223,7 +223,7 @@ fn check_harmless(input: &[u8]) {
     let _ = RequestPacket::read(&shared);
     let _ = ResponsePacket::read(&shared);
     for version in [2, 3] {
-        let _ = tars::packet::tup::UniAttribute::read(version, &shared);
+        let _ = UniAttribute::read(version, &shared);
     }
     let _ = read_frame_length(input, 1 << 20);
 }

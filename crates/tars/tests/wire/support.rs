@@ -1,7 +1,15 @@
 //! Helpers of the tests: hexadecimal digits, a servant that behaves as a test asks, and a client that sees raw frames.
 
 use bytes::Bytes;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use tars::{
     args::Results,
     client::{Client, ClientOptions, Proxy},
@@ -57,7 +65,7 @@ pub struct Echo {
     /// The function `hold` waits until this is notified.
     pub release: Notify,
     /// How many calls `hold` has taken.
-    pub held: std::sync::atomic::AtomicUsize,
+    pub held: AtomicUsize,
 }
 
 impl Dispatch for Echo {
@@ -78,7 +86,7 @@ impl Dispatch for Echo {
             match request.func.as_str() {
                 "later" => Response::ok(request.buffer),
                 "hold" => {
-                    self.held.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    self.held.fetch_add(1, SeqCst);
                     self.release.notified().await;
                     Response::ok(request.buffer)
                 }
@@ -210,12 +218,12 @@ impl Raw {
 pub fn capture_log() -> (mpsc::UnboundedReceiver<String>, tracing::subscriber::DefaultGuard) {
     #[derive(Clone)]
     struct Lines(mpsc::UnboundedSender<String>);
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
             Ok(bytes.len())
         }
-        fn flush(&mut self) -> std::io::Result<()> {
+        fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }

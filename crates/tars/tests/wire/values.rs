@@ -4,7 +4,7 @@ use crate::{
     support::to_hex,
     vectors::{self as golden, Vector},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Debug,
@@ -133,7 +133,7 @@ fn endpoints() {
     let config = endpoint("tars-tarsconfig-0.tars-tarsconfig", 10001, 60000, 1);
     both(&golden::ENDPOINT, 0, &config);
     let vector = golden::ENDPOINT_FIELDS;
-    let mut out = bytes::BytesMut::new();
+    let mut out = BytesMut::new();
     config.encode_fields(&mut Encoder::new(&mut out));
     assert_eq!(to_hex(&out), to_hex(&vector.bytes()), "{vector} written");
     let read = EndpointF::decode_fields(&mut Decoder::new(&vector.bytes()));
