@@ -57,7 +57,7 @@ pub enum CallError {
         outstanding: usize,
     },
     /// The connection was lost before the answer came. Nobody knows whether the server executed the call.
-    #[error("{object}: connection to `{endpoint}` lost: {reason}")]
+    #[error("{object}: the connection to `{endpoint}` was lost: {reason}")]
     Lost {
         /// The object that was called.
         object: String,

@@ -55,7 +55,7 @@ pub enum Problem {
         limit: usize,
     },
     /// An enum carries a number that it does not declare.
-    #[error("{value} is no value of enum {name}")]
+    #[error("enum {name} has no value {value}")]
     UnknownVariant {
         /// The name of the enum.
         name: &'static str,

@@ -19,7 +19,7 @@ pub struct ParseError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseProblem {
     /// The text is longer than [`MAX_TEXT`].
-    #[error("the text has {0} bytes, more than the {MAX_TEXT} that are read")]
+    #[error("the text has {0} bytes, but at most {MAX_TEXT} are read")]
     TooLong(usize),
     /// A domain is nested deeper than [`MAX_DEPTH`].
     #[error("domain <{0}> is nested deeper than {MAX_DEPTH} levels")]
@@ -28,7 +28,7 @@ pub enum ParseProblem {
     #[error("tag {0:?} has no closing '>'")]
     UnfinishedTag(String),
     /// A closing tag has another name than the innermost open domain.
-    #[error("</{found}> closes no open domain of that name; the innermost open one is <{open}>")]
+    #[error("</{found}> does not close the innermost open domain, which is <{open}>")]
     Mismatch {
         /// The name in the closing tag.
         found: String,

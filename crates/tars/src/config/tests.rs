@@ -78,7 +78,7 @@ fn errors_name_the_line_and_the_problem() {
     assert_eq!(problem("<a>\n<b>\n</b>\n"), (4, ParseProblem::Unclosed("a".into())));
     assert_eq!(problem("<a\n</a>"), (1, ParseProblem::UnfinishedTag("<a".into())));
     let message = Config::parse("<a>\n<b>\n</a>\n").unwrap_err().to_string();
-    assert_eq!(message, "line 3: </a> closes no open domain of that name; the innermost open one is <b>");
+    assert_eq!(message, "line 3: </a> does not close the innermost open domain, which is <b>");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn an_enum_refuses_or_keeps_unknown_numbers() {
     assert_eq!(read::<Strict>(0, "0001"), Ok(Strict::One));
     assert_eq!(read::<Strict>(0, "0002"), Ok(Strict::Two));
     let unknown = read::<Strict>(0, "0003").map_err(|error| error.to_string());
-    assert_eq!(unknown, Err("3 is no value of enum Strict (at byte 2)".to_owned()));
+    assert_eq!(unknown, Err("enum Strict has no value 3 (at byte 2)".to_owned()));
     assert_eq!(read::<Open>(0, "0c"), Ok(Open::Zero));
     assert_eq!(read::<Open>(0, "0003"), Ok(Open::Other(3)));
     assert_eq!(to_bytes(0, &Open::Other(3)), hex("0003"));

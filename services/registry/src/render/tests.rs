@@ -57,10 +57,7 @@ fn a_chain_is_bounded() {
 #[test]
 fn what_does_not_parse_or_print_is_named_with_its_line() {
     let error = rendered("<x>\n</y>\n", "a", &[("a", "a", "")]).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "profile of server test-hello: line 2: </y> closes no open domain of that name; the innermost open one is <x>"
-    );
+    assert_eq!(error, "profile of server test-hello: line 2: </y> does not close the innermost open domain, which is <x>");
     let error = rendered("", "a", &[("a", "a", "<x>\nk=\\s\n</x>")]).unwrap_err().to_string();
     assert!(error.starts_with("content of template a: line 2: "), "{error}");
     let error = rendered("<x>\nk=1\n</x>", "a", &[("a", "a", "<x>\nk=1>0\n</x>")]).unwrap_err().to_string();
