@@ -22,7 +22,7 @@ use cache::{Cache, View};
 use feed::{Feed, Selection, Watch};
 use kube::{Client, api::DynamicObject};
 use metrics::Metrics;
-use reconciler::{Reconciler, work};
+use reconciler::AnyReconciler;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub struct Engine {
     client: Client,
     metrics: Arc<Metrics>,
     watches: Vec<Box<dyn Watch>>,
-    reconcilers: Vec<Arc<dyn Reconciler>>,
+    reconcilers: Vec<Arc<dyn AnyReconciler>>,
 }
 
 impl Engine {
@@ -60,7 +60,7 @@ impl Engine {
         cache
     }
 
-    pub fn add(&mut self, reconciler: Arc<dyn Reconciler>) {
+    pub fn add(&mut self, reconciler: Arc<dyn AnyReconciler>) {
         self.reconcilers.push(reconciler);
     }
 
@@ -83,16 +83,14 @@ impl Engine {
 
     /// Tells every reconciler that this instance holds the Lease now.
     pub fn start_leading(&self) {
-        self.reconcilers.iter().for_each(|reconciler| reconciler.start_leading());
+        self.reconcilers.iter().for_each(|reconciler| reconciler.note_leading());
     }
 
     /// Starts the workers of every reconciler. They end when `halt` is cancelled.
     pub fn start_workers(&self, halt: &CancellationToken) -> JoinSet<()> {
         let mut workers = JoinSet::new();
         for reconciler in &self.reconcilers {
-            for _ in 0..reconciler.workers() {
-                workers.spawn(work(reconciler.clone(), self.metrics.clone(), halt.clone()));
-            }
+            reconciler.clone().start_workers(&mut workers, &self.metrics, halt);
         }
         workers
     }
@@ -102,9 +100,10 @@ impl Engine {
         self.metrics.set_leading(leads);
     }
 
+    /// The queue of the reconciler with this name.
     #[cfg(test)]
-    pub fn reconciler(&self, name: &str) -> &dyn Reconciler {
-        &**self.reconcilers.iter().find(|reconciler| reconciler.name() == name).unwrap()
+    pub fn queue_of(&self, name: &str) -> &queue::Queue<cache::Key> {
+        self.reconcilers.iter().find_map(|reconciler| reconciler.queue_of(name)).unwrap()
     }
 
     /// Replaces the content of every cache, as new lists do. `list` returns the objects of a resource by its plural name.

@@ -11,7 +11,6 @@ use crate::{
     },
     views::{self, NodeView, Views},
 };
-use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tars_common::names::label;
@@ -34,9 +33,17 @@ impl NodeReconciler {
             self.queue.add(change.key.clone());
         }
     }
+}
+
+impl Reconciler for NodeReconciler {
+    const NAME: &'static str = "node";
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
 
     /// Sets or removes the label of the node.
-    async fn correct_label(&self, key: &Key) -> Outcome {
+    async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(node) = self.nodes.get(key).filter(|node| !node.deleting) else { return Ok(None) };
         let Some(value) = choose_label(&node) else { return Ok(None) };
         let body = json!({"metadata": {"labels": {label::NODE: value}}});
@@ -44,20 +51,6 @@ impl NodeReconciler {
         tracing::info!(node = key.name, %value, "changed the label {}", label::NODE);
         self.nodes.observe(answer);
         Ok(None)
-    }
-}
-
-impl Reconciler for NodeReconciler {
-    fn name(&self) -> &'static str {
-        "node"
-    }
-
-    fn queue(&self) -> &Queue<Key> {
-        &self.queue
-    }
-
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        self.correct_label(key).boxed()
     }
 }
 

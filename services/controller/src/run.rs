@@ -1,7 +1,7 @@
 //! From the command line to a process that reconciles until it is told to stop.
 
 use crate::{
-    engine::{Engine, metrics::Metrics, reconciler::Reconciler},
+    engine::{Engine, metrics::Metrics, reconciler::AnyReconciler},
     leader::lead,
     node::NodeReconciler,
     taccount::TAccountReconciler,
@@ -93,7 +93,7 @@ pub fn declare_metrics() -> Registry {
 pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16) -> Engine {
     let mut engine = Engine::new(client, metrics);
     let views = Views::watch(&mut engine);
-    let reconcilers: [Arc<dyn Reconciler>; 6] = [
+    let reconcilers: [Arc<dyn AnyReconciler>; 6] = [
         TServerReconciler::open(&mut engine, &views, server_workers),
         NodeReconciler::open(&mut engine, &views),
         TTreeReconciler::open(&mut engine, &views),
@@ -149,10 +149,7 @@ mod tests {
         let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1);
         let watches = engine.start_watches();
         engine.synced().await;
-        assert_eq!(
-            (engine.count_objects(), engine.reconciler("tserver").queue().next().await),
-            (1, Key::new("bank", "ledger-audit"))
-        );
+        assert_eq!((engine.count_objects(), engine.queue_of("tserver").next().await), (1, Key::new("bank", "ledger-audit")));
         drop(watches);
     }
 }

@@ -9,7 +9,6 @@ use crate::engine::{
     reconciler::{Outcome, Reconciler},
     writer::Writer,
 };
-use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
@@ -65,9 +64,17 @@ impl TAccountReconciler {
             self.queue.add(change.key.clone());
         }
     }
+}
+
+impl Reconciler for TAccountReconciler {
+    const NAME: &'static str = "taccount";
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
 
     /// Removes the expired tokens, and comes back when the next one expires.
-    async fn remove_expired_tokens(&self, key: &Key) -> Outcome {
+    async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(account) = self.accounts.get(key).filter(|account| !account.deleting) else { return Ok(None) };
         let (expired, pause) = plan(&account.expiries, Timestamp::now());
         if expired.is_empty() {
@@ -80,20 +87,6 @@ impl TAccountReconciler {
         tracing::info!(tokens = expired.len(), "removed expired tokens");
         self.accounts.observe(answer);
         Ok(pause)
-    }
-}
-
-impl Reconciler for TAccountReconciler {
-    fn name(&self) -> &'static str {
-        "taccount"
-    }
-
-    fn queue(&self) -> &Queue<Key> {
-        &self.queue
-    }
-
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        self.remove_expired_tokens(key).boxed()
     }
 }
 

@@ -20,7 +20,6 @@ use crate::{
     },
     views::Views,
 };
-use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, PropagationPolicy};
 use serde_json::json;
@@ -130,24 +129,6 @@ impl TConfigReconciler {
         }
     }
 
-    /// Takes the steps that the versions of one identity need.
-    async fn correct_versions(&self, identity: &Key) -> Outcome {
-        let limit = self.views.framework(&identity.namespace).and_then(|framework| framework.config_history);
-        let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
-        let mut result = Ok(());
-        for (version, step) in plan(&self.configs.group(identity), limit) {
-            let outcome = match step {
-                Step::Delete => self.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
-                Step::Deactivate => self.deactivate(&version).await,
-            };
-            tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
-            // A version that fails does not stop the others.
-            result = result.and(outcome);
-        }
-        result?;
-        Ok(None)
-    }
-
     async fn deactivate(&self, version: &ConfigView) -> Result<(), kube::Error> {
         let escaped = |key: &str| format!("/metadata/labels/{}", key.replace('~', "~0").replace('/', "~1"));
         let operations = json!([
@@ -163,9 +144,7 @@ impl TConfigReconciler {
 }
 
 impl Reconciler for TConfigReconciler {
-    fn name(&self) -> &'static str {
-        "tconfig"
-    }
+    const NAME: &'static str = "tconfig";
 
     fn queue(&self) -> &Queue<Key> {
         &self.queue
@@ -175,8 +154,22 @@ impl Reconciler for TConfigReconciler {
         WORKERS
     }
 
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        self.correct_versions(key).boxed()
+    /// Takes the steps that the versions of one identity need.
+    async fn reconcile(&self, identity: &Key) -> Outcome {
+        let limit = self.views.framework(&identity.namespace).and_then(|framework| framework.config_history);
+        let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
+        let mut result = Ok(());
+        for (version, step) in plan(&self.configs.group(identity), limit) {
+            let outcome = match step {
+                Step::Delete => self.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
+                Step::Deactivate => self.deactivate(&version).await,
+            };
+            tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
+            // A version that fails does not stop the others.
+            result = result.and(outcome);
+        }
+        result?;
+        Ok(None)
     }
 }
 

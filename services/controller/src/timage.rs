@@ -11,7 +11,6 @@ use crate::{
     },
     views::Views,
 };
-use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
@@ -112,9 +111,17 @@ impl TImageReconciler {
             seen.at
         })
     }
+}
+
+impl Reconciler for TImageReconciler {
+    const NAME: &'static str = "timage";
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
 
     /// Ends a build that is over time. Otherwise it comes back when the time is up.
-    async fn end_late_build(&self, key: &Key) -> Outcome {
+    async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(image) = self.images.get(key) else { return Ok(None) };
         let Some(build) = &image.running else { return Ok(None) };
         let limit = self.views.framework(&key.namespace).and_then(|framework| framework.max_build_seconds);
@@ -131,20 +138,6 @@ impl TImageReconciler {
         tracing::info!(?limit, "a build took too long");
         self.images.observe(answer);
         Ok(None)
-    }
-}
-
-impl Reconciler for TImageReconciler {
-    fn name(&self) -> &'static str {
-        "timage"
-    }
-
-    fn queue(&self) -> &Queue<Key> {
-        &self.queue
-    }
-
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        self.end_late_build(key).boxed()
     }
 }
 

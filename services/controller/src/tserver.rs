@@ -44,7 +44,6 @@ use context::Context;
 use derived::build_objects;
 use endpoints::compute_endpoint_status;
 use exits::Entry;
-use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::ApiResource;
 use serde::Serialize;
@@ -100,9 +99,7 @@ impl TServerReconciler {
 }
 
 impl Reconciler for TServerReconciler {
-    fn name(&self) -> &'static str {
-        "tserver"
-    }
+    const NAME: &'static str = "tserver";
 
     fn queue(&self) -> &Queue<Key> {
         &self.context.queue
@@ -116,12 +113,9 @@ impl Reconciler for TServerReconciler {
         self.context.exits.start();
     }
 
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        async move {
-            reconcile(&self.context, key).await?;
-            Ok(None)
-        }
-        .boxed()
+    async fn reconcile(&self, key: &Key) -> Outcome {
+        reconcile(&self.context, key).await?;
+        Ok(None)
     }
 }
 

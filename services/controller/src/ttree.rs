@@ -14,7 +14,6 @@ use crate::{
     },
     views::{ServerView, Views},
 };
-use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use serde::Deserialize as _;
@@ -79,9 +78,17 @@ impl TTreeReconciler {
             self.queue.add(key);
         }
     }
+}
+
+impl Reconciler for TTreeReconciler {
+    const NAME: &'static str = "ttree";
+
+    fn queue(&self) -> &Queue<Key> {
+        &self.queue
+    }
 
     /// Adds the missing applications to the tree.
-    async fn add_applications(&self, key: &Key) -> Outcome {
+    async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(tree) = self.trees.get(key) else { return Ok(None) };
         let apps = self.servers.select(|server, view| {
             view.app().filter(|app| server.namespace == key.namespace && !tree.lists(app)).map(str::to_owned)
@@ -100,20 +107,6 @@ impl TTreeReconciler {
         tracing::info!(namespace = key.namespace, ?apps, "added applications to the tree");
         self.trees.observe(answer);
         Ok(None)
-    }
-}
-
-impl Reconciler for TTreeReconciler {
-    fn name(&self) -> &'static str {
-        "ttree"
-    }
-
-    fn queue(&self) -> &Queue<Key> {
-        &self.queue
-    }
-
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome> {
-        self.add_applications(key).boxed()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The objects that a watch has reported, reduced to the fields that somebody reads.
+//! The objects that a watch has reported, reduced to the fields that reconcilers read.
 //!
 //! ```text
 //! API server ──watch──► feed ──decode (drops the rest)──► Cache ──Change {old, new}──► listeners: which key must run?

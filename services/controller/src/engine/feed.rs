@@ -32,7 +32,7 @@ impl Selection {
         Self { labels: Some(selector.to_owned()), ..self }
     }
 
-    /// Only the metadata of each object, where the rest is large and nobody reads it.
+    /// Only the metadata of each object. It suits objects whose rest is large and not read.
     #[must_use]
     pub fn metadata_only(self) -> Self {
         Self { metadata_only: true, ..self }

@@ -1,11 +1,11 @@
-//! What the engine needs of a reconciler, and the worker that runs one.
+//! What the engine needs of a reconciler, and the worker that runs it.
 
 use super::{cache::Key, metrics::Metrics, queue::Queue, writer::api_message};
-use futures::future::BoxFuture;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -18,7 +18,7 @@ pub type Outcome = Result<Option<Duration>, Failure>;
 /// something may have changed, and not what. Each run looks at the present state of the caches.
 pub trait Reconciler: Send + Sync + 'static {
     /// The name in metrics and logs.
-    fn name(&self) -> &'static str;
+    const NAME: &'static str;
 
     fn queue(&self) -> &Queue<Key>;
 
@@ -30,7 +30,38 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Notes that this instance holds the Lease now. It is called before the first run.
     fn start_leading(&self) {}
 
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Outcome>;
+    /// One run for `key`.
+    fn reconcile(&self, key: &Key) -> impl Future<Output = Outcome> + Send;
+}
+
+/// A reconciler of any kind. The engine keeps all of them in one list.
+pub trait AnyReconciler: Send + Sync {
+    /// See [`Reconciler::start_leading`].
+    fn note_leading(&self);
+
+    /// Starts the workers. They end when `halt` is cancelled.
+    fn start_workers(self: Arc<Self>, workers: &mut JoinSet<()>, metrics: &Arc<Metrics>, halt: &CancellationToken);
+
+    /// The queue, if the reconciler has this name.
+    #[cfg(test)]
+    fn queue_of(&self, name: &str) -> Option<&Queue<Key>>;
+}
+
+impl<R: Reconciler> AnyReconciler for R {
+    fn note_leading(&self) {
+        self.start_leading();
+    }
+
+    fn start_workers(self: Arc<Self>, workers: &mut JoinSet<()>, metrics: &Arc<Metrics>, halt: &CancellationToken) {
+        for _ in 0..self.workers() {
+            workers.spawn(work(self.clone(), metrics.clone(), halt.clone()));
+        }
+    }
+
+    #[cfg(test)]
+    fn queue_of(&self, name: &str) -> Option<&Queue<Key>> {
+        (R::NAME == name).then(|| self.queue())
+    }
 }
 
 /// Why a run failed, and what the worker does about it.
@@ -52,18 +83,18 @@ impl From<kube::Error> for Failure {
 }
 
 /// Takes keys from the queue of `reconciler` and runs them, until `halt` is cancelled.
-pub async fn work(reconciler: Arc<dyn Reconciler>, metrics: Arc<Metrics>, halt: CancellationToken) {
-    let (name, queue) = (reconciler.name(), reconciler.queue());
+async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: CancellationToken) {
+    let queue = reconciler.queue();
     loop {
         let key = tokio::select! {
             biased;
             () = halt.cancelled() => return,
             key = queue.next() => key,
         };
-        let span = tracing::info_span!("reconcile", reconciler = name, namespace = key.namespace, name = key.name);
+        let span = tracing::info_span!("reconcile", reconciler = R::NAME, namespace = key.namespace, name = key.name);
         let began = Instant::now();
         let outcome = reconciler.reconcile(&key).instrument(span.clone()).await;
-        metrics.count_run(name, outcome.as_ref().err().map_or("ok", |failure| failure.category), began.elapsed());
+        metrics.count_run(R::NAME, outcome.as_ref().err().map_or("ok", |failure| failure.category), began.elapsed());
         match outcome {
             Ok(again) => {
                 queue.forget(&key);

@@ -1,4 +1,4 @@
-//! TServers, without the parts that nobody reads.
+//! TServers, without the parts that the controller does not read.
 
 use crate::engine::cache::{Key, View};
 use kube::api::{ApiResource, DynamicObject};

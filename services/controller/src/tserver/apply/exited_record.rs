@@ -1,4 +1,4 @@
-//! The TExitedRecord: made when it is missing, and told of pods that ended (docs/reference/controller.md#7.7).
+//! The TExitedRecord: made when it is missing, and extended by the pods that ended (docs/reference/controller.md#7.7).
 
 use super::{
     error::Error,

@@ -53,7 +53,7 @@ impl Live {
         self.controller.as_ref().is_some_and(|controller| controller.uid == uid)
     }
 
-    /// Whether anything but the version differs. Most changes are of a status that nobody here reads.
+    /// Whether anything but the version differs. Most changes are of a status that the controller does not read.
     pub fn differs(&self, other: &Self) -> bool {
         *self != Self { version: self.version.clone(), ..other.clone() }
     }

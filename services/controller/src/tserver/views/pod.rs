@@ -27,9 +27,9 @@ pub struct PodView {
     pub release: String,
     /// Label `controller-revision-hash`: the settings of its workload from which the pod was made; empty without one.
     pub revision: String,
-    /// `status.podIP`, empty while there is none.
+    /// `status.podIP`; empty while the pod has no address.
     pub ip: String,
-    /// `status.hostIP`, empty while there is none.
+    /// `status.hostIP`; empty while the pod has no node.
     pub host_ip: String,
     /// When it was created, as RFC 3339 with seconds.
     pub created: String,
