@@ -6,3 +6,5 @@ source "$(dirname "$0")/lib/common.sh"
 no_arguments "$@"
 cd "$ROOT"
 cargo run --quiet --locked -p reference
+# The messages of conditions come from the checks themselves, which only a test of the controller can run.
+UPDATE_EXPECT=1 cargo test --quiet --locked -p tarscontroller --lib the_page_of_conditions >/dev/null

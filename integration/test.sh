@@ -48,10 +48,11 @@ build_documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 }
 
-# Citations, links, imports (integration/lint) and the generated files (integration/reference). Built for the whole workspace, so that the
-# unit tests need no other build of the dependencies.
+# Citations, links, imports (integration/lint) and the generated files (integration/reference and a test of the controller). Built for the
+# whole workspace, so that the unit tests need no other build of the dependencies.
 check_checkout() {
-    cargo test --workspace --exclude e2e --locked --quiet --test checkout --test generated
+    cargo test --workspace --exclude e2e --locked --quiet --lib --test checkout --test generated -- \
+        the_checkout_has_no_problem every_generated_file the_page_of_conditions
 }
 
 run_unit_tests() {

@@ -17,6 +17,7 @@
 
 pub mod causes;
 pub mod crypto;
+pub mod events;
 pub mod grpc;
 pub mod health;
 pub mod lease;

@@ -10,6 +10,7 @@
 
 mod chart_values;
 mod command_lines;
+mod events;
 mod labels;
 mod markdown;
 mod metrics;
@@ -39,6 +40,7 @@ const FILES: &[File] = &[
         crd::render_chart(&crd::build_all(&CrdOptions::default())).map_err(|source| Error::Definitions { source })
     }),
     ("docs/reference/labels.md", |_| Ok(labels::page())),
+    ("docs/reference/events.md", |_| Ok(events::page())),
     ("docs/reference/metrics.md", |_| Ok(metrics::page())),
     ("docs/reference/command-lines.md", |_| Ok(command_lines::page())),
     ("docs/reference/chart-values.md", |root| Ok(chart_values::page(root)?)),

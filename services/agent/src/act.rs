@@ -2,6 +2,7 @@
 
 use crate::{
     disk::{DiskError, Root},
+    events::Reason,
     holds::Holds,
     identity::Identity,
     metrics::Metrics,
@@ -18,7 +19,7 @@ use k8s_openapi::api::{
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
-    runtime::events::{Event, EventType, Recorder, Reporter},
+    runtime::events::{Event, Recorder, Reporter},
 };
 use serde_json::json;
 use std::{
@@ -129,7 +130,7 @@ impl Actor {
             Step::Remind { volume } => ("remind", self.touch_volume(volume).await),
             Step::Complain { claim, problem } => {
                 tracing::warn!(claim = %format_name(claim), problem, "cannot serve a claim");
-                self.publish_event(claim, EventType::Warning, "Unusable", problem).await;
+                self.publish_event(claim, Reason::Unusable, problem).await;
                 ("complain", Ok(()))
             }
         };
@@ -142,7 +143,7 @@ impl Actor {
         };
         tracing::warn!(step = what, claim = claim.map(|claim| format_name(claim)), %error, "cannot complete a step, trying again");
         if let Some(claim) = claim {
-            self.publish_event(claim, EventType::Warning, "ProvisioningFailed", &error.to_string()).await;
+            self.publish_event(claim, Reason::ProvisioningFailed, &error.to_string()).await;
         }
         false
     }
@@ -155,7 +156,7 @@ impl Actor {
             Ok(_) => {
                 tracing::info!(volume = name, directory = %new.identity, "made a volume");
                 let note = format!("node {} offers volume {name}", self.node);
-                self.publish_event(&new.claim, EventType::Normal, "Provisioned", &note).await;
+                self.publish_event(&new.claim, Reason::Provisioned, &note).await;
                 Ok(())
             }
             // An earlier step made the volume, but its answer got lost.
@@ -198,10 +199,10 @@ impl Actor {
         }
     }
 
-    async fn publish_event(&self, claim: &PersistentVolumeClaim, type_: EventType, reason: &str, note: &str) {
+    async fn publish_event(&self, claim: &PersistentVolumeClaim, reason: Reason, note: &str) {
         let event = Event {
-            type_,
-            reason: reason.to_owned(),
+            type_: reason.event_type(),
+            reason: reason.as_str().to_owned(),
             note: Some(note.to_owned()),
             action: "Provisioning".to_owned(),
             secondary: None,

@@ -15,6 +15,7 @@
 
 mod act;
 mod disk;
+mod events;
 mod holds;
 mod identity;
 mod metrics;
@@ -24,5 +25,6 @@ mod plan;
 mod run;
 mod watch;
 
+pub use events::declare_events;
 pub use metrics::declare_metrics;
 pub use run::{Args, run};

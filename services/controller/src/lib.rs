@@ -44,3 +44,5 @@ mod timage;
 mod tserver;
 mod ttree;
 mod views;
+
+pub use tserver::declare_events;

@@ -29,6 +29,8 @@ mod tests;
 mod validate;
 mod views;
 
+pub use reason::declare_events;
+
 use crate::{
     engine::{
         Engine,

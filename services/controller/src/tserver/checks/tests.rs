@@ -1,5 +1,7 @@
 //! Each check by itself, and the order of all.
 
+mod reference;
+
 use super::{
     AREAS, Input, judge,
     verdict::{READY, Status, Verdict},
