@@ -14,7 +14,9 @@ static CITATION: LazyLock<Regex> =
 pub fn check(tree: &Tree) -> Vec<Problem> {
     let pages: BTreeMap<&str, BTreeSet<&str>> = tree
         .texts()
-        .filter_map(|(path, text)| Some((path.strip_prefix(rules::FOLDER)?, rules::anchors(text).map(|(_, id)| id).collect())))
+        .filter_map(|(path, text)| {
+            Some((path.strip_prefix(rules::FOLDER)?, rules::find_anchors(text).map(|(_, id)| id).collect()))
+        })
         .collect();
     let mut problems = Vec::new();
     for (path, text) in tree.texts() {

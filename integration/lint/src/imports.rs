@@ -1,4 +1,4 @@
-//! No two files of a crate use each other, however far round: arrows between files go down.
+//! No two files of a crate use each other, directly or through other files: arrows between files go down.
 //!
 //! A file `room/plan.rs` may use what its own `room.rs` declares, and `room.rs` tells the story by calling `room/plan.rs`; that pair is one room
 //! and no circle. Everything else counts, also paths that are written out where they are used.
@@ -20,7 +20,7 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
 }
 
 fn check_crate(modules: &BTreeMap<Names, Module>) -> Vec<Problem> {
-    let arrows = arrows(modules);
+    let arrows = find_arrows(modules);
     let graph: DiGraphMap<&str, ()> = arrows.keys().map(|(from, to)| (*from, *to)).collect();
     let circles = tarjan_scc(&graph).into_iter().filter(|files| files.len() > 1);
     circles
@@ -37,8 +37,8 @@ fn check_crate(modules: &BTreeMap<Names, Module>) -> Vec<Problem> {
         .collect()
 }
 
-/// Which file uses which other file of the crate, and what of it.
-fn arrows(modules: &BTreeMap<Names, Module>) -> Arrows<'_> {
+/// Finds the arrows between the files of a crate: one file uses names of another one.
+fn find_arrows(modules: &BTreeMap<Names, Module>) -> Arrows<'_> {
     let mut arrows = Arrows::new();
     for (names, module) in modules {
         for path in &module.paths {

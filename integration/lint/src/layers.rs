@@ -17,7 +17,7 @@ static PATH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"(?m)^([\w-]+) = \{
 static USE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^([\w-]+)(?:\.workspace| = \{.*\bworkspace) = true").unwrap());
 
 pub fn check(tree: &Tree) -> Vec<Problem> {
-    let members: BTreeMap<&str, &str> = tree.text("Cargo.toml").map(paths).unwrap_or_default();
+    let members: BTreeMap<&str, &str> = tree.text("Cargo.toml").map(read_paths).unwrap_or_default();
     let manifests = tree.texts().filter(|(path, _)| path.ends_with("/Cargo.toml"));
     manifests
         .flat_map(|(path, text)| text.lines().enumerate().map(move |(index, line)| (path, index + 1, line)))
@@ -26,17 +26,19 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
             let named =
                 || USE.captures(text).and_then(|found| members.get(found.get(1)?.as_str()).map(|path| (*path).to_owned()));
             let target = direct.or_else(named)?;
-            let up = rank(&target) > rank(path);
+            let up = rank_folder(&target) > rank_folder(path);
             up.then(|| Problem::new(path, line, format!("the package depends on {target}, which is in a folder above its own")))
         })
         .collect()
 }
 
-fn paths(manifest: &str) -> BTreeMap<&str, &str> {
+/// Reads the packages of the workspace and their folders.
+fn read_paths(manifest: &str) -> BTreeMap<&str, &str> {
     PATH.captures_iter(manifest).filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.as_str()))).collect()
 }
 
-fn rank(path: &str) -> u8 {
+/// Ranks the folder of a package. A package may depend on packages of the same or a lower rank.
+fn rank_folder(path: &str) -> u8 {
     match path.split('/').next() {
         Some("crates") => 0,
         Some("services" | "examples") => 1,

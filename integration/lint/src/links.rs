@@ -1,5 +1,5 @@
 //! A link in a Markdown file leads to a file or folder of the checkout, and its fragment to a heading or an anchor of that file.
-//! Links to other hosts are not looked at.
+//! Links to other hosts are not checked.
 
 use crate::{
     Problem, rules,
@@ -12,14 +12,14 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
     let pages = tree.texts().filter(|(path, _)| tree::has_ending(path, &["md"]));
     pages
         .flat_map(|(path, text)| {
-            links(text).into_iter().filter_map(move |(line, link)| Some((path, line, verdict(tree, path, &link)?)))
+            list_links(text).into_iter().filter_map(move |(line, link)| Some((path, line, find_fault(tree, path, &link)?)))
         })
         .map(|(path, line, text)| Problem::new(path, line, text))
         .collect()
 }
 
-/// What is wrong with `link` in the file at `from`.
-fn verdict(tree: &Tree, from: &str, link: &str) -> Option<String> {
+/// Finds the fault of `link` in the file at `from`, as a sentence. `None` if the link is good.
+fn find_fault(tree: &Tree, from: &str, link: &str) -> Option<String> {
     if link.contains("://") || link.starts_with("mailto:") {
         return None;
     }
@@ -29,12 +29,13 @@ fn verdict(tree: &Tree, from: &str, link: &str) -> Option<String> {
         return Some(format!("the link {link} leads to {target}, which does not exist"));
     }
     let fragment = fragment?;
-    let found = tree::has_ending(&target, &["md"]) && tree.text(&target).is_some_and(|text| fragments(text).contains(fragment));
+    let found =
+        tree::has_ending(&target, &["md"]) && tree.text(&target).is_some_and(|text| list_fragments(text).contains(fragment));
     (!found).then(|| format!("the link {link} leads to a heading that {target} does not have"))
 }
 
-/// Every link of a page with its line.
-fn links(text: &str) -> Vec<(usize, String)> {
+/// Lists the links of a page with their lines.
+fn list_links(text: &str) -> Vec<(usize, String)> {
     let line_of = |offset: usize| text[..offset].matches('\n').count() + 1;
     let events = Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES).into_offset_iter();
     events
@@ -47,15 +48,15 @@ fn links(text: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// What a fragment may name: the headings as the usual Markdown hosts spell them, and explicit anchors.
-fn fragments(text: &str) -> BTreeSet<String> {
-    let mut fragments: BTreeSet<String> = rules::anchors(text).map(|(_, id)| id.to_owned()).collect();
+/// Lists the names that a fragment may have: the headings as the usual Markdown hosts spell them, and explicit anchors.
+fn list_fragments(text: &str) -> BTreeSet<String> {
+    let mut fragments: BTreeSet<String> = rules::find_anchors(text).map(|(_, id)| id.to_owned()).collect();
     let mut heading: Option<String> = None;
     for event in Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES) {
         match event {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
-                let slug = slug(&heading.take().unwrap_or_default());
+                let slug = build_slug(&heading.take().unwrap_or_default());
                 // A heading that occurs again gets a number.
                 let again = |number: &usize| !fragments.contains(&format!("{slug}-{number}"));
                 let number = fragments.contains(&slug).then(|| (1..=fragments.len()).find(again)).flatten();
@@ -72,7 +73,8 @@ fn fragments(text: &str) -> BTreeSet<String> {
     fragments
 }
 
-fn slug(heading: &str) -> String {
+/// Spells a heading as the usual Markdown hosts do in a fragment: lower case, without punctuation, with dashes for spaces.
+fn build_slug(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! The modules of a crate, and which paths each of them names.
+//! Reads the modules of a crate, and the paths that each module names.
 //!
 //! ```text
 //! src/lib.rs ──mod──► src/queue.rs, src/room.rs ──mod──► src/room/plan.rs
@@ -15,7 +15,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The names that lead to a module from the root of its crate, which has none itself.
+/// The names that lead to a module from the root of its crate; empty for the root.
 pub type Names = Vec<String>;
 
 /// A module.
@@ -43,9 +43,9 @@ fn read_file(tree: &Tree, file: &str, folder: &str, names: Names, modules: &mut 
 
 fn read_items(tree: &Tree, file: &str, folder: &str, names: Names, items: &[Item], modules: &mut BTreeMap<Names, Module>) {
     let mut paths =
-        Paths { children: items.iter().filter_map(child).map(|child| child.ident.to_string()).collect(), found: Vec::new() };
+        Paths { children: items.iter().filter_map(as_module).map(|child| child.ident.to_string()).collect(), found: Vec::new() };
     for item in items {
-        let Some(child) = child(item) else {
+        let Some(child) = as_module(item) else {
             paths.visit_item(item);
             continue;
         };
@@ -66,7 +66,7 @@ fn read_items(tree: &Tree, file: &str, folder: &str, names: Names, items: &[Item
     modules.insert(names, Module { file: file.to_owned(), paths: paths.found });
 }
 
-fn child(item: &Item) -> Option<&ItemMod> {
+fn as_module(item: &Item) -> Option<&ItemMod> {
     if let Item::Mod(child) = item { Some(child) } else { None }
 }
 
@@ -97,7 +97,7 @@ impl Paths {
         }
     }
 
-    /// The paths in the tokens of a macro's call, which may be anything.
+    /// Adds the paths in the tokens of a macro's call. The tokens need not be Rust.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut names = Names::new();
         let mut colons = 0;

@@ -5,7 +5,7 @@ use crate::{
     tree::{self, Tree},
 };
 
-/// More than this is not read in one go. A longer file tells more than one story.
+/// The most lines that a reader takes in at once. A longer file usually has more than one subject.
 const LIMIT: usize = 600;
 
 const SOURCES: &[&str] = &["rs", "go", "sh", "js"];

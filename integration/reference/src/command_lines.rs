@@ -1,11 +1,11 @@
-//! What every program prints for `--help`.
+//! The text that each program prints for `--help`.
 
 use crate::markdown::Page;
 use clap::{Command, CommandFactory as _};
 use tars_kit::process::build_command;
 
-/// The page of all programs.
-pub fn page() -> String {
+/// Builds the page of all programs.
+pub fn build_page() -> String {
     let introduction = "Charts set these options by environment variables. An option on the command line wins over its variable. \
                         The help of each service ends with the variables that all services read.";
     let mut page = Page::new("Command lines", introduction);
@@ -25,10 +25,10 @@ pub fn page() -> String {
 
 /// Adds a program or a subcommand, and its subcommands after it.
 fn add_program(page: &mut Page, name: &str, program: &Command) {
-    page.heading(&format!("`{name}`"));
+    page.add_heading(&format!("`{name}`"));
     // Values of the environment that the generator runs in do not belong to the page.
     let mut shown = program.clone().bin_name(name).mut_args(|option| option.hide_env_values(true));
-    page.block(&shown.render_long_help().to_string());
+    page.add_block(&shown.render_long_help().to_string());
     for subcommand in program.get_subcommands() {
         add_program(page, &format!("{name} {}", subcommand.get_name()), subcommand);
     }

@@ -1,12 +1,12 @@
-//! Writes the files that are generated from the code and checked in, or tells which of them are not what the code says.
+//! Writes the files that are generated from the code and checked in, or names those that differ from what the code says.
 //!
 //! ```text
 //! crates/common  ──► helm/tarscontroller/charts/crds/templates/crds.yaml, docs/reference/labels.md
-//! services/*     ──► docs/reference/{command-lines,metrics,conditions}.md
+//! services/*     ──► docs/reference/{command-lines,events,metrics}.md
 //! helm/*         ──► docs/reference/chart-values.md
 //! ```
 //!
-//! Every file is a row of [`FILES`]. `make gen` writes them all; `make lint` compares, as the test `generated`.
+//! Every file is a row of [`FILES`]. `make gen` writes them all; `make lint` compares them in the test `generated`.
 
 mod chart_values;
 mod command_lines;
@@ -32,21 +32,21 @@ pub enum Error {
     Values(#[from] chart_values::Error),
 }
 
-/// A file below the root, and what makes its text. The root is for those that are made from other files.
+/// A file below the root, and the function that makes its text. The function gets the root, because some texts are made from other files.
 type File = (&'static str, fn(&Path) -> Result<String, Error>);
 
 const FILES: &[File] = &[
     ("helm/tarscontroller/charts/crds/templates/crds.yaml", |_| {
         crd::render_chart(&crd::build_all(&CrdOptions::default())).map_err(|source| Error::Definitions { source })
     }),
-    ("docs/reference/labels.md", |_| Ok(labels::page())),
-    ("docs/reference/events.md", |_| Ok(events::page())),
-    ("docs/reference/metrics.md", |_| Ok(metrics::page())),
-    ("docs/reference/command-lines.md", |_| Ok(command_lines::page())),
-    ("docs/reference/chart-values.md", |root| Ok(chart_values::page(root)?)),
+    ("docs/reference/labels.md", |_| Ok(labels::build_page())),
+    ("docs/reference/events.md", |_| Ok(events::build_page())),
+    ("docs/reference/metrics.md", |_| Ok(metrics::build_page())),
+    ("docs/reference/command-lines.md", |_| Ok(command_lines::build_page())),
+    ("docs/reference/chart-values.md", |root| Ok(chart_values::build_page(root)?)),
 ];
 
-/// Names the generated files below `root` that are not what the code says, and writes them if `write` says so.
+/// Names the generated files below `root` that differ from what the code says, and writes them if `write` is true.
 pub fn bring_up_to_date(root: &Path, write: bool) -> Result<Vec<&'static str>, Error> {
     let mut outdated = Vec::new();
     for (name, text) in FILES {

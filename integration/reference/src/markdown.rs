@@ -14,17 +14,17 @@ impl Page {
     }
 
     /// Adds a heading of the second level.
-    pub fn heading(&mut self, heading: &str) {
+    pub fn add_heading(&mut self, heading: &str) {
         let _ = writeln!(self.text, "\n## {heading}");
     }
 
     /// Adds a paragraph.
-    pub fn paragraph(&mut self, paragraph: &str) {
+    pub fn add_paragraph(&mut self, paragraph: &str) {
         let _ = writeln!(self.text, "\n{paragraph}");
     }
 
     /// Adds a table. Cells hold Markdown; line ends and bars in them are made harmless.
-    pub fn table<const N: usize>(&mut self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    pub fn add_table<const N: usize>(&mut self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
         let _ = writeln!(self.text, "\n| {} |\n|{}", head.join(" | "), " --- |".repeat(N));
         for row in rows {
             let cells = row.map(|cell| cell.replace('\n', " ").replace('|', "\\|"));
@@ -33,7 +33,7 @@ impl Page {
     }
 
     /// Adds the output of a program. White space at the ends of lines is lost.
-    pub fn block(&mut self, text: &str) {
+    pub fn add_block(&mut self, text: &str) {
         let lines: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
         let _ = writeln!(self.text, "\n```text\n{}\n```", lines.join("\n"));
     }
@@ -44,7 +44,7 @@ impl Page {
     }
 }
 
-/// `text` as code.
-pub fn code(text: &str) -> String {
+/// Formats `text` as code.
+pub fn format_code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{text}`") }
 }

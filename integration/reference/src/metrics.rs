@@ -2,8 +2,8 @@
 
 use crate::markdown::Page;
 
-/// The page of all services.
-pub fn page() -> String {
+/// Builds the page of all services.
+pub fn build_page() -> String {
     let introduction = "Each service serves its metrics in the OpenMetrics text format on port 9445 at `/metrics`. Label values come from closed \
                         sets, never from names of objects. A histogram has the series `_bucket`, `_sum` and `_count`.";
     let mut page = Page::new("Metrics", introduction);
@@ -14,8 +14,8 @@ pub fn page() -> String {
         ("tarsregistry", tarsregistry::metrics::declare_metrics()),
     ];
     for (name, metrics) in services {
-        page.heading(&format!("`{name}`"));
-        page.paragraph(metrics.table().trim_end());
+        page.add_heading(&format!("`{name}`"));
+        page.add_paragraph(metrics.table().trim_end());
     }
     page.finish()
 }
