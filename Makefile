@@ -25,7 +25,7 @@ cluster-up: ## Start the local cluster and print how to use kubectl (KWOK_NODES=
 cluster-down: ## Stop the local cluster and remove everything that it made
 	@integration/cluster/down.sh
 
-gen: ## Write the files that are generated and checked in (the chart's CRDs)
+gen: ## Write the files that are generated and checked in (the chart's CRDs, pages of docs/reference)
 	@integration/gen.sh
 
 fmt: ## Format Rust and Go
