@@ -51,7 +51,7 @@ pub enum Error {
     Timeout { namespace: String },
 }
 
-/// What this process knows of other objects, and how it asks for more.
+/// Answers questions about other objects from memory, or asks the API server.
 #[derive(Clone)]
 pub struct Lookup {
     client: Client,

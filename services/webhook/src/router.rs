@@ -6,7 +6,7 @@
 use crate::{
     lookup::Lookup,
     metrics::{Metrics, Outcome},
-    random::random_bytes,
+    random::make_random_bytes,
     review::{Phase, Review, admit, convert},
 };
 use axum::{
@@ -99,7 +99,7 @@ async fn handle_admission(app: &App, phase: Phase, body: Body<AdmissionReview<Dy
 }
 
 async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject>) -> (AdmissionResponse, &'static str, Outcome) {
-    let review = match Review::new(request, phase, Timestamp::now(), random_bytes()) {
+    let review = match Review::new(request, phase, Timestamp::now(), make_random_bytes()) {
         Ok(review) => review,
         Err(unsupported) => {
             tracing::warn!(reason = %unsupported, "request refused");

@@ -4,7 +4,7 @@ use crate::{
     keeper::{CHECK_BUNDLES, CHECK_CERTIFICATE, Keeper},
     lookup::Lookup,
     metrics::Metrics,
-    random::random_bytes,
+    random::make_random_bytes,
     router::{App, build_router},
 };
 use clap::Parser;
@@ -59,7 +59,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let grpc_services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
     let lookup = Lookup::start(client.clone(), &stop);
     let certificate = tls::ServingCertificate::default();
-    let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(random_bytes()));
+    let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(make_random_bytes()));
     let keeper = Keeper {
         client,
         namespace,

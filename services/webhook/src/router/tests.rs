@@ -1,6 +1,7 @@
 //! Calls the service in memory and over real TLS, beside an API server that knows one template and one configuration.
 
 use super::*;
+use crate::certificates::plan;
 use axum::body::Body as RawBody;
 use http_body_util::BodyExt;
 use kube::Client;
@@ -186,7 +187,7 @@ async fn beyond_the_bound_the_answer_is_not_now() {
 async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     tars_kit::crypto::install();
     let names = vec!["tars-webhook-service.tars-system.svc".to_owned()];
-    let material = crate::certificates::plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
+    let material = plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
     let certificate = tars_kit::tls::ServingCertificate::default();
     let (cert, key) = material.leaf();
     certificate.replace(cert.as_bytes(), key.as_bytes()).unwrap();
@@ -206,7 +207,7 @@ async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     assert_eq!(answer["response"]["allowed"], true, "{answer}");
     drop(sender);
 
-    let other = crate::certificates::plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
+    let other = plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
     assert!(connect(address, &other.bundle()).await.is_err(), "another installation's authority is not trusted");
     stop.cancel();
     server.await.unwrap().unwrap();
