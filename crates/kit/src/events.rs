@@ -1,4 +1,4 @@
-//! What a service says about the Kubernetes Events that it sends, for the reference pages.
+//! Describes the Kubernetes Events that a service sends, for the reference pages.
 
 /// A kind of Event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use std::fmt;
 use tars_common::names::annotation;
 
-/// Who owns a directory, and what others may do there.
+/// The owner of a directory, and its permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub uid: u32,

@@ -156,7 +156,7 @@ mod tests {
 
     const FRAMEWORK: &[&str] = &["tars.io/node", "tars.io/node.ledger", "tars.io/SupportLocalVolume"];
 
-    /// What a node needs for volumes that hold data.
+    /// The labels that a node needs for volumes that hold data.
     const DISK: &[&str] = &[label::NODE, label::SUPPORT_LOCAL_VOLUME];
 
     fn choose(nodes: &[Node], waiting: usize, waited: i64) -> Vec<&str> {

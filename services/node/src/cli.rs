@@ -59,7 +59,7 @@ pub struct Run {
     pub outfile: Option<PathBuf>,
 }
 
-/// What `--target` selects.
+/// The parts of foreground mode that `--target` selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ForegroundPart {
     /// Write the server's configuration and its arguments, then end.

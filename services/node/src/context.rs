@@ -1,4 +1,4 @@
-//! What all parts of a running tarsnode share: its own configuration, the facts about the pod, and the clients of other services.
+//! The values that all parts of a running tarsnode share: its own configuration, the facts about the pod, and the clients of other services.
 
 use crate::{
     host,

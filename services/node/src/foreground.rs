@@ -87,7 +87,7 @@ struct Observer {
     next_report: Instant,
 }
 
-/// What the daemon must do for the observer.
+/// A step that the observer asks of the daemon.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Report,

@@ -17,7 +17,7 @@ pub enum VariableError {
     Invalid { name: &'static str, value: String, allowed: &'static str },
 }
 
-/// Which process is the first of the container.
+/// The process that is the first one of the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LauncherType {
     /// tarsnode, which starts, watches and restarts the server.

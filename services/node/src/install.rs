@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_that_can_not_be_written_is_named() {
+    fn a_volume_that_cannot_be_written_is_named() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("usr"), "").unwrap();
         let problem = install(&Paths::below(root.path()), &identity(LauncherType::Background), &addresses()).unwrap_err();

@@ -33,7 +33,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// Age of the process at which a server without heartbeats counts as active.
 const ACTIVE_AFTER: Duration = Duration::from_secs(1);
 
-/// What tarsnode works towards.
+/// The goal that tarsnode works towards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Start,
@@ -83,7 +83,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// Which heartbeats a configuration demands.
+/// The heartbeats that a configuration demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
     /// Adapters that must send heartbeats.
@@ -92,7 +92,7 @@ pub struct Watch {
     pub timeout: Duration,
 }
 
-/// What happened.
+/// An event that the machine reacts to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// It is time to patrol. Comes every second.

@@ -118,7 +118,7 @@ pub async fn run(context: Context) -> Result<u8, SupervisorError> {
     }
 }
 
-/// What a signal asks of tarsnode.
+/// The step that a signal asks of tarsnode.
 enum Meaning {
     /// End the server, because the pod ends.
     End,

@@ -1,4 +1,4 @@
-//! TFrameworkKey: the account of the web front end at the cloud market (docs/reference/resources.md#4.10). None of our services reads
+//! TFrameworkKey: the account of the web front end at the cloud market (docs/reference/resources.md#4.10). No service of this repository reads
 //! it.
 
 use crate::{kind::kind, lenient::decode_optional_integer};

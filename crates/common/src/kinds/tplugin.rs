@@ -1,4 +1,4 @@
-//! TPlugin: a page of the web front end (docs/reference/resources.md#4.11). None of our services reads it.
+//! TPlugin: a page of the web front end (docs/reference/resources.md#4.11). No service of this repository reads it.
 
 use crate::{kind::kind, lenient::decode_optional_integer};
 use schemars::JsonSchema;

@@ -161,7 +161,7 @@ pub(super) struct Directory {
     source: Option<Source>,
 }
 
-/// Where the endpoints come from if they are not fixed.
+/// The source of endpoints that are not fixed.
 #[derive(Debug)]
 struct Source {
     resolver: Arc<dyn Resolve>,

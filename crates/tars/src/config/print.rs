@@ -23,7 +23,7 @@ pub enum PrintError {
     /// with `#`.
     #[error("{what} {text:?} in domain <{domain}> would be read back as something else; rename it")]
     Name {
-        /// What has the name: `domain` or `key`.
+        /// The thing that has the name: `domain` or `key`.
         what: &'static str,
         /// The name itself.
         text: String,

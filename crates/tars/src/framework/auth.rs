@@ -74,7 +74,7 @@ pub struct BasicAuthPackage {
     pub signature: String,
 }
 
-/// Who has a token, and for which object.
+/// Identifies a token: by the caller that has it, and by the object that it is for.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct TokenKey {
     /// Application of the caller.
@@ -91,7 +91,7 @@ pub struct TokenKey {
 /// Asks whether a token is valid.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct AuthRequest {
-    /// Who has the token, and for which object.
+    /// The caller that has the token, and the object that it is for.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
     /// The token itself.
@@ -121,7 +121,7 @@ pub struct TokenResponse {
 /// Asks for a new token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ApplyTokenRequest {
-    /// Who has the token, and for which object.
+    /// The caller that has the token, and the object that it is for.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
 }
@@ -129,7 +129,7 @@ pub struct ApplyTokenRequest {
 /// A new token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct ApplyTokenResponse {
-    /// Who has the token, and for which object.
+    /// The caller that has the token, and the object that it is for.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
     /// The token itself.
@@ -140,7 +140,7 @@ pub struct ApplyTokenResponse {
 /// Asks to delete a token.
 #[derive(Debug, Clone, PartialEq, Eq, TarsStruct)]
 pub struct DeleteTokenRequest {
-    /// Who has the token, and for which object.
+    /// The caller that has the token, and the object that it is for.
     #[tars(tag = 1, require, name = "sKey")]
     pub key: TokenKey,
 }

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What the connection still has to do for a request.
+/// The step that a connection still has to take for a request.
 pub(super) enum Step {
     /// Nothing: the request is answered, or needs no answer.
     Done,

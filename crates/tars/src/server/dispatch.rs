@@ -213,7 +213,7 @@ pub struct Peer {
     pushes: Option<mpsc::Sender<Outgoing>>,
 }
 
-/// What the task of a connection has to send.
+/// A message to the task of a connection, which sends it to the client.
 #[derive(Debug)]
 pub(super) enum Outgoing {
     /// A request that ran in a task of its own has ended. The frame is its answer, unless the request was one-way.
