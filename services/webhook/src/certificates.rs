@@ -17,7 +17,7 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
-pub use pair::Error;
+pub use pair::CertificateError;
 use pair::{Pair, make_authority, make_leaf, read_expiry, split_bundle};
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ impl Material {
         split_bundle(bundle).contains(&self.authority.cert)
     }
 
-    fn new(names: &[String], now: Timestamp) -> Result<Self, Error> {
+    fn new(names: &[String], now: Timestamp) -> Result<Self, CertificateError> {
         let authority = make_authority(now - CLOCK_SKEW, now + AUTHORITY_LIFE)?;
         let leaf = make_leaf(&authority, names, now - CLOCK_SKEW, now + LEAF_LIFE)?;
         Ok(Self { trusted: vec![authority.cert.clone()], next: None, authority, leaf })
@@ -112,7 +112,12 @@ impl Material {
 /// - `placed`: whether each `caBundle` equals the stored bundle.
 ///
 /// This is one step of a rotation: the caller stores the content, places its bundle, and plans again.
-pub fn plan(stored: Option<&Material>, names: &[String], placed: bool, now: Timestamp) -> Result<Option<Material>, Error> {
+pub fn plan(
+    stored: Option<&Material>,
+    names: &[String],
+    placed: bool,
+    now: Timestamp,
+) -> Result<Option<Material>, CertificateError> {
     let Some(stored) = stored.filter(|stored| stored.authority.not_after > now) else {
         return Material::new(names, now).map(Some);
     };

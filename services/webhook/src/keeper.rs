@@ -10,7 +10,7 @@
 //! overwritten `caBundle`. The watches start such a pass at once.
 
 use crate::{
-    certificates::{self, Material, plan},
+    certificates::{CertificateError, Material, plan},
     metrics::Metrics,
 };
 use futures::{Stream, StreamExt, stream::SelectAll};
@@ -57,17 +57,17 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+enum KeeperError {
     #[error("{what}: {source}")]
     Api { what: &'static str, source: Box<kube::Error> },
     #[error(transparent)]
-    Certificates(#[from] certificates::Error),
+    Certificates(#[from] CertificateError),
     #[error(transparent)]
     Tls(#[from] tls::CertificateError),
 }
 
-fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
-    move |source| Error::Api { what, source: Box::new(source) }
+fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> KeeperError {
+    move |source| KeeperError::Api { what, source: Box::new(source) }
 }
 
 /// An object with a `caBundle`: one of the two webhook configurations, or the definition of a converted resource.
@@ -170,7 +170,7 @@ impl Keeper {
             .collect()
     }
 
-    async fn run_pass(&self, leads: bool, served: &mut Option<Material>) -> Result<(), Error> {
+    async fn run_pass(&self, leads: bool, served: &mut Option<Material>) -> Result<(), KeeperError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
         let stored = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
@@ -199,7 +199,7 @@ impl Keeper {
         Ok(())
     }
 
-    async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), Error> {
+    async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), KeeperError> {
         let what = "cannot store the Secret tars-webhook-tls";
         let data = Some(wanted.to_secret());
         let result = if let Some(before) = before {
@@ -217,7 +217,7 @@ impl Keeper {
     }
 
     /// Writes the bundle to each clause that lacks it.
-    async fn place_bundle(&self, bundle: &str) -> Result<(), Error> {
+    async fn place_bundle(&self, bundle: &str) -> Result<(), KeeperError> {
         let bytes = ByteString(bundle.as_bytes().to_vec());
         for carrier in Carrier::ALL {
             let Some(object) = self.read_carrier(carrier).await? else { continue };
@@ -230,7 +230,7 @@ impl Keeper {
     }
 
     /// Whether every carrier exists and has exactly this bundle.
-    async fn is_placed(&self, bundle: &str) -> Result<bool, Error> {
+    async fn is_placed(&self, bundle: &str) -> Result<bool, KeeperError> {
         let bytes = ByteString(bundle.as_bytes().to_vec());
         for carrier in Carrier::ALL {
             let object = self.read_carrier(carrier).await?;
@@ -243,7 +243,7 @@ impl Keeper {
 
     /// Whether API servers accept the served certificate wherever they call this webhook. A carrier may not exist yet. Then the API
     /// server does not call the webhook for it, and the replica is not ready until the carrier appears and gets its bundle.
-    async fn is_trusted(&self, material: &Material) -> Result<bool, Error> {
+    async fn is_trusted(&self, material: &Material) -> Result<bool, KeeperError> {
         for carrier in Carrier::ALL {
             let Some(object) = self.read_carrier(carrier).await? else { return Ok(false) };
             if !read_bundles(&object, &self.service).all(|bundle| material.is_trusted_by(&bundle)) {
@@ -253,14 +253,14 @@ impl Keeper {
         Ok(true)
     }
 
-    async fn read_carrier(&self, carrier: Carrier) -> Result<Option<Value>, Error> {
+    async fn read_carrier(&self, carrier: Carrier) -> Result<Option<Value>, KeeperError> {
         let what = "cannot read a webhook configuration or a custom resource definition";
         let found = carrier.api(self.client.clone()).get_opt(&carrier.name()).await.map_err(api_error(what))?;
         // A DynamicObject consists of JSON values, so this cannot fail.
         Ok(found.map(|object| serde_json::to_value(object).unwrap_or_default()))
     }
 
-    fn serve_leaf(&self, material: &Material, served: &mut Option<Material>) -> Result<(), Error> {
+    fn serve_leaf(&self, material: &Material, served: &mut Option<Material>) -> Result<(), KeeperError> {
         if served.as_ref().is_some_and(|served| served.leaf() == material.leaf()) {
             return Ok(());
         }

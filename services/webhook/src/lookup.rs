@@ -42,7 +42,7 @@ const LABEL_LIMIT: usize = 63;
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LookupError {
     /// The API server answered with an error, or could not be reached.
     #[error("cannot look up {kind} in namespace {namespace}: {source}; try again")]
     Api { kind: &'static str, namespace: String, source: Box<kube::Error> },
@@ -89,7 +89,7 @@ impl Lookup {
     }
 
     /// Answers all of `queries` about the request for the object `subject`.
-    pub async fn gather_facts(&self, namespace: &str, subject: &str, queries: Vec<Query>) -> Result<Facts, Error> {
+    pub async fn gather_facts(&self, namespace: &str, subject: &str, queries: Vec<Query>) -> Result<Facts, LookupError> {
         let mut facts = Facts::default();
         let gather = async {
             for query in queries {
@@ -99,11 +99,11 @@ impl Lookup {
         };
         match tokio::time::timeout(LOOKUP_TIMEOUT, gather).await {
             Ok(result) => result.map(|()| facts),
-            Err(_) => Err(Error::Timeout { namespace: namespace.to_owned() }),
+            Err(_) => Err(LookupError::Timeout { namespace: namespace.to_owned() }),
         }
     }
 
-    async fn answer(&self, namespace: &str, subject: &str, query: Query, facts: &mut Facts) -> Result<(), Error> {
+    async fn answer(&self, namespace: &str, subject: &str, query: Query, facts: &mut Facts) -> Result<(), LookupError> {
         match query {
             Query::Lineage(name) => self.find_lineage(namespace, name, facts).await?,
             Query::NodeImage => facts.node_image = self.find_node_image(namespace).await?,
@@ -133,7 +133,7 @@ impl Lookup {
 
     /// Adds the parents of a template and of all its ancestors to `facts`. The walk ends at a template that does not exist, when it comes
     /// to a template for the second time, and after [`LONGEST_CHAIN`] templates.
-    async fn find_lineage(&self, namespace: &str, name: String, facts: &mut Facts) -> Result<(), Error> {
+    async fn find_lineage(&self, namespace: &str, name: String, facts: &mut Facts) -> Result<(), LookupError> {
         let mut next = Some(name);
         while facts.templates.len() < LONGEST_CHAIN
             && let Some(name) = next.take()
@@ -155,7 +155,7 @@ impl Lookup {
         Ok(())
     }
 
-    async fn find_node_image(&self, namespace: &str) -> Result<Option<NodeImage>, Error> {
+    async fn find_node_image(&self, namespace: &str) -> Result<Option<NodeImage>, LookupError> {
         if let Some(image) = self.cached_node_image(namespace) {
             return Ok(Some(image));
         }
@@ -174,7 +174,13 @@ impl Lookup {
         Context { node_image: self.cached_node_image(namespace).map(|node| (node.image, node.secret)) }
     }
 
-    async fn list_configs(&self, namespace: &str, app: &str, server: &str, config: &str) -> Result<Vec<ConfigFacts>, Error> {
+    async fn list_configs(
+        &self,
+        namespace: &str,
+        app: &str,
+        server: &str,
+        config: &str,
+    ) -> Result<Vec<ConfigFacts>, LookupError> {
         let labels = [(label::SERVER_APP, app), (label::SERVER_NAME, server), (label::CONFIG_NAME, config)];
         let list = ListParams::default().labels(&format_selector(&labels));
         let found = self.api::<TConfig>(namespace).list_metadata(&list).await.map_err(api_error("tconfig", namespace))?;
@@ -182,7 +188,12 @@ impl Lookup {
     }
 
     /// Lists the names of at most two objects with these labels. One is reported, and the other may be the object of the request.
-    async fn list_names<K>(&self, kind: &'static str, namespace: &str, labels: &[(&str, &str)]) -> Result<Vec<String>, Error>
+    async fn list_names<K>(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<Vec<String>, LookupError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug,
         K: DeserializeOwned,
@@ -262,7 +273,7 @@ fn format_selector(labels: &[(&str, &str)]) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
-fn api_error(kind: &'static str, namespace: &str) -> impl FnOnce(kube::Error) -> Error {
+fn api_error(kind: &'static str, namespace: &str) -> impl FnOnce(kube::Error) -> LookupError {
     let namespace = namespace.to_owned();
-    move |source| Error::Api { kind, namespace, source: Box::new(source) }
+    move |source| LookupError::Api { kind, namespace, source: Box::new(source) }
 }

@@ -13,7 +13,7 @@ const END: &str = "-----END CERTIFICATE-----";
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CertificateError {
     /// The library refused to make it.
     #[error("cannot make a certificate")]
     Make(#[from] rcgen::Error),
@@ -54,20 +54,20 @@ impl Pair {
 }
 
 /// Makes a certificate authority.
-pub fn make_authority(from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
+pub fn make_authority(from: Timestamp, to: Timestamp) -> Result<Pair, CertificateError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = build_params(&format!("tars-webhook-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let cert = params.self_signed(&key)?;
-    Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
+    Pair::new(cert.pem(), key.serialize_pem()).ok_or(CertificateError::Read)
 }
 
 /// Makes a serving certificate for `names`, signed by `authority`.
-pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timestamp) -> Result<Pair, Error> {
+pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timestamp) -> Result<Pair, CertificateError> {
     // The subject of its certificate and its key are all that an issuer needs: the key identifier follows from the key.
     let subject = parse(&authority.cert, |parsed| Some(parsed.subject().iter_common_name().next()?.as_str().ok()?.to_owned()));
-    let issuer = Issuer::new(build_params(&subject.ok_or(Error::Read)?, from, to), KeyPair::from_pem(&authority.key)?);
+    let issuer = Issuer::new(build_params(&subject.ok_or(CertificateError::Read)?, from, to), KeyPair::from_pem(&authority.key)?);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = build_params(names.first().map_or("", String::as_str), from, to);
     params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
@@ -75,7 +75,7 @@ pub fn make_leaf(authority: &Pair, names: &[String], from: Timestamp, to: Timest
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let cert = params.signed_by(&key, &issuer)?;
-    Pair::new(cert.pem(), key.serialize_pem()).ok_or(Error::Read)
+    Pair::new(cert.pem(), key.serialize_pem()).ok_or(CertificateError::Read)
 }
 
 fn build_params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams {
