@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 /// One metric, as its service declares it.
 #[derive(Clone, Copy, Debug)]
-pub struct Declaration {
+pub struct MetricDeclaration {
     /// The name without the prefix of the service, and without the suffix that OpenMetrics adds for the type.
     pub name: &'static str,
     /// Whether the metric is a counter, a gauge, a histogram or an info.
@@ -71,8 +71,8 @@ impl Registry {
     }
 
     /// Declares the metrics whose samples `collector` reads at each scrape.
-    pub fn register_collector(&mut self, declarations: impl IntoIterator<Item = Declaration>, collector: impl Collector) {
-        for Declaration { name, kind, labels, help } in declarations {
+    pub fn register_collector(&mut self, declarations: impl IntoIterator<Item = MetricDeclaration>, collector: impl Collector) {
+        for MetricDeclaration { name, kind, labels, help } in declarations {
             self.add_row(name, kind, labels, help);
         }
         self.samples.register_collector(Box::new(collector));
@@ -140,8 +140,8 @@ mod tests {
         outcome: String,
     }
 
-    const DEPTH: Declaration =
-        Declaration { name: "queue_depth", kind: MetricType::Gauge, labels: &["queue"], help: "Items that wait" };
+    const DEPTH: MetricDeclaration =
+        MetricDeclaration { name: "queue_depth", kind: MetricType::Gauge, labels: &["queue"], help: "Items that wait" };
 
     #[derive(Debug)]
     struct Queues;

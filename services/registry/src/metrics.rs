@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use tars::server::{AdapterStats, Stats};
-use tars_kit::metrics::{Declaration, Registry};
+use tars_kit::metrics::{MetricDeclaration, Registry};
 
 /// The functions that look up a servant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,39 +191,39 @@ impl fmt::Debug for Readings {
     }
 }
 
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Declaration {
-    Declaration { name, kind: MetricType::Gauge, labels, help }
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
+    MetricDeclaration { name, kind: MetricType::Gauge, labels, help }
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Declaration {
-    Declaration { name, kind: MetricType::Counter, labels, help }
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
+    MetricDeclaration { name, kind: MetricType::Counter, labels, help }
 }
 
 /// Reads a value of a metric.
 type Read<From, Value> = fn(&From) -> Value;
 
 /// Sizes of the index.
-const INDEX_SIZES: [(Declaration, Read<Snapshot, usize>); 4] = [
+const INDEX_SIZES: [(MetricDeclaration, Read<Snapshot, usize>); 4] = [
     (gauge("index_servers", &[], "Servers with servants"), |snapshot| snapshot.totals().servers),
     (gauge("index_servants", &[], "Servants of these servers"), |snapshot| snapshot.totals().servants),
     (gauge("index_templates", &[], "Templates"), Snapshot::templates),
     (gauge("index_up_chain_ids", &[], "Servants with an up-chain of their own"), |snapshot| snapshot.up_chain().len()),
 ];
-const INDEX_ENDPOINTS: Declaration = gauge("index_endpoints", &["state"], "Endpoints by state of their pod");
-const INDEX_CHANGES: Declaration = counter("index_changes", &[], "Published states of the index");
-const WATCH_AGE: Declaration = gauge(
+const INDEX_ENDPOINTS: MetricDeclaration = gauge("index_endpoints", &["state"], "Endpoints by state of their pod");
+const INDEX_CHANGES: MetricDeclaration = counter("index_changes", &[], "Published states of the index");
+const WATCH_AGE: MetricDeclaration = gauge(
     "watch_age_seconds",
     &["resource"],
     "Seconds since the API server last answered a list or watch: below 60 at rest; above 120, answers may be out of date",
 );
 /// Present values of each Tars adapter.
-const ADAPTER_GAUGES: [(Declaration, Read<AdapterStats, usize>); 3] = [
+const ADAPTER_GAUGES: [(MetricDeclaration, Read<AdapterStats, usize>); 3] = [
     (gauge("connections", &["adapter"], "Open Tars connections"), |adapter| adapter.connections),
     (gauge("requests_running", &["adapter"], "Tars requests in tasks of their own"), |adapter| adapter.running),
     (gauge("requests_queued", &["adapter"], "Tars requests that wait for others"), |adapter| adapter.queued),
 ];
 /// Counts of each Tars adapter since the process began.
-const ADAPTER_COUNTERS: [(Declaration, Read<AdapterStats, u64>); 6] = [
+const ADAPTER_COUNTERS: [(MetricDeclaration, Read<AdapterStats, u64>); 6] = [
     (counter("connections_accepted", &["adapter"], "Accepted Tars connections"), |adapter| adapter.accepted),
     (counter("connections_refused", &["adapter"], "Tars connections above the limit"), |adapter| adapter.refused),
     (counter("requests", &["adapter"], "Decoded Tars requests"), |adapter| adapter.requests),
@@ -235,7 +235,7 @@ const ADAPTER_COUNTERS: [(Declaration, Read<AdapterStats, u64>); 6] = [
 ];
 
 impl Readings {
-    fn declarations() -> impl Iterator<Item = Declaration> {
+    fn declarations() -> impl Iterator<Item = MetricDeclaration> {
         let sizes = INDEX_SIZES.into_iter().map(|(declaration, _)| declaration);
         let gauges = ADAPTER_GAUGES.into_iter().map(|(declaration, _)| declaration);
         let counters = ADAPTER_COUNTERS.into_iter().map(|(declaration, _)| declaration);
@@ -283,7 +283,7 @@ fn encode_adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> f
 }
 
 /// Writes the name, the type and the help of a metric. Its samples follow.
-fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: Declaration) -> Result<MetricEncoder<'a>, fmt::Error> {
+fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: MetricDeclaration) -> Result<MetricEncoder<'a>, fmt::Error> {
     out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }
 

@@ -56,13 +56,13 @@ pub struct Tars {
     pub async_thread: Lenient<i32>,
     pub template: Lenient<String>,
     pub profile: Lenient<String>,
-    pub servants: Lenient<Vec<Lenient<Servant>>>,
+    pub servants: Lenient<Vec<Lenient<ServantObject>>>,
 }
 
 /// One of `spec.tars.servants`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Servant {
+pub struct ServantObject {
     pub name: Lenient<String>,
     pub port: Lenient<i32>,
     pub thread: Lenient<i32>,

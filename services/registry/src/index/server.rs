@@ -1,14 +1,14 @@
 //! One server of the cluster: its servants with their answers, and the sources of its configuration.
 
 use super::answer::Answer;
-use crate::objects::{EndpointObject, Pod, Servant as ServantObject, Tars};
+use crate::objects::{EndpointObject, Pod, ServantObject, Tars};
 use std::collections::BTreeSet;
 use tars::framework::endpoint::EndpointF;
 use tars_common::lenient::{FieldError, Lenient};
 
 const ACTIVE: &str = "Active";
 /// How many milliseconds a request may wait if the object does not say it.
-const DEFAULT_TIMEOUT: i32 = 60_000;
+const SERVANT_TIMEOUT: i32 = 60_000;
 
 /// A server that has servants. A server of subtype `normal` has no servants and is not in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Servant {
     fn read(server: &str, object: Lenient<ServantObject>, pods: &PodNames) -> Result<Self, FieldError> {
         let object = object.required("spec.tars.servants[]")?;
         let port = object.port.required("spec.tars.servants[].port")?;
-        let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(DEFAULT_TIMEOUT);
+        let timeout = object.timeout.optional("spec.tars.servants[].timeout")?.unwrap_or(SERVANT_TIMEOUT);
         let is_tcp = object.is_tcp.optional("spec.tars.servants[].isTcp")?.unwrap_or(true);
         // The host is relative to the namespace. Pods resolve it because their DNS option ndots is 2.
         let endpoint = |pod: &String| EndpointF {

@@ -7,7 +7,7 @@ use tars::framework::endpoint::EndpointF;
 use tars_common::lenient::{FieldError, Lenient};
 
 /// How many milliseconds a request may wait if the object does not say it.
-const DEFAULT_TIMEOUT: i32 = 6_000;
+const UP_CHAIN_TIMEOUT: i32 = 6_000;
 /// The key of the endpoints for all ids that have no key.
 const FALLBACK: &str = "default";
 
@@ -57,7 +57,7 @@ fn read_endpoint(object: Lenient<UpChainEndpoint>) -> Result<EndpointF, FieldErr
     Ok(EndpointF {
         host: host.required("upChain.*[].host")?,
         port: port.required("upChain.*[].port")?,
-        timeout: timeout.optional("upChain.*[].timeout")?.unwrap_or(DEFAULT_TIMEOUT),
+        timeout: timeout.optional("upChain.*[].timeout")?.unwrap_or(UP_CHAIN_TIMEOUT),
         istcp: is_tcp.optional("upChain.*[].isTcp")?.unwrap_or(true).into(),
         ..EndpointF::default()
     })
