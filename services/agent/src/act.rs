@@ -54,7 +54,6 @@ enum StepError {
     Interrupted,
 }
 
-/// See the module.
 pub struct Actor {
     client: Client,
     node: String,

@@ -23,7 +23,7 @@ struct PhaseLabel {
     phase: String,
 }
 
-/// See the module. Clones share their counters.
+/// The metrics of this process. Clones share their counters.
 #[derive(Clone, Default)]
 pub struct Metrics {
     steps: Family<StepLabels, Counter>,

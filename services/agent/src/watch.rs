@@ -17,7 +17,6 @@ use tars_kit::causes::with_sources;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// See the module.
 pub struct Watched {
     /// Claims of local volumes.
     pub claims: Store<PersistentVolumeClaim>,

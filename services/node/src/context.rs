@@ -39,7 +39,6 @@ pub enum ContextError {
     Registry(#[from] ProxyError),
 }
 
-/// See the module.
 #[derive(Debug)]
 pub struct Context {
     pub setup: Setup,

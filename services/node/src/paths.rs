@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-/// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     root: PathBuf,
