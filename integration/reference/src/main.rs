@@ -1,7 +1,8 @@
 //! `make gen`: writes the generated files of a checkout. See the library for which they are.
 
 use clap::Parser;
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
+use tars_kit::causes::with_sources;
 
 /// Writes the files that are generated from the code and checked in.
 #[derive(Debug, Parser)]
@@ -22,12 +23,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("reference: {}", describe(&error));
+            eprintln!("reference: {}", with_sources(&error));
             ExitCode::FAILURE
         }
     }
-}
-
-fn describe(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", describe(source)))
 }
