@@ -185,7 +185,7 @@ fn a_failing_preparation_is_repeated_ever_slower_and_alarmed_once() {
 }
 
 #[test]
-fn a_program_that_can_not_be_started_leaves_the_server_inactive() {
+fn a_program_that_cannot_be_started_leaves_the_server_inactive() {
     let mut story = Story::new();
     story.after(0, Event::Tick);
     story.after(0, prepared());
