@@ -1,6 +1,6 @@
 //! Claim templates of a StatefulSet.
 
-use super::metadata::{owner, selector};
+use super::metadata::{build_owner, build_selector};
 use crate::tserver::validate::{ClaimSource, Validated};
 use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements},
@@ -31,14 +31,14 @@ pub fn build_claim_templates(server: &Validated) -> Vec<PersistentVolumeClaim> {
 /// together with the TServer. User, group and mode reach the claims as annotations and not through the template, because a change
 /// of the template needs another StatefulSet.
 fn build_local_claim(server: &Validated, name: &str) -> PersistentVolumeClaim {
-    let mut labels = selector(server);
+    let mut labels = build_selector(server);
     labels.insert(label::LOCAL_VOLUME.to_owned(), name.to_owned());
     PersistentVolumeClaim {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(server.key.namespace.clone()),
             labels: Some(labels.clone()),
-            owner_references: Some(vec![owner(server)]),
+            owner_references: Some(vec![build_owner(server)]),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeClaimSpec {

@@ -1,7 +1,7 @@
 //! The DaemonSet: the workload of servers with `daemonSet: true`.
 
 use super::{
-    metadata::{metadata, selector},
+    metadata::{build_metadata, build_selector},
     pod::build_pod_template,
     recipe::{Facts, Recipe, Upkeep},
 };
@@ -25,9 +25,9 @@ pub static DAEMON_SET: Recipe = Recipe {
 fn build_daemon_set(server: &Validated, settings: &DaemonSetSettings) -> DaemonSet {
     let max_unavailable = settings.max_unavailable;
     DaemonSet {
-        metadata: metadata(server),
+        metadata: build_metadata(server),
         spec: Some(DaemonSetSpec {
-            selector: LabelSelector { match_labels: Some(selector(server)), match_expressions: None },
+            selector: LabelSelector { match_labels: Some(build_selector(server)), match_expressions: None },
             min_ready_seconds: Some(MIN_READY_SECONDS),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
             update_strategy: Some(DaemonSetUpdateStrategy {

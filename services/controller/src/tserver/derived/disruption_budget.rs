@@ -1,7 +1,7 @@
 //! The `PodDisruptionBudget`: how many pods may go at the same time when nodes are drained.
 
 use super::{
-    metadata::{metadata, selector},
+    metadata::{build_metadata, build_selector},
     recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::{Validated, Workload};
@@ -25,10 +25,10 @@ pub static DISRUPTION_BUDGET: Recipe = Recipe {
 /// The eviction API computes a percentage from the replicas of the StatefulSet, and rounds it up.
 fn build_disruption_budget(server: &Validated, max_unavailable: IntOrString) -> PodDisruptionBudget {
     PodDisruptionBudget {
-        metadata: metadata(server),
+        metadata: build_metadata(server),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(max_unavailable),
-            selector: Some(LabelSelector { match_labels: Some(selector(server)), match_expressions: None }),
+            selector: Some(LabelSelector { match_labels: Some(build_selector(server)), match_expressions: None }),
             ..PodDisruptionBudgetSpec::default()
         }),
         status: None,

@@ -1,7 +1,7 @@
-//! The TEndpoint: what the registry needs to know of a server.
+//! The TEndpoint: the facts about a server that the registry reads.
 
 use super::{
-    metadata::{json_at, metadata},
+    metadata::{build_metadata, json_at},
     recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::Validated;
@@ -13,9 +13,9 @@ pub static ENDPOINT: Recipe = Recipe {
     read: |object| Facts::Endpoint { status: json_at(object, "/status") },
 };
 
-/// It carries all labels of the TServer, because front ends and the registry select by them. Its status is written apart.
+/// A TEndpoint carries all labels of the TServer, because front ends and the registry select by them. Its status is written apart.
 fn build_endpoint(server: &Validated) -> Value {
-    let mut metadata = metadata(server);
+    let mut metadata = build_metadata(server);
     metadata.labels.get_or_insert_default().extend(server.labels.clone());
     json!({"metadata": metadata, "spec": server.endpoint})
 }

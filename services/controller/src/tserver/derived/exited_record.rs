@@ -1,7 +1,7 @@
 //! The TExitedRecord: the history of pods that ended.
 
 use super::{
-    metadata::metadata,
+    metadata::build_metadata,
     recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::Validated;
@@ -15,7 +15,7 @@ pub static EXITED_RECORD: Recipe = Recipe {
 
 /// The record as it is created, without any pod.
 fn build_exited_record(server: &Validated) -> Value {
-    json!({"metadata": metadata(server), "app": server.app, "server": server.server, "pods": []})
+    json!({"metadata": build_metadata(server), "app": server.app, "server": server.server, "pods": []})
 }
 
 /// `object` without metadata that only the API server needs.

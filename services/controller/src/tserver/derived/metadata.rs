@@ -1,4 +1,4 @@
-//! What the derived objects of a server have in common: labels, owner and metadata.
+//! The parts that all derived objects of a server share: labels, owner and metadata.
 
 use crate::tserver::validate::Validated;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use tars_common::{names, version::Version};
 
 /// The two labels that identify a server, in their original case (docs/reference/controller.md#3).
-pub fn selector(server: &Validated) -> BTreeMap<String, String> {
+pub fn build_selector(server: &Validated) -> BTreeMap<String, String> {
     names::server_labels(&server.app, &server.server)
 }
 
 /// The reference by which an object is deleted together with its TServer.
-pub fn owner(server: &Validated) -> OwnerReference {
+pub fn build_owner(server: &Validated) -> OwnerReference {
     OwnerReference {
         api_version: Version::CURRENT.api_version().to_owned(),
         kind: "TServer".to_owned(),
@@ -23,12 +23,12 @@ pub fn owner(server: &Validated) -> OwnerReference {
     }
 }
 
-pub fn metadata(server: &Validated) -> ObjectMeta {
+pub fn build_metadata(server: &Validated) -> ObjectMeta {
     ObjectMeta {
         name: Some(server.key.name.clone()),
         namespace: Some(server.key.namespace.clone()),
-        labels: Some(selector(server)),
-        owner_references: Some(vec![owner(server)]),
+        labels: Some(build_selector(server)),
+        owner_references: Some(vec![build_owner(server)]),
         ..ObjectMeta::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The pod template (docs/reference/controller.md#5).
 
-use super::metadata::{selector, unless_empty};
+use super::metadata::{build_selector, unless_empty};
 use crate::tserver::validate::{Port, Validated};
 use k8s_openapi::{
     api::core::v1::{
@@ -17,10 +17,10 @@ use tars_common::names::{
 
 /// If a container fails without a termination message, the kubelet reports the end of its log instead. The condition `Running`
 /// quotes it.
-const LAST_WORDS: &str = "FallbackToLogsOnError";
+const TERMINATION_MESSAGE_POLICY: &str = "FallbackToLogsOnError";
 
 pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
-    let mut labels = selector(server);
+    let mut labels = build_selector(server);
     if let Some(release) = &server.release {
         labels.insert(label::SERVER_ID.to_owned(), release.id.clone());
     }
@@ -55,9 +55,9 @@ pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
 fn build_main_container(server: &Validated) -> Container {
     let container = &server.container;
     let mut mounts = server.mounts.places.clone();
-    mounts.push(mount(TIMEZONE_VOLUME, TIMEZONE_PATH));
+    mounts.push(build_mount(TIMEZONE_VOLUME, TIMEZONE_PATH));
     if server.is_tars {
-        mounts.push(mount(NODE_WORK_VOLUME, NODE_WORK_PATH));
+        mounts.push(build_mount(NODE_WORK_VOLUME, NODE_WORK_PATH));
     }
     Container {
         name: server.key.name.clone(),
@@ -74,7 +74,7 @@ fn build_main_container(server: &Validated) -> Container {
         security_context: server.security.main.clone(),
         ports: unless_empty(build_ports(server)),
         volume_mounts: Some(mounts),
-        termination_message_policy: Some(LAST_WORDS.to_owned()),
+        termination_message_policy: Some(TERMINATION_MESSAGE_POLICY.to_owned()),
         ..Container::default()
     }
 }
@@ -109,8 +109,8 @@ fn build_tarsnode(server: &Validated) -> Container {
         image_pull_policy: Some(server.container.node_pull_policy.to_owned()),
         env: Some(env),
         security_context: server.security.node.clone(),
-        volume_mounts: Some(vec![mount(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
-        termination_message_policy: Some(LAST_WORDS.to_owned()),
+        volume_mounts: Some(vec![build_mount(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
+        termination_message_policy: Some(TERMINATION_MESSAGE_POLICY.to_owned()),
         ..Container::default()
     }
 }
@@ -125,7 +125,7 @@ fn env_from_field(name: &str, path: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 
-fn mount(volume: &str, path: &str) -> VolumeMount {
+fn build_mount(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
 }
 
@@ -154,7 +154,7 @@ fn build_affinity(server: &Validated) -> Affinity {
         preference: term(vec![NodeSelectorRequirement { key: key.clone(), operator: "Exists".to_owned(), values: None }]),
     });
     let apart = PodAffinityTerm {
-        label_selector: Some(LabelSelector { match_labels: Some(selector(server)), match_expressions: None }),
+        label_selector: Some(LabelSelector { match_labels: Some(build_selector(server)), match_expressions: None }),
         namespaces: Some(vec![server.key.namespace.clone()]),
         topology_key: "kubernetes.io/hostname".to_owned(),
         ..PodAffinityTerm::default()

@@ -1,7 +1,7 @@
 //! The headless Service: a DNS name for each ready pod.
 
 use super::{
-    metadata::{metadata, selector, unless_empty},
+    metadata::{build_metadata, build_selector, unless_empty},
     recipe::{Facts, Recipe, Upkeep},
 };
 use crate::tserver::validate::{Validated, Workload};
@@ -29,11 +29,11 @@ fn build_service(server: &Validated) -> Service {
         ..ServicePort::default()
     });
     Service {
-        metadata: metadata(server),
+        metadata: build_metadata(server),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
-            selector: Some(selector(server)),
+            selector: Some(build_selector(server)),
             ports: unless_empty(ports.collect()),
             ..ServiceSpec::default()
         }),

@@ -2,7 +2,7 @@
 
 use super::{
     claim_templates::build_claim_templates,
-    metadata::{json_at, metadata, selector, text_at, unless_empty},
+    metadata::{build_metadata, build_selector, json_at, text_at, unless_empty},
     pod::build_pod_template,
     recipe::{Facts, Recipe, StatefulSetFacts, Upkeep},
 };
@@ -30,11 +30,11 @@ pub static STATEFUL_SET: Recipe = Recipe {
 
 fn build_stateful_set(server: &Validated, settings: &StatefulSetSettings) -> StatefulSet {
     StatefulSet {
-        metadata: metadata(server),
+        metadata: build_metadata(server),
         spec: Some(StatefulSetSpec {
             replicas: Some(settings.replicas),
             service_name: Some(server.key.name.clone()),
-            selector: LabelSelector { match_labels: Some(selector(server)), match_expressions: None },
+            selector: LabelSelector { match_labels: Some(build_selector(server)), match_expressions: None },
             pod_management_policy: Some(settings.policy.to_owned()),
             update_strategy: Some(build_update_strategy(settings.partition)),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
