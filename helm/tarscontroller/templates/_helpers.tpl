@@ -66,8 +66,9 @@ topologySpreadConstraints:
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end -}}
 
-{{/* The probes of a component. Liveness holds as long as the process answers. Readiness holds while the component can work, so a pod
-     that loses the API server becomes unready and is not restarted. */}}
+{{/* The probes of a component. Liveness holds as long as the process answers. Readiness begins when the component has read its first
+     lists from the API server, the webhook also needs a certificate that the API server trusts. A pod that loses the API server later goes on with
+     the objects that it knows: it stays ready and is not restarted. */}}
 {{- define "tars.probes" -}}
 startupProbe:
   grpc: {port: 9444, service: liveness}
