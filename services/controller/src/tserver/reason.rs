@@ -2,7 +2,7 @@
 
 use tars_kit::events::Declaration;
 
-/// What a reason says about its condition.
+/// How bad a reason is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
     /// The condition does not hold, and a person must act.
@@ -31,7 +31,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// One sentence for the reference pages.
+            /// One sentence for the reference pages: what the reason means for the operator.
             pub const fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$name => $meaning,)*
@@ -48,45 +48,46 @@ macro_rules! reasons {
 }
 
 reasons! {
-    InvalidSpec: Warns, "The object does not follow the rules.";
-    OutControl: Warns, "An object of another owner has the name of a derived object. The existing controller uses the same word.";
-    Refused: Warns, "The API server refuses a derived object.";
-    ApplyFailed: Passes, "A write of a derived object failed.";
-    Replacing: Passes, "Objects of an earlier TServer of this name, or of an earlier form of this one, are being deleted.";
-    UpToDate: Holds, "Every derived object is as it should be.";
-    TemplateMissing: Warns, "A template, or one of its parents, does not exist.";
-    TemplateCycle: Warns, "Templates name each other as parents.";
-    TemplateChainTooLong: Warns, "The name service renders no chain of that many parents.";
-    TemplateFound: Holds, "Template and parents exist.";
-    NoTemplate: Holds, "The server uses no template.";
-    NotReleased: Passes, "Nothing was released.";
-    NodeImageUnknown: Warns, "No image of tarsnode is configured.";
-    ReleaseSet: Holds, "There is a release.";
-    ScaledToZero: Passes, "No pods are wanted.";
-    PodsMissing: Passes, "Fewer pods exist than are wanted.";
-    NoNodeMatches: Warns, "No node has the labels that the server asks for.";
-    ClaimUnbound: Warns, "A claim has no volume.";
-    Unschedulable: Warns, "Some node has the labels, but the scheduler finds no place.";
-    Scheduling: Passes, "The scheduler has not looked yet.";
-    PodsScheduled: Holds, "Every pod has a node.";
-    ImageNotPulled: Warns, "An image cannot be pulled.";
-    ContainerNotCreated: Warns, "A container cannot be made, for example because a ConfigMap is missing.";
-    Crashing: Warns, "A container ends again and again.";
-    Starting: Passes, "Containers are being started.";
-    ContainersRunning: Holds, "Every container runs.";
-    NoPods: Passes, "There is no pod to look at.";
-    NotScheduled: Passes, "A pod has no node, so nothing is known of its containers.";
-    NotRunning: Passes, "The containers of a pod are not up, so nothing is known of its process.";
-    NotReported: Passes, "The registry has not reported the state of a process yet.";
-    ProcessInactive: Passes, "A process is stopped, starting or stopping.";
-    ReadinessProbeFails: Passes, "The readiness probe of a container does not succeed.";
-    PodNotReady: Passes, "A pod is not ready for another reason.";
-    ProcessesActive: Holds, "Every process is active.";
-    Ready: Holds, "Everything is as wanted.";
+    InvalidSpec: Warns, "A field of the TServer breaks a rule, so the controller changes no derived object until the field is corrected.";
+    // The controller of K8SFramework uses the same word.
+    OutControl: Warns, "An object of another owner has the name of a derived object; the controller leaves it as it is, so one of the two needs another name.";
+    Refused: Warns, "The API server rejects a derived object as invalid or forbidden; the controller goes on trying, but somebody must remove the cause.";
+    ApplyFailed: Passes, "A write of a derived object failed for a reason that usually passes, such as a busy API server; the controller tries again.";
+    Replacing: Passes, "An old object or the whole namespace is being deleted; the controller waits for the end of it, and nobody needs to act.";
+    UpToDate: Holds, "Kubernetes has every derived object as the TServer asks for it, but the pods need not run yet.";
+    TemplateMissing: Warns, "The template of the server or one of its parents does not exist, so the registry cannot render the configuration of the server.";
+    TemplateCycle: Warns, "Templates name each other as parents in a circle, so the registry cannot render the configuration of the server.";
+    TemplateChainTooLong: Warns, "The template has more parents than the registry follows, so the registry cannot render the configuration of the server.";
+    TemplateFound: Holds, "The registry finds the template and all its parents when it renders the configuration of the server.";
+    NoTemplate: Holds, "The server has no `tars` block, so no template is needed.";
+    NotReleased: Passes, "No release is set, so no pod of the server can run.";
+    NodeImageUnknown: Warns, "Neither the release nor the framework names an image of tarsnode, so no pod of this Tars server can start.";
+    ReleaseSet: Holds, "The images of the pods are known.";
+    ScaledToZero: Passes, "The server has a release and 0 replicas, so it does not run.";
+    PodsMissing: Passes, "Kubernetes has not made all pods yet; if that lasts, something such as a quota prevents it.";
+    NoNodeMatches: Warns, "No node has all labels that the server asks for, so pods wait until a node is labelled or the TServer is changed.";
+    ClaimUnbound: Warns, "A pod waits for the volume of one of its claims, which is normal only for a short time.";
+    Unschedulable: Warns, "Nodes with the right labels exist, but the scheduler rejects all of them for a pod, for example for lack of CPU.";
+    Scheduling: Passes, "The scheduler has not tried to place a pod yet; if that lasts, the scheduler may not run.";
+    PodsScheduled: Holds, "The scheduler found a place for every pod.";
+    ImageNotPulled: Warns, "A node cannot get an image, so the container waits until the image, its pull secret or the pull policy is corrected.";
+    ContainerNotCreated: Warns, "The kubelet cannot create or start a container, for example because a ConfigMap is missing.";
+    Crashing: Warns, "A container ended and is started again after a pause that grows; its exit code, its last output and its log say why.";
+    Starting: Passes, "Containers are being prepared, are starting, or have not passed their startup probe yet.";
+    ContainersRunning: Holds, "All containers have started and passed their startup probes.";
+    NoPods: Passes, "No pod exists, apart from pods that are being deleted, so there are no containers and processes to judge.";
+    NotScheduled: Passes, "A pod is not on a node yet, so its containers cannot be judged; the condition `Scheduled` says why.";
+    NotRunning: Passes, "Containers of a pod are not up, so its process cannot be judged; the condition `Running` says why.";
+    NotReported: Passes, "The registry has not reported the state of a process, so the pod gets no traffic; if that lasts, the pod cannot reach the registry.";
+    ProcessInactive: Passes, "A process is stopped, starting or stopping, so its pod gets no traffic.";
+    ReadinessProbeFails: Passes, "A container runs but does not answer its readiness probe as wanted, so its pod gets no traffic.";
+    PodNotReady: Passes, "Containers and process of a pod are fine, but Kubernetes does not call the pod ready, for example because of another readiness gate.";
+    ProcessesActive: Holds, "All pods get traffic.";
+    Ready: Holds, "All wanted pods run the server and get traffic.";
 }
 
 impl Reason {
-    /// Whether a person must act, so that an Event warns. Other reasons are passing states.
+    /// Whether a person must act, so that the Event is a Warning.
     pub const fn warns(self) -> bool {
         matches!(self.weight(), Weight::Warns)
     }
@@ -97,7 +98,7 @@ impl Reason {
         matches!(self, Self::ClaimUnbound | Self::Unschedulable)
     }
 
-    /// How Events with this reason are sent, for the reference pages. `None` if there are none.
+    /// The type of the Events with this reason, and when they are sent, for the reference pages. `None` if no Event has this reason.
     pub const fn severity(self) -> Option<&'static str> {
         match self.weight() {
             Weight::Warns if self.may_pass() => Some("Warning, if it lasts"),

@@ -1,4 +1,4 @@
-//! Why a derived object is not as it should be.
+//! The failures that keep a derived object from being as it should be.
 
 use crate::engine::{cache::Key, writer::api_message};
 use tars_common::names::message;
@@ -9,13 +9,13 @@ pub enum Error {
     #[error("{}", message::foreign(&kind.to_lowercase(), &key.namespace, &key.name))]
     Foreign { kind: &'static str, key: Key },
     /// An object that is being deleted still has the name.
-    #[error("{kind} {key} is being deleted, its successor must wait")]
+    #[error("{kind} {key} is being deleted, and its successor must wait")]
     Leaving { kind: &'static str, key: Key },
     /// The StatefulSet was deleted, because claim templates never change.
     #[error("StatefulSet {key} is replaced by one with other claim templates")]
     Replacing { key: Key },
     /// The namespace is being deleted with everything in it.
-    #[error("namespace {namespace} is being deleted, nothing new can be made in it")]
+    #[error("namespace {namespace} is being deleted, and nothing new can be made in it")]
     NamespaceEnds { namespace: String },
     /// The API server refused a request or did not answer.
     #[error("{}", message::failed(verb, kind, &key.namespace, &key.name, api_message(source)))]
@@ -30,7 +30,7 @@ impl Error {
         Self::Api { verb, kind, key: key.clone(), source: Box::new(source) }
     }
 
-    /// Whether it belongs to the normal course of things: something must go before something else can come.
+    /// Whether the failure is normal: an old object must be gone before its successor can be made.
     pub const fn is_expected(&self) -> bool {
         matches!(self, Self::Leaving { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. })
     }

@@ -1,4 +1,4 @@
-//! What the checks of one server look at.
+//! The facts about one server that the checks judge.
 
 use crate::{
     engine::cache::Key,

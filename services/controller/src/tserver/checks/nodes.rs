@@ -1,4 +1,4 @@
-//! Which nodes can run a server, judged by their labels alone.
+//! Finds the nodes that can run a server, by their labels alone.
 
 use crate::views::NodeView;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ pub fn explain_mismatch(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeVi
         return None;
     }
     if let Some(demand) = demands.iter().find(|demand| !nodes.iter().any(|node| demand.holds(node))) {
-        return Some(format!("none of {} nodes {}", nodes.len(), demand.explain()));
+        return Some(format!("0 of {} nodes {}", nodes.len(), demand.explain()));
     }
     let all: Vec<String> = demands.iter().map(Demand::describe).collect();
-    Some(format!("none of {} nodes satisfies all of: {}; label one accordingly", nodes.len(), all.join(", ")))
+    Some(format!("0 of {} nodes satisfy all of: {}; label a node accordingly", nodes.len(), all.join(", ")))
 }
 
 /// How many nodes can run pods of the server and hold its local volume called `mount`.
@@ -79,8 +79,8 @@ impl Demand<'_> {
 
     fn explain(&self) -> String {
         match self {
-            Self::Label(key) => format!("has the label {key}; label one: kubectl label node NODE {key}="),
-            Self::Rule(_) => format!("satisfies spec.k8s.nodeSelector: {}; label one, or correct it", self.describe()),
+            Self::Label(key) => format!("have the label {key}; add it to a node: kubectl label node NODE {key}="),
+            Self::Rule(_) => format!("satisfy spec.k8s.nodeSelector: {}; label a node, or correct the selector", self.describe()),
         }
     }
 }
@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn the_first_demand_that_no_node_satisfies_is_named_with_the_command_that_helps() {
         let why = explain_mismatch("bank", &spec(&json!({})), &nodes(&[&[("zone", "a")]])).unwrap();
-        assert_eq!(why, "none of 1 nodes has the label tars.io/node.bank; label one: kubectl label node NODE tars.io/node.bank=");
+        assert_eq!(
+            why,
+            "0 of 1 nodes have the label tars.io/node.bank; add it to a node: kubectl label node NODE tars.io/node.bank="
+        );
         let pool = spec(&json!({"abilityAffinity": "ServerRequired"}));
         let why = explain_mismatch("bank", &pool, &nodes(&[&[("tars.io/node.bank", "")]])).unwrap();
         assert!(why.contains("tars.io/ability.bank.Ledger-Audit"), "{why}");

@@ -97,12 +97,12 @@ pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
         )
     } else if claim.class == STORAGE_CLASS {
         format!(
-            "it waits for a local volume; check that tars-agent runs on a node with the labels {} and {}",
+            "the claim waits for a local volume; check that tars-agent runs on a node with the labels {} and {}",
             label::SUPPORT_LOCAL_VOLUME,
             label::node(&input.key.namespace)
         )
     } else {
-        format!("check that storage class {:?} can provide it", claim.class)
+        format!("check that storage class {:?} can provide a volume", claim.class)
     };
     let message = format!("claim {}/{} of pod {} is not bound to a volume; {advice}", claim.namespace, claim.name, pod.name);
     Some(Verdict::violated(Reason::ClaimUnbound, message).about(pod))
@@ -132,16 +132,16 @@ pub fn find_absence_of_pods(input: &Input<'_>) -> Option<Verdict> {
     if input.living().next().is_some() {
         return None;
     }
-    Some(Verdict::open(Reason::NoPods, "there is no pod to look at".to_owned()))
+    Some(Verdict::open(Reason::NoPods, "the server has no pod".to_owned()))
 }
 
-/// Containers run on nodes. Without a node nothing is known about them.
+/// The containers of a pod without a node do not exist yet, so they are not judged.
 pub fn find_pod_without_node(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
     Some(Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).about(pod))
 }
 
-/// Processes run in containers. Unless all containers are up, nothing is known about the processes.
+/// A process runs in a container, so it is judged only when all containers of the pod are up.
 pub fn find_containers_down(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
     Some(Verdict::open(Reason::NotRunning, format!("the containers of pod {} are not all up", pod.name)).about(pod))
@@ -247,7 +247,7 @@ pub fn find_inactive_process(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(Reason::ProcessInactive, message).about(pod))
 }
 
-/// A container that has started and is not ready has a readiness probe that fails.
+/// If a container has started and is not ready, its readiness probe fails.
 pub fn find_failing_readiness_probe(input: &Input<'_>) -> Option<Verdict> {
     let unready = judged(input).filter(|pod| !is_true(pod, "ContainersReady"));
     let (pod, container) =
@@ -263,8 +263,15 @@ pub fn find_failing_readiness_probe(input: &Input<'_>) -> Option<Verdict> {
 
 pub fn find_unready_pod(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !pod.is_ready())?;
-    let said = pod.condition("Ready").map(|condition| strip_full_stop(&condition.message).to_owned()).unwrap_or_default();
-    Some(Verdict::violated(Reason::PodNotReady, format!("pod {} is not ready: {said}", pod.name)).about(pod))
+    let said = pod.condition("Ready").map(|condition| condition.message.trim()).filter(|message| !message.is_empty());
+    let message = match said {
+        Some(said) => format!("pod {} is not ready: {}", pod.name, strip_full_stop(said)),
+        None => format!(
+            "pod {} is not ready, and Kubernetes gives no cause; its conditions and readiness gates show more (kubectl describe pod -n {} {0})",
+            pod.name, input.key.namespace
+        ),
+    };
+    Some(Verdict::violated(Reason::PodNotReady, message).about(pod))
 }
 
 fn find_trouble<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> bool) -> Option<(&'a PodView, &'a ContainerState)> {
@@ -286,7 +293,7 @@ fn has_started(container: &PodContainerStatus) -> bool {
     container.started != Some(false)
 }
 
-/// Says where the kubelet reports the answers to a probe.
+/// Refers to the Events in which the kubelet reports the answers to a probe.
 fn refer_to_events(input: &Input<'_>, pod: &PodView) -> String {
     format!("its Events say how it fails (kubectl describe pod -n {} {})", input.key.namespace, pod.name)
 }
@@ -303,8 +310,8 @@ fn format_times(count: i32) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// Makes the message of another program fit into a sentence.
+/// Makes the message of another program fit into a sentence. An absent message is named as such.
 fn strip_full_stop(text: &str) -> &str {
     let text = text.trim().trim_end_matches('.');
-    if text.is_empty() { "no more is known" } else { text }
+    if text.is_empty() { "no details are given" } else { text }
 }

@@ -8,7 +8,7 @@ use tars_common::{
     v1beta3::SubType,
 };
 
-/// How many faults a message lists. People read one line of it, and the API server limits it to 32 KiB.
+/// How many faults a message lists. People read only its beginning, and the API server limits it to 32 KiB.
 const PROBLEMS_SHOWN: usize = 5;
 
 pub fn find_invalid_spec(input: &Input<'_>) -> Option<Verdict> {
@@ -35,7 +35,7 @@ pub fn find_failed_write(input: &Input<'_>) -> Option<Verdict> {
         _ => Reason::ApplyFailed,
     };
     let what_next = match reason {
-        Reason::Refused => "; correct the field of the TServer that it comes from",
+        Reason::Refused => "; correct the field of the TServer that the refused value comes from",
         _ => "; trying again",
     };
     Some(Verdict::violated(reason, format!("{failure}{what_next}")))
@@ -84,7 +84,7 @@ pub fn find_missing_release(input: &Input<'_>) -> Option<Verdict> {
     if input.spec.release.is_some() {
         return None;
     }
-    let message = "nothing was released; set spec.release (id and image) and spec.k8s.replicas in the same write";
+    let message = "the server has no release; set spec.release (id and image) and spec.k8s.replicas in the same write";
     Some(Verdict::violated(Reason::NotReleased, message.to_owned()))
 }
 
@@ -98,7 +98,7 @@ pub fn find_unknown_node_image(input: &Input<'_>) -> Option<Verdict> {
         return None;
     }
     let message = format!(
-        "no image for tarsnode in spec.release.nodeImage, nor in TFrameworkConfig {}/{FRAMEWORK_CONFIG}; install the framework in this namespace, or state the image",
+        "neither spec.release.nodeImage nor TFrameworkConfig {}/{FRAMEWORK_CONFIG} names an image of tarsnode; install the framework in this namespace, or state the image",
         input.key.namespace
     );
     Some(Verdict::violated(Reason::NodeImageUnknown, message))

@@ -52,7 +52,7 @@ impl Case {
         judge(&Input::new(&server, &key, &[], &self.around, &self.failures)).into_iter().collect()
     }
 
-    /// What `Ready` says.
+    /// Status, reason and message of `Ready`.
     fn ready(&self) -> (Status, Reason, String) {
         let Verdict { status, reason, message, .. } = self.verdicts()[READY].clone();
         (status, reason, message)
@@ -228,7 +228,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_what_the_kubelet_says() {
 }
 
 #[test]
-fn what_helps_depends_on_why_an_image_is_not_there() {
+fn the_advice_depends_on_the_reason_why_an_image_is_missing() {
     let message = |reason: &str, container: &str, policy: &str| {
         let mut pod = stuck(reason, "said the kubelet", None);
         pod.stuck[0].container = container.into();
@@ -376,7 +376,7 @@ k8s: { replicas: 2 }
 ";
 
 #[test]
-fn what_pods_with_the_current_settings_suffer_from_comes_first() {
+fn a_fault_of_a_pod_with_the_current_settings_comes_first() {
     let unplaced = pod(&[("PodScheduled", "False", "Unschedulable", "0/1 nodes are available.")]);
     for old in [stuck("ImagePullBackOff", "", None), unplaced] {
         let new = stuck("CrashLoopBackOff", "", Some(1));
@@ -389,9 +389,9 @@ fn what_pods_with_the_current_settings_suffer_from_comes_first() {
 }
 
 #[test]
-fn a_pod_with_the_previous_settings_is_told_by_what_to_do_about_it() {
+fn a_fault_of_a_pod_with_the_previous_settings_says_how_to_replace_the_pod() {
     let sentence = "pod ledger-audit-0 still has the previous settings and is not ready; \
-                    kubectl delete pod -n bank ledger-audit-0 makes way for the new ones";
+                    replace it by one with the new settings: kubectl delete pod -n bank ledger-audit-0";
     let old = of_revision(stuck("ImagePullBackOff", "", None), "ledger-audit-0", "first");
     let new = of_revision(running(None, "True"), "ledger-audit-1", "second");
     let case = rolling_out(TWO).with(old.clone()).with(new.clone());

@@ -1,4 +1,4 @@
-//! What the checks say.
+//! The result of a check or of a condition.
 
 use crate::tserver::{reason::Reason, views::PodView};
 
@@ -29,7 +29,7 @@ pub const READY: &str = "Ready";
 pub struct Verdict {
     pub status: Status,
     pub reason: Reason,
-    /// One sentence: what is missing, where it was looked for, what to do.
+    /// One sentence that says what is wrong, where, and what to do.
     pub message: String,
     /// The pod that the verdict is about, if it is about one.
     pub pod: Option<Subject>,
@@ -64,12 +64,13 @@ impl Verdict {
         Self { pod: Some(Subject { name: pod.name.clone(), uid: pod.uid.clone() }), ..self }
     }
 
-    /// The verdict about a pod that still has the previous settings. It says how to replace the pod, not what these settings led to.
+    /// The verdict about a pod that still has the previous settings. It only says how to replace the pod, because the fault of these
+    /// settings may be corrected already.
     #[must_use]
     pub fn of_previous_settings(self, namespace: &str) -> Self {
         let Some(Subject { name: pod, .. }) = &self.pod else { return self };
         let message = format!(
-            "pod {pod} still has the previous settings and is not ready; kubectl delete pod -n {namespace} {pod} makes way for the new ones"
+            "pod {pod} still has the previous settings and is not ready; replace it by one with the new settings: kubectl delete pod -n {namespace} {pod}"
         );
         Self { message, ..self }
     }

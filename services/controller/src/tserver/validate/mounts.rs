@@ -73,8 +73,8 @@ pub fn validate_mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mount
             (None, None) => {
                 problems.push(Problem::new(
                     format!("{field}.source"),
-                    "it names nothing that can be mounted",
-                    "say what to mount",
+                    "the source states no kind of volume",
+                    "state one, for example emptyDir",
                 ));
             }
         }
@@ -90,16 +90,20 @@ pub fn validate_mounts(spec: &TServerSpec, problems: &mut Vec<Problem>) -> Mount
 fn validate_mount<'a>(field: &str, mount: &'a Mount, problems: &mut Vec<Problem>) -> Option<(String, &'a MountSource)> {
     let name = mount.name.clone().unwrap_or_default();
     if name.is_empty() {
-        problems.push(Problem::new(format!("{field}.name"), "it is missing", "name the volume"));
+        problems.push(Problem::new(format!("{field}.name"), "the field is missing", "name the volume"));
     } else if name.chars().any(|c| c.is_ascii_uppercase()) {
         let remedy = format!("use {:?}", name.to_lowercase());
-        problems.push(Problem::new(format!("{field}.name"), format!("Kubernetes refuses capitals in {name:?}"), remedy));
+        problems.push(Problem::new(
+            format!("{field}.name"),
+            format!("Kubernetes does not accept upper-case letters in {name:?}"),
+            remedy,
+        ));
     }
     if mount.mount_path.as_deref().is_none_or(str::is_empty) {
-        problems.push(Problem::new(format!("{field}.mountPath"), "it is missing", "say where to mount the volume"));
+        problems.push(Problem::new(format!("{field}.mountPath"), "the field is missing", "say where to mount the volume"));
     }
     let Some(source) = &mount.source else {
-        problems.push(Problem::new(format!("{field}.source"), "it is missing", "say what to mount"));
+        problems.push(Problem::new(format!("{field}.source"), "the field is missing", "state the volume to mount"));
         return None;
     };
     Some((name, source))

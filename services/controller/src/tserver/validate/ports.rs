@@ -60,7 +60,7 @@ fn find_duplicates(servants: &[Port], ports: &[Port], problems: &mut Vec<Problem
         };
         problems.push(Problem::new(
             format!("port {:?}", port.name),
-            format!("it has the name or the number ({}) of {:?}", port.number, other.name),
+            format!("the port {:?} has the same name or the same number ({})", other.name, port.number),
             "give each servant and port its own name and number",
         ));
     }
