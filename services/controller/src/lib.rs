@@ -1,4 +1,4 @@
-//! Brings what exists for each TServer into the state that the TServer describes, and keeps it there.
+//! Makes the objects that each TServer needs, and keeps them as the TServer describes them.
 //!
 //! ```text
 //!  run ── assembles ──► engine: watches, caches, queues, workers, writer; it knows no kind of object
@@ -6,7 +6,8 @@
 //!   │                   views: the objects that several reconcilers read
 //!   │                     ▲
 //!   └──► tserver  look around → validate → build → apply → status ──► Service, StatefulSet or DaemonSet, TEndpoint,
-//!        │                                                           TExitedRecord, claims of local volumes
+//!        │                                                           TExitedRecord, PodDisruptionBudget,
+//!        │                                                           claims of local volumes
 //!        tconfig, taccount, timage   versions of configurations, tokens, builds that take too long
 //!        ttree                       the applications of a namespace
 //!        node                        the label tars.io/node
@@ -17,20 +18,20 @@
 //!
 //! Rules:
 //! 1. One writer. Only the holder of the Lease runs workers; a leader that loses the Lease ends.
-//! 2. Level, not edge. A key says that something may have changed, and not what. Any run may be the first.
+//! 2. Level, not edge. A key only says that something may have changed. Any run may be the first.
 //! 3. Silence at rest. After server-side apply, the fields of a live object that are ours equal what was sent. So one comparison of
 //!    the wanted fields with ours finds drift, fields that others took over, and fields that are no longer wanted. If both are equal,
 //!    nothing is written.
-//! 4. Every write names the object that it means, by uid or resourceVersion. An object whose controller is not this TServer is never
-//!    changed or deleted. The first owner of a name keeps it, and the TServer says so in a condition.
+//! 4. A write to an existing object names it by uid or resourceVersion; only the label of a node is written by name. A derived object
+//!    of another owner is never changed or deleted. The first owner of a name keeps it, and a condition of the TServer says so.
 //! 5. Owner references do the deletion, so that it also happens while no controller runs. Claims of local volumes carry them. Plain
 //!    claims do not, and survive.
-//! 6. A condition says what is wrong, in a sentence that says what to do. Events repeat only the news.
-//! 7. The objects of the previous controller are taken over in place: its entry in the managed fields becomes ours, and nothing is
-//!    made anew.
+//! 6. A condition says what is wrong, in a sentence that says what to do. An Event reports only a change of the reason.
+//! 7. The objects of the previous controller are taken over in place: its entry in the managed fields becomes ours, and no
+//!    object is made anew.
 //!
 //! `kube::runtime::Controller` is not used, although its watcher is. Its queue starts together with its watches, but here the queue
-//! must be full before the Lease is won. It keeps whole objects for each watch, but six reconcilers here share reduced ones. It finds
+//! must hold every key before the first run of a new leader. It keeps whole objects for each watch, but six reconcilers here share reduced ones. It finds
 //! "the pods of this server" by a scan, but here that is a look-up.
 
 pub mod cli;

@@ -1,5 +1,5 @@
 //! A node has the label `tars.io/node` exactly if it has some label `tars.io/node.NAMESPACE` (docs/reference/controller.md#7.8).
-//! The agent selects its nodes by it.
+//! The DaemonSet of the agent selects nodes by this label.
 
 use crate::{
     engine::{

@@ -52,7 +52,7 @@ pub struct Args {
 /// Runs until a signal tells the process to stop.
 ///
 /// # Errors
-/// The process cannot go on. It should end with the error and be started again.
+/// Returns an error when the process cannot go on. The process should then end and be started again.
 pub async fn run(args: Args) -> Result<(), Fatal> {
     let namespace = args.namespace.or_else(tars_kit::own_namespace).unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
     let grpc_listener = listen(args.grpc_listen).await?;
@@ -130,14 +130,14 @@ mod tests {
     use kube::client::Body;
     use serde_json::json;
 
-    /// A leader judges by its caches, so whatever exists must be known, and asked for, before it begins.
+    /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
     #[tokio::test]
-    async fn whatever_exists_is_known_and_queued_once_the_caches_are_in_sync() {
+    async fn every_object_is_known_and_queued_once_the_caches_are_full() {
         let service = tower::service_fn(|request: Request<Body>| async move {
             if request.uri().query().is_some_and(|query| query.contains("watch=")) {
                 return std::future::pending().await;
             }
-            // The slowest list is the one that matters most.
+            // The list that the test looks at arrives last.
             let servers = request.uri().path().ends_with("/tservers");
             if servers {
                 tokio::time::sleep(Duration::from_millis(50)).await;

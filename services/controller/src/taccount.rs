@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tars_common::v1beta3::TAccount;
 
-/// The longest pause between two runs, so that a clock that was set is noticed.
+/// The longest pause between two runs. It limits the delay after somebody corrects the clock of the machine.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ struct AccountView {
 impl View for AccountView {}
 
 impl AccountView {
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let tokens = object.data.pointer("/spec/authentication/tokens").and_then(Value::as_array);
         let expiry = |token: &Value| token.get("expirationTime").and_then(Value::as_str).and_then(|text| text.parse().ok());
@@ -73,7 +73,7 @@ impl Reconciler for TAccountReconciler {
         &self.queue
     }
 
-    /// Removes the expired tokens, and comes back when the next one expires.
+    /// Removes the expired tokens, and asks for another run when the next one expires.
     async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(account) = self.accounts.get(key).filter(|account| !account.deleting) else { return Ok(None) };
         let (expired, pause) = plan(&account.expiries, Timestamp::now());

@@ -54,7 +54,7 @@ impl View for ConfigView {
 }
 
 impl ConfigView {
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let key = Key::of(&object);
         let metadata = object.metadata;
@@ -164,7 +164,12 @@ impl Reconciler for TConfigReconciler {
                 Step::Delete => self.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
                 Step::Deactivate => self.deactivate(&version).await,
             };
-            tracing::info!(version = version.key.name, ?step, done = outcome.is_ok(), "TConfig");
+            tracing::info!(
+                version = version.key.name,
+                ?step,
+                done = outcome.is_ok(),
+                "tried to change a version of a configuration"
+            );
             // A version that fails does not stop the others.
             result = result.and(outcome);
         }
@@ -205,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_was_asked_to_go_goes_whatever_else_it_is() {
+    fn a_version_whose_deletion_was_asked_for_is_deleted_in_any_state() {
         let versions = [version("gone", 1, &[ON, (label::DEACTIVATE, "Deactivating"), (label::DELETING, "Deleting")])];
         assert_eq!(planned(&versions, 10), [("gone".to_owned(), Step::Delete)]);
     }
 
     #[test]
-    fn as_many_of_the_oldest_go_as_exceed_the_limit() {
+    fn the_oldest_inactive_versions_above_the_limit_are_deleted() {
         let same_second = |name: &str, number: &str| version(name, 5, &[OFF, (label::VERSION, number)]);
         let versions = [same_second("c", "3"), version("d", 9, &[OFF]), same_second("b", "2"), version("a", 1, &[OFF])];
         let gone: Vec<_> = planned(&versions, 1).into_iter().map(|(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! A build of an image that takes too long has failed (docs/reference/controller.md#7.12).
+//! Ends a build of an image that takes too long: the build then counts as failed (docs/reference/controller.md#7.12).
 
 use crate::{
     engine::{
@@ -26,11 +26,11 @@ use tars_common::{names::fallback, v1beta3::TImage};
 struct Build {
     /// `build.running`.
     state: Value,
-    /// Its `createTime`, if it has one.
+    /// `build.running.createTime`, if the build states it.
     created: Option<Timestamp>,
 }
 
-/// A build that has no `createTime`, and when it was seen first.
+/// A build without `createTime`, and the time at which this process saw it first.
 #[derive(Debug)]
 struct Sighting {
     /// The uid of the image and the id of the build.
@@ -50,7 +50,7 @@ struct ImageView {
 impl View for ImageView {}
 
 impl ImageView {
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let is_server = object.data.get("imageType").is_some_and(|kind| kind == "server");
         let running = object.data.pointer("/build/running").filter(|state| is_server && state.is_object());
@@ -120,7 +120,7 @@ impl Reconciler for TImageReconciler {
         &self.queue
     }
 
-    /// Ends a build that is over time. Otherwise it comes back when the time is up.
+    /// Ends a build that is over time. Otherwise asks for another run when the time is up.
     async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(image) = self.images.get(key) else { return Ok(None) };
         let Some(build) = &image.running else { return Ok(None) };
@@ -135,7 +135,7 @@ impl Reconciler for TImageReconciler {
             {"op": "add", "path": "/build", "value": describe_failure(build)},
         ]);
         let answer = self.writer.patch(&resource(), key, operations).await?;
-        tracing::info!(?limit, "a build took too long");
+        tracing::info!(?limit, "ended a build that took too long");
         self.images.observe(answer);
         Ok(None)
     }
@@ -148,7 +148,7 @@ fn compute_time_left(start: Timestamp, limit: Duration, now: Timestamp) -> Optio
     limit.checked_sub(taken).filter(|left| !left.is_zero())
 }
 
-/// The field `build` after `build` became the last build, which failed.
+/// Builds the field `build` of an image whose last build is `build` and failed.
 fn describe_failure(build: &Build) -> Value {
     let mut last = build.state.clone();
     if let Some(fields) = last.as_object_mut() {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_has_its_time_from_its_start_and_then_is_the_last_one_that_failed() {
+    fn a_build_that_is_over_time_becomes_the_last_build_and_failed() {
         let running = json!({"running": {"id": "v7", "createTime": "2030-01-01T00:00:00Z", "handler": "pod"}});
         let build = image(&json!({"imageType": "server", "build": running})).running.unwrap();
         let limit = Duration::from_mins(5);
@@ -205,7 +205,7 @@ mod tests {
     const IMAGE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/timages/audit";
 
     #[tokio::test]
-    async fn a_build_that_does_not_say_when_it_began_has_its_time_from_the_first_look_at_it() {
+    async fn the_time_of_a_build_without_create_time_begins_when_it_is_first_seen() {
         let world = Shared::default();
         let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()));
         let views = Views::watch(&mut engine);
@@ -225,7 +225,10 @@ mod tests {
         let first = time_left().await;
         world.lock().unwrap().edit(IMAGE, |image| image["build"]["running"]["phase"] = json!("Pushing"));
         let second = time_left().await;
-        assert!(second + Duration::from_millis(30) <= first, "a change of the object is no new start: {first:?} {second:?}");
+        assert!(
+            second + Duration::from_millis(30) <= first,
+            "a change of the object does not restart the time: {first:?} {second:?}"
+        );
 
         world.lock().unwrap().edit(IMAGE, |image| image["build"]["running"]["id"] = json!("v8"));
         let other = time_left().await;

@@ -1,4 +1,4 @@
-//! From the key of a TServer to every object that exists because of it.
+//! Makes, repairs and deletes the derived objects of a TServer, and reports the result in its status.
 //!
 //! ```text
 //! look around → validate → build → apply → status
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Rules: a run does not know why it was asked for. The conditions of a TServer say what is wrong with it. They also say which write
-//! failed, and the write is tried again. A run for a server that is as it should be sends nothing.
+//! failed, and the write is tried again. If everything is as it should be, a run sends nothing.
 
 mod apply;
 mod checks;
@@ -63,7 +63,7 @@ use validate::validate;
 /// Why a run did not end as it should.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("TServer {key} does not decode ({problem}); correct it, it was stored under an older schema")]
+    #[error("TServer {key} does not match the current schema ({problem}); correct the TServer, which an older schema accepted")]
     Undecodable { key: Key, problem: String },
     #[error("cannot build the objects of TServer {key}")]
     Build { key: Key, source: serde_json::Error },
@@ -121,7 +121,7 @@ impl Reconciler for TServerReconciler {
     }
 }
 
-/// Brings the objects of the TServer `key` into the state that it describes, and says in its status how far that went.
+/// Brings the objects of the TServer `key` into the state that it describes, and reports the result in its status.
 async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     let Some(view) = context.views.servers.get(key).filter(|view| !view.deleting) else {
         // Every derived object has the TServer as its owner, and is deleted with it.
@@ -178,7 +178,7 @@ async fn write_endpoint_status(
     server: &TServer,
     around: &Surroundings,
 ) -> Result<(), Error> {
-    // It reads the cache again, because the TEndpoint may have been made a moment ago.
+    // The cache is read again, because this run may have made the TEndpoint.
     let kind = DerivedKind::TEndpoint;
     let live = context.derived.get(kind, key).filter(|live| live.is_of(&view.uid) && !live.deleting);
     let Some(live) = live else { return Ok(()) };
@@ -228,13 +228,13 @@ async fn send_server_status(context: &Context, key: &Key, view: &ServerView, wan
             context.views.servers.observe(answer);
             Ok(true)
         }
-        // It was deleted meanwhile. If it was made again, the watch asks for another run.
+        // The TServer was deleted meanwhile. If it was made again, the watch asks for another run.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(source) => Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),
     }
 }
 
-/// The status of the object with this uid, as it is applied.
+/// Builds the body that applies `status` to the object with this uid.
 fn describe_status(resource: &ApiResource, key: &Key, uid: &str, status: &impl Serialize) -> Value {
     json!({
         "apiVersion": resource.api_version, "kind": resource.kind, "status": status,

@@ -3,7 +3,7 @@
 //! ```text
 //! API server ──watch──► feed ──decode (drops the rest)──► Cache ──Change {old, new}──► listeners: which key must run?
 //!                                                           ▲
-//!                                  answers of own writes ───┘ (observe: newer than the watch, so that no run acts on its own past)
+//!                                  answers of own writes ───┘ (observe: the next run sees them, even if the watch is late)
 //! ```
 //!
 //! Rules: only the feed of a cache applies watch events. Readers get an `Arc` and never wait for the network. An object that does
@@ -183,8 +183,8 @@ impl<V: View> Cache<V> {
         change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the answer of an own write, unless the watch is past it already. Returns the view of the answer, or `None` if it does
-    /// not decode.
+    /// Stores the answer of a write of this process, unless the watch has delivered a later version already. Returns the view of the
+    /// answer, or `None` if it does not decode.
     pub fn observe(&self, object: DynamicObject) -> Option<Arc<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));
         let view = match (self.0.decode)(object) {
@@ -206,7 +206,7 @@ impl<V: View> Cache<V> {
     pub fn apply(&self, object: DynamicObject) -> Option<Change<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));
         let known = |state: &State<V>| state.objects.get(&key).is_some_and(|entry| entry.version >= version);
-        // Most events are echoes of own writes, which need not be decoded again.
+        // Most events repeat a write of this process, whose answer was decoded already.
         if self.read(known) {
             self.write(|state| state.seen = state.seen.max(version));
             return None;
@@ -232,7 +232,7 @@ impl<V: View> Cache<V> {
     /// Forgets an object that the watch reports as deleted. The change has its last state as `old`.
     pub fn delete(&self, object: DynamicObject) -> Option<Change<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));
-        // The event has the final state, which may be newer than the cached one: the deletion of a pod sets the end of the pod.
+        // The event has the final state, which may be newer than the cached one. For a pod, only the final state may say when it ended.
         let last = (self.0.decode)(object).ok().map(Arc::new);
         let old = self.write(|state| {
             state.seen = state.seen.max(version);
@@ -275,7 +275,7 @@ impl<V: View> State<V> {
     }
 }
 
-/// Resource versions are comparable integers since the API server promises so (KEP 5504), and were before in every release.
+/// The API server promises that resource versions are comparable integers (KEP 5504). They were so in every release before, too.
 fn version_of(object: &DynamicObject) -> u64 {
     object.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_of_a_write_does_not_raise_what_the_watch_saw_die() {
+    fn the_answer_of_a_write_does_not_bring_back_a_deleted_object() {
         let cache = Cache::new(Note::of);
         cache.apply(note(1, "one", "red"));
         cache.delete(note(3, "two", "red"));

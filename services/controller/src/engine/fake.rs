@@ -13,7 +13,7 @@ use std::{
 };
 use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 
-/// What goes wrong with one write.
+/// A failure of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection breaks before the write arrives.
@@ -29,7 +29,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every fault.
     pub const ALL: [Self; 5] = [Self::Lost, Self::Conflict, Self::TooMany, Self::ServerError, Self::AnswerLost];
 }
 
@@ -43,7 +42,7 @@ pub struct World {
     pub writes: Vec<String>,
     /// Every Event that was sent.
     pub events: Vec<Value>,
-    /// Goes wrong at the write with this number, counted from the beginning.
+    /// The number of a write, counted from the beginning, and the fault that hits this write.
     pub plan: Option<(usize, Fault)>,
     /// A field, as a JSON pointer, that every apply stores with this value instead of the one that was sent.
     pub rewrite: Option<(&'static str, Value)>,
@@ -90,7 +89,6 @@ impl World {
         self.store(path, object);
     }
 
-    /// The object at `path`.
     pub fn get(&self, path: &str) -> Option<&Value> {
         self.objects.get(path)
     }
@@ -102,7 +100,7 @@ impl World {
         self.store(path, object);
     }
 
-    /// Everything, without what differs between two equal histories.
+    /// All objects, without the fields that differ between two equal histories, such as uids and times.
     pub fn masked(&self) -> BTreeMap<String, Value> {
         let mut objects = self.objects.clone();
         objects.retain(|path, _| !path.contains("/events/"));
@@ -205,7 +203,7 @@ impl World {
         }
     }
 
-    /// Server-side apply: fields that we owned and no longer state go, those that we state come.
+    /// Server-side apply: removes the fields that we owned and no longer state, and sets the fields that we state.
     fn apply(&mut self, path: &str, live: Option<&Value>, forced: bool, mut body: Value) -> (StatusCode, Value) {
         let fields = field_set(&body);
         let mut object = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
@@ -243,7 +241,7 @@ impl World {
         (StatusCode::OK, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }
 
-    /// What the garbage collector does after the owner with `uid` is gone.
+    /// Deletes the objects of the owner with `uid`, as the garbage collector does after the owner is gone.
     pub fn collect(&mut self, uid: &str) {
         self.objects.retain(|_, object| {
             let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
@@ -252,7 +250,7 @@ impl World {
     }
 }
 
-/// The set of fields of an applied object, lists as leaves, without what identifies it.
+/// The set of fields of an applied object, without the fields that identify it. A list is a leaf.
 fn field_set(object: &Value) -> Value {
     let mut object = object.clone();
     object.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
@@ -265,7 +263,7 @@ fn names_below(value: &Value) -> Value {
     Value::Object(members.map(|(name, below)| (format!("f:{name}"), names_below(below))).collect::<Map<_, _>>())
 }
 
-/// Takes out of `object` what `before` names and `now` does not.
+/// Removes from `object` the fields that `before` names and `now` does not.
 fn remove(object: &mut Value, before: &Value, now: &Value) {
     let Some(members) = object.as_object_mut() else { return };
     for (key, below) in before.as_object().into_iter().flatten() {

@@ -32,13 +32,13 @@ impl Selection {
         Self { labels: Some(selector.to_owned()), ..self }
     }
 
-    /// Only the metadata of each object. It suits objects whose rest is large and not read.
+    /// Only the metadata of each object. Use it for large objects of which nothing else is read.
     #[must_use]
     pub fn metadata_only(self) -> Self {
         Self { metadata_only: true, ..self }
     }
 
-    fn events(&self, client: Client) -> Events {
+    fn open_stream(&self, client: Client) -> Events {
         let config = watcher::Config { label_selector: self.labels.clone(), ..watcher::Config::default() };
         if self.metadata_only {
             let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client, &self.resource);
@@ -122,7 +122,7 @@ impl<V: View> Watch for Feed<V> {
 ///
 /// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
 async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>) {
-    let mut events = selection.events(client);
+    let mut events = selection.open_stream(client);
     let resource = selection.resource;
     let kind = resource.kind.clone();
     let mut listed = HashSet::new();

@@ -7,7 +7,7 @@
 //!
 //! After a server-side apply the API server remembers exactly the fields that were sent. So one comparison finds a field that
 //! somebody changed, a field that somebody took over, and a field that is no longer wanted. Defaults that the API server filled in
-//! and fields of other managers do not take part in it.
+//! and fields of other managers are not compared.
 
 use serde_json::{Map, Value};
 use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
@@ -16,21 +16,21 @@ use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 /// `before-first-apply` for fields that are older than managed fields.
 const PREDECESSORS: &[&str] = &["tarscontroller", MANAGER, "before-first-apply"];
 
-/// The fields of `live` that our apply entry names; `None` if we never applied.
+/// Returns the fields of `live` that our apply entry names; `None` if we never applied.
 ///
 /// `live` is a complete object as the API server sends it. Entries of subresources do not count.
-pub fn owned(live: &Value) -> Option<Value> {
+pub fn find_owned(live: &Value) -> Option<Value> {
     let ours = entries(live).find(|entry| is(entry, MANAGER, "Apply"))?;
     Some(project(live, ours.get("fieldsV1")?.as_object()?))
 }
 
-/// Whether an entry of the previous controller is left. While it is, fields that are no longer wanted stay for ever.
+/// Whether an entry of the previous controller is left. As long as one is left, no apply can remove the fields that it names.
 pub fn has_predecessor(live: &Value) -> bool {
     entries(live).any(is_predecessor)
 }
 
-/// The managed fields of `live` after its predecessors' entries became our apply entry; `None` if no such entry is left.
-pub fn taken_over(live: &Value) -> Option<Value> {
+/// Returns the managed fields of `live` with the entries of predecessors turned into our apply entry; `None` if no such entry is left.
+pub fn take_over(live: &Value) -> Option<Value> {
     if !has_predecessor(live) {
         return None;
     }
@@ -147,7 +147,7 @@ fn compare(wanted: &Value, have: &Value, quantity: bool, partly: bool) -> bool {
         }
         _ if wanted == have => true,
         _ if quantity => match (text(wanted), text(have)) {
-            (Some(wanted), Some(have)) => nanos(&wanted).is_some_and(|value| Some(value) == nanos(&have)),
+            (Some(wanted), Some(have)) => parse_quantity(&wanted).is_some_and(|value| Some(value) == parse_quantity(&have)),
             _ => false,
         },
         _ => false,
@@ -167,7 +167,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if the text is not a quantity or the value does not fit.
-fn nanos(text: &str) -> Option<i128> {
+fn parse_quantity(text: &str) -> Option<i128> {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let negative = number.starts_with('-');
@@ -242,21 +242,21 @@ mod tests {
             "metadata": {"labels": {"ours": "1"}},
             "spec": {"selector": {"a": "b", "c": "d"}, "ports": [{"port": 80, "name": "http"}], "finalizers": ["keep"]},
         });
-        assert_eq!(owned(&live()), Some(expected));
-        assert_eq!(owned(&json!({"metadata": {}})), None, "never applied");
+        assert_eq!(find_owned(&live()), Some(expected));
+        assert_eq!(find_owned(&json!({"metadata": {}})), None, "never applied");
     }
 
     #[test]
     fn entries_of_the_previous_controller_become_ours_and_the_others_stay() {
         let mut object = live();
         assert!(!has_predecessor(&object));
-        assert_eq!(taken_over(&object), None);
+        assert_eq!(take_over(&object), None);
         let entry = json!({"manager": "tarscontroller", "operation": "Update", "apiVersion": "v1",
             "fieldsV1": {"f:spec": {"f:type": {}}}});
         object["metadata"]["managedFields"].as_array_mut().unwrap().push(entry);
         let status = json!({"manager": "tarscontroller", "operation": "Update", "subresource": "status", "fieldsV1": {}});
         assert!(has_predecessor(&object));
-        let after = taken_over(&object).unwrap();
+        let after = take_over(&object).unwrap();
         assert_eq!(after.as_array().unwrap().len(), 2);
         let ours = &after[1];
         assert_eq!((&ours["manager"], &ours["operation"]), (&json!("tars-controller"), &json!("Apply")));
@@ -287,11 +287,11 @@ mod tests {
         for (left, right) in
             [("1", "1000m"), ("1e3", "1k"), ("2.5Gi", "2560Mi"), ("1G", "1000M"), ("-1", "-1000m"), ("100n", "0.0000001")]
         {
-            assert_eq!(nanos(left), nanos(right), "{left} {right}");
-            assert!(nanos(left).is_some(), "{left}");
+            assert_eq!(parse_quantity(left), parse_quantity(right), "{left} {right}");
+            assert!(parse_quantity(left).is_some(), "{left}");
         }
         for bad in ["", "x", "1x", "1e", ".", "99999999999999999999999999999999999999999"] {
-            assert_eq!(nanos(bad), None, "{bad}");
+            assert_eq!(parse_quantity(bad), None, "{bad}");
         }
     }
 }

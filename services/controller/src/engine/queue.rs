@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// Events come in bursts: a pod alone makes half a dozen while it starts, and most events are echoes of own writes. After this pause
+/// Events come in bursts: a pod alone makes half a dozen while it starts, and most events repeat writes of this process. After this pause
 /// one run answers all of them. Nobody notices the delay.
 const BURST: Duration = Duration::from_millis(20);
 /// The first pause before a failed key is tried again.
@@ -160,7 +160,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 }
 
 impl<K: Clone + Eq + Hash + Ord> State<K> {
-    /// True if a worker should be woken.
+    /// Returns whether a worker should be woken.
     fn add(&mut self, key: K) -> bool {
         self.due.remove(&key);
         if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {

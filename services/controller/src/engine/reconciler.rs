@@ -1,4 +1,4 @@
-//! What the engine needs of a reconciler, and the worker that runs it.
+//! The interface between the engine and a reconciler, and the worker that runs a reconciler.
 
 use super::{cache::Key, metrics::Metrics, queue::Queue, writer::api_message};
 use std::{
@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-/// The result of one run: when the key must run again although nothing changes, or why the run failed.
+/// The result of one run: the pause before another run, if one is needed although nothing changes, or the failure.
 pub type Outcome = Result<Option<Duration>, Failure>;
 
 /// Brings the objects behind a key into the state that they should have.
 ///
-/// A reconciler listens to the caches that it opened and adds the keys that a change concerns to its own queue. A key says that
-/// something may have changed, and not what. Each run looks at the present state of the caches.
+/// A reconciler listens to the caches that it opened and adds the keys that a change concerns to its own queue. A key only says
+/// that something may have changed. Each run reads the present state of the caches.
 pub trait Reconciler: Send + Sync + 'static {
     /// The name in metrics and logs.
     const NAME: &'static str;
@@ -71,7 +71,7 @@ pub struct Failure {
     pub category: &'static str,
     /// Whether another try can help; if not, the key waits for a change of its object.
     pub retry: bool,
-    /// Whether this failure belongs to the normal course of things, so that nobody needs a warning.
+    /// Whether such a failure is normal, for example while an old object is being deleted. It is then logged without a warning.
     pub expected: bool,
     pub text: String,
 }
@@ -106,13 +106,13 @@ async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: Ca
                 let pause = queue.retry(key.clone());
                 span.in_scope(|| {
                     if failure.expected {
-                        tracing::debug!(reason = failure.text, ?pause, "looking again");
+                        tracing::debug!(reason = failure.text, ?pause, "must wait, trying again");
                     } else {
-                        tracing::warn!(error = failure.text, ?pause, "trying again");
+                        tracing::warn!(error = failure.text, ?pause, "failed, trying again");
                     }
                 });
             }
-            Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "waiting for a change of the object")),
+            Err(failure) => span.in_scope(|| tracing::warn!(error = failure.text, "failed, waiting for a change of the object")),
         }
         queue.done(&key);
     }

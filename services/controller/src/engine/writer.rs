@@ -1,5 +1,4 @@
-//! The only way in which the controller writes. Every write is counted. It names a field manager, and the uid or the resourceVersion
-//! of the object that it is meant for.
+//! Every write of the controller except Events and the Lease. Each write is counted and names the field manager of the controller.
 
 use super::{cache::Key, metrics::Metrics};
 use kube::{

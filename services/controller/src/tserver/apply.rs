@@ -1,4 +1,4 @@
-//! Brings the objects of a server into the state that was built, and writes nothing if they are in it already.
+//! Makes the live objects of a server equal to the built ones. An object that is equal already is not written.
 //!
 //! ```text
 //! wanted ─┐
@@ -19,7 +19,7 @@ pub use error::Error;
 use super::{
     context::Context,
     derived::{Live, Upkeep, Wanted, recipe_of},
-    exits::{Entry, limit_of},
+    exits::{Entry, choose_limit},
     surroundings::Surroundings,
     validate::Validated,
 };
@@ -40,7 +40,7 @@ pub async fn apply(
     objects: &[Wanted],
     exits: &[Entry],
 ) -> Vec<Error> {
-    let limit = limit_of(around.framework.as_deref());
+    let limit = choose_limit(around.framework.as_deref());
     let writes = objects.iter().map(|Wanted { kind, object }| {
         let task = Task { context, key: &server.key, uid: &server.uid, kind: *kind, resource: kind.resource() };
         let live = around.live.get(*kind).cloned();

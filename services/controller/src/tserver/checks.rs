@@ -1,10 +1,11 @@
-//! What keeps a server from being ready, as ordered pure checks. This file lists the conditions and their checks.
+//! Finds the faults that keep a server from being ready, by pure checks in a fixed order. This file lists the conditions and their
+//! checks.
 //!
 //! Each area is one condition. Its checks go from the most fundamental fault to the least, and the first check that finds its fault
 //! gives status, reason and message. The areas are ordered likewise: `Ready` repeats the first area that does not hold.
 //!
-//! Pods with the current settings are judged first. A fault of a pod that still has the previous settings may be corrected already,
-//! and must not hide a fault of the correction. So it counts only if nothing else is wrong.
+//! Pods with the current settings are judged first. The current settings may already correct a fault of a pod that still has the
+//! previous ones. So such a fault counts only if nothing else is wrong, and does not hide a fault of the current settings.
 
 mod input;
 mod nodes;
@@ -17,7 +18,7 @@ pub use input::Input;
 use super::reason::Reason;
 use verdict::{READY, Status, Verdict};
 
-/// A check, named after the fault that it finds; `None` if it does not find it.
+/// A check, named after the fault that it looks for; `None` if the server does not have this fault.
 type Check = fn(&Input<'_>) -> Option<Verdict>;
 
 /// One condition.
@@ -25,7 +26,7 @@ pub struct Area {
     /// The type of the condition.
     pub condition: &'static str,
     checks: &'static [Check],
-    /// Reason and message when no check finds a fault.
+    /// Gives reason and message when no check finds a fault.
     good: fn(&Input<'_>) -> (Reason, String),
 }
 

@@ -1,4 +1,4 @@
-//! The objects that exist because a TServer does: one file and one descriptor for each kind
+//! Describes the derived objects of a server: one file and one recipe for each kind
 //! (docs/reference/controller.md#4 and docs/reference/controller.md#5).
 //!
 //! A new kind is an entry in [`tars_common::derived`], a new file with its [`Recipe`], and a line in [`recipe_of`]. The watch, the

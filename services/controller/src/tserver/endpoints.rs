@@ -14,12 +14,12 @@ const WALKED_FIRST: &[&str] = &["PodScheduled", "Initialized", "ContainersReady"
 /// status.
 pub fn compute_endpoint_status(pods: &[Arc<PodView>], app: &str, server: &str) -> TEndpointStatus {
     let mut pods: Vec<_> = pods.iter().filter(|pod| pod.app == app && pod.server == server).collect();
-    pods.sort_by_cached_key(|pod| (ordinal(&pod.name), pod.name.clone()));
+    pods.sort_by_cached_key(|pod| (parse_ordinal(&pod.name), pod.name.clone()));
     TEndpointStatus { pods: pods.into_iter().map(|pod| build_element(pod)).collect() }
 }
 
 /// The number at the end of the name of a StatefulSet's pod. Pods without a number come last.
-fn ordinal(name: &str) -> u64 {
+fn parse_ordinal(name: &str) -> u64 {
     name.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
 }
 
@@ -67,7 +67,7 @@ impl State {
             return Self { pid, ..active("Active", &ready.message) };
         }
         let mut state = active("", "");
-        for condition in walk(pod) {
+        for condition in list_conditions(pod) {
             if condition.status != "True" {
                 return active(&condition.reason, &condition.message);
             }
@@ -81,7 +81,7 @@ impl State {
 }
 
 /// The conditions without Ready and the readiness gate: first [`WALKED_FIRST`], then the others in the order of the pod.
-fn walk(pod: &PodView) -> impl Iterator<Item = &PodCondition> {
+fn list_conditions(pod: &PodView) -> impl Iterator<Item = &PodCondition> {
     let first = WALKED_FIRST.iter().filter_map(|kind| pod.condition(kind));
     let others = pod.conditions.iter().filter(|condition| {
         let kind = condition.kind.as_str();

@@ -1,10 +1,10 @@
-//! Events: one for each change of the reason for the state of a server, or of the pod that the reason is about. Conditions say the
-//! same, so a lost Event does no harm.
+//! Events about servers. One is sent when the reason of the condition `Ready` changes, or the pod that the reason is about. The
+//! condition says the same, so a lost Event does no harm.
 //!
 //! ```text
 //! reason ──warns──► Warning            at once; after a while for a state that a normal start passes through
 //!        ──ready──► Normal Ready       except for the first verdict of a server
-//!        ──lost───► Normal, its reason so that between two Events "Ready" there is one that says why
+//!        ──lost───► Normal, its reason, so that between two Events "Ready" there is one that says why
 //! ```
 
 use super::checks::verdict::{READY, Status, Verdict};
@@ -33,11 +33,11 @@ const WARNING_DELAY: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct PendingWarnings(Mutex<HashMap<Key, Instant>>);
 
-/// What a verdict about a server gives rise to.
+/// The consequences of a verdict about a server.
 #[derive(Default)]
 pub struct News {
     pub event: Option<Event>,
-    /// The pause before another run, although nothing changes.
+    /// The pause before another run that is needed although nothing changes.
     pub again: Option<Duration>,
 }
 
@@ -130,8 +130,8 @@ mod tests {
             Self { warnings: PendingWarnings::default(), before: None, now: Instant::now() }
         }
 
-        /// The reconciler looks, `seconds` later, and sees this.
-        fn sees(&mut self, seconds: u64, reason: Reason, pod: Option<&str>) -> (&'static str, Option<u64>) {
+        /// Lets `seconds` pass, then decides about this reason. Returns the Event and the pause before another run.
+        fn decide(&mut self, seconds: u64, reason: Reason, pod: Option<&str>) -> (&'static str, Option<u64>) {
             self.now += Duration::from_secs(seconds);
             let status = if reason == Reason::Ready { Status::True } else { Status::False };
             let message = format!("about pod {}", pod.unwrap_or("none"));
@@ -154,51 +154,55 @@ mod tests {
     #[test]
     fn a_new_reason_that_warns_is_told_once() {
         let mut life = Life::new();
-        assert_eq!(life.sees(0, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
-        assert_eq!(life.sees(1, Reason::TemplateMissing, None), ("", None));
-        assert_eq!(life.sees(1, Reason::Starting, None), ("", None));
-        assert_eq!(life.sees(1, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
+        assert_eq!(life.decide(0, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
+        assert_eq!(life.decide(1, Reason::TemplateMissing, None), ("", None));
+        assert_eq!(life.decide(1, Reason::Starting, None), ("", None));
+        assert_eq!(life.decide(1, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
     }
 
     #[test]
     fn becoming_ready_is_told_and_so_is_the_loss_of_it() {
         let mut life = Life::new();
-        assert_eq!(life.sees(0, Reason::Starting, Some("a-0")), ("", None), "a passing state");
-        assert_eq!(life.sees(1, Reason::Ready, None), ("Normal Ready", None));
-        assert_eq!(life.sees(1, Reason::Starting, Some("a-0")), ("Normal Starting", None));
-        assert_eq!(life.sees(1, Reason::PodsMissing, None), ("", None), "it was lost already");
-        assert_eq!(life.sees(1, Reason::Ready, None), ("Normal Ready", None));
-        assert_eq!(life.sees(1, Reason::Crashing, Some("a-0")), ("Warning Crashing", None));
-        assert_eq!(Life::new().sees(0, Reason::Ready, None), ("", None), "the first look at a server of the previous controller");
+        assert_eq!(life.decide(0, Reason::Starting, Some("a-0")), ("", None), "a passing state");
+        assert_eq!(life.decide(1, Reason::Ready, None), ("Normal Ready", None));
+        assert_eq!(life.decide(1, Reason::Starting, Some("a-0")), ("Normal Starting", None));
+        assert_eq!(life.decide(1, Reason::PodsMissing, None), ("", None), "it was lost already");
+        assert_eq!(life.decide(1, Reason::Ready, None), ("Normal Ready", None));
+        assert_eq!(life.decide(1, Reason::Crashing, Some("a-0")), ("Warning Crashing", None));
+        assert_eq!(
+            Life::new().decide(0, Reason::Ready, None),
+            ("", None),
+            "the first look at a server of the previous controller"
+        );
     }
 
     #[test]
     fn a_state_that_a_normal_start_passes_through_warns_only_when_it_lasts() {
         let mut life = Life::new();
-        assert_eq!(life.sees(0, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)));
-        assert_eq!(life.sees(2, Reason::Unschedulable, Some("a-0")), ("", Some(8)), "one wait for both");
-        assert_eq!(life.sees(2, Reason::Starting, Some("a-0")), ("", None));
-        assert_eq!(life.sees(60, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)), "a new wait");
-        assert_eq!(life.sees(9, Reason::ClaimUnbound, Some("a-0")), ("", Some(1)));
-        assert_eq!(life.sees(1, Reason::ClaimUnbound, Some("a-0")), ("Warning ClaimUnbound", None));
-        assert_eq!(life.sees(9, Reason::ClaimUnbound, Some("a-0")), ("", None), "once");
+        assert_eq!(life.decide(0, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)));
+        assert_eq!(life.decide(2, Reason::Unschedulable, Some("a-0")), ("", Some(8)), "one wait for both");
+        assert_eq!(life.decide(2, Reason::Starting, Some("a-0")), ("", None));
+        assert_eq!(life.decide(60, Reason::ClaimUnbound, Some("a-0")), ("", Some(10)), "a new wait");
+        assert_eq!(life.decide(9, Reason::ClaimUnbound, Some("a-0")), ("", Some(1)));
+        assert_eq!(life.decide(1, Reason::ClaimUnbound, Some("a-0")), ("Warning ClaimUnbound", None));
+        assert_eq!(life.decide(9, Reason::ClaimUnbound, Some("a-0")), ("", None), "once");
     }
 
     #[test]
     fn the_loss_of_readiness_to_a_state_that_may_pass_is_told_at_once_and_warned_of_later() {
         let mut life = Life::new();
-        life.sees(0, Reason::Ready, None);
-        assert_eq!(life.sees(1, Reason::Unschedulable, Some("a-1")), ("Normal Unschedulable", Some(10)));
-        assert_eq!(life.sees(10, Reason::Unschedulable, Some("a-1")), ("Warning Unschedulable", None));
+        life.decide(0, Reason::Ready, None);
+        assert_eq!(life.decide(1, Reason::Unschedulable, Some("a-1")), ("Normal Unschedulable", Some(10)));
+        assert_eq!(life.decide(10, Reason::Unschedulable, Some("a-1")), ("Warning Unschedulable", None));
     }
 
     #[test]
     fn the_same_trouble_of_another_pod_is_news() {
         let mut life = Life::new();
-        assert_eq!(life.sees(0, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
-        assert_eq!(life.sees(1, Reason::Crashing, Some("a-10")), ("Warning Crashing", None));
-        assert_eq!(life.sees(1, Reason::Crashing, Some("a-10")), ("", None));
-        assert_eq!(life.sees(1, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
-        assert_eq!(life.sees(1, Reason::Crashing, None), ("", None), "about no pod in particular");
+        assert_eq!(life.decide(0, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
+        assert_eq!(life.decide(1, Reason::Crashing, Some("a-10")), ("Warning Crashing", None));
+        assert_eq!(life.decide(1, Reason::Crashing, Some("a-10")), ("", None));
+        assert_eq!(life.decide(1, Reason::Crashing, Some("a-1")), ("Warning Crashing", None));
+        assert_eq!(life.decide(1, Reason::Crashing, None), ("", None), "about no pod in particular");
     }
 }

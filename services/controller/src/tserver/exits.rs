@@ -24,7 +24,7 @@ use tars_common::{names::fallback, v1beta3::TExitedPod};
 /// A pod as its record keeps it.
 pub type Entry = TExitedPod;
 
-/// The schema of a TExitedRecord lets through no more pods.
+/// The schema of a TExitedRecord accepts no more pods.
 const MOST_PODS: usize = 150;
 
 /// The pods that ended and are not on record yet, by server.
@@ -52,7 +52,7 @@ impl Exits {
         let mut pending = self.lock();
         let entries = pending.entry(server).or_default();
         if entries.len() < MOST_PODS && !entries.iter().any(|entry| entry.uid.as_deref() == Some(&pod.uid)) {
-            entries.push(entry_of(pod));
+            entries.push(build_entry(pod));
         }
     }
 
@@ -78,7 +78,7 @@ impl Exits {
     }
 }
 
-fn entry_of(pod: &PodView) -> Entry {
+fn build_entry(pod: &PodView) -> Entry {
     Entry {
         uid: Some(pod.uid.clone()),
         name: Some(pod.name.clone()),
@@ -98,14 +98,14 @@ fn has(record: &Value, entry: &Entry) -> bool {
     pods_of(record).any(|pod| pod.get("uid").and_then(Value::as_str) == entry.uid.as_deref())
 }
 
-/// How many pods a record holds before a new one replaces the oldest.
-pub fn limit_of(framework: Option<&FrameworkView>) -> usize {
+/// The number of pods that a record holds before a new one replaces the oldest.
+pub fn choose_limit(framework: Option<&FrameworkView>) -> usize {
     let stated = framework.and_then(|framework| framework.exited_pods);
     stated.unwrap_or(fallback::EXITED_PODS.unsigned_abs() as usize).min(MOST_PODS)
 }
 
-/// A JSON patch that puts the `exits` that `record` lacks at the head of its list, the newest first; `None` if it lacks none. Once the
-/// list has `limit` pods, each new one replaces the oldest. A limit that was lowered does not shorten the list.
+/// Builds a JSON patch that puts the `exits` that `record` lacks at the head of its list, the newest first. Returns `None` if the list
+/// is complete. Once the list has `limit` pods, each new one replaces the oldest. A limit that was lowered does not shorten the list.
 pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize) -> Option<Value> {
     let mut fresh: Vec<&Entry> = exits.iter().filter(|entry| !has(record, entry)).collect();
     fresh.sort_by(|a, b| (&a.delete_time, &a.name).cmp(&(&b.delete_time, &b.name)));

@@ -42,12 +42,12 @@ pub fn validated(spec: &str) -> Validated {
     validate(&server(spec), surroundings().framework.as_deref()).unwrap()
 }
 
-/// What is wrong with the server with this spec.
+/// The faults of the server with this spec.
 pub fn problems(spec: &str) -> Vec<Problem> {
     validate(&server(spec), surroundings().framework.as_deref()).unwrap_err()
 }
 
-/// What must exist for the server with this spec.
+/// The derived objects of the server with this spec.
 pub fn built(spec: &str) -> Built {
     let objects = build_objects(&validated(spec)).unwrap();
     let get = |kind: DerivedKind| objects.iter().find(|wanted| wanted.kind == kind).unwrap().object.clone();

@@ -1,4 +1,4 @@
-//! Which servers run when an object changes.
+//! Decides which servers run when an object changes.
 //!
 //! ```text
 //! TServer ─────────────► itself                      TTemplate (parent) ──► the TServers of the namespace

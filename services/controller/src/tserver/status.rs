@@ -1,4 +1,4 @@
-//! The status of a TServer, which people read.
+//! Computes the status of a TServer from its pods and the verdicts of the checks.
 
 use super::{checks::verdict::Verdict, validate::count_replicas, views::PodView};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use tars_common::{
     v1beta3::{TServer, TServerStatus},
 };
 
-/// The API server accepts no longer message in a condition.
+/// The longest message that the API server accepts in a condition, in characters.
 const MESSAGE_LIMIT: usize = 32_768;
 
 /// Computes the status of `server` from its pods and verdicts. A condition that does not change keeps its time, so that the same facts
@@ -24,7 +24,7 @@ pub fn compute_status(
     let own = || pods.iter().filter(|pod| pod.app == *app && pod.server == *name);
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let before = server.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let now = Time(in_seconds(now));
+    let now = Time(cut_to_seconds(now));
     TServerStatus {
         replicas: count_replicas(&server.spec),
         current_replicas: count(own().count()),
@@ -51,7 +51,7 @@ fn build_condition(kind: &str, verdict: &Verdict, generation: Option<i64>, befor
     }
 }
 
-/// `now` in whole seconds, as the API server stores it.
-fn in_seconds(now: Timestamp) -> Timestamp {
+/// Cuts `now` to whole seconds, as the API server stores it.
+fn cut_to_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

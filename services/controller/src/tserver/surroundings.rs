@@ -1,4 +1,4 @@
-//! What a server refers to and what exists around it, looked up in the caches.
+//! The objects that a run for a server reads, looked up in the caches.
 
 use super::{
     context::Context,
@@ -17,7 +17,7 @@ use tars_common::{templates::ChainError, v1beta3::TServer};
 pub struct Surroundings {
     /// `tars-framework` of the namespace.
     pub framework: Option<Arc<FrameworkView>>,
-    /// Why the template of the server is not complete; `None` if it is, or if the server needs no template.
+    /// The fault in the chain of the server's templates; `None` if the chain is complete, or if the server needs no template.
     pub template_error: Option<ChainError>,
     /// The derived objects as they are.
     pub live: LiveObjects,
@@ -25,11 +25,11 @@ pub struct Surroundings {
     pub pods: Vec<Arc<PodView>>,
     /// The claims with the labels of the server, sorted by name.
     pub claims: Vec<Arc<ClaimView>>,
-    /// All nodes if some pod has no node or no pod exists; otherwise empty.
+    /// All nodes if a pod has no node, or if a released server has no pod; otherwise empty.
     pub nodes: Vec<Arc<NodeView>>,
 }
 
-/// Looks up what the run for `server` reads.
+/// Looks up everything that a run for `server` reads.
 pub fn look_around(context: &Context, key: &Key, server: &TServer) -> Surroundings {
     let pods = context.pods.group(key);
     let unplaced = pods.iter().any(|pod| pod.condition("PodScheduled").is_some_and(|condition| condition.status != "True"));

@@ -17,14 +17,14 @@ pub struct TemplateView {
 impl View for TemplateView {}
 
 impl TemplateView {
-    #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     pub fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let parent = object.data.pointer("/spec/parent").and_then(Value::as_str);
         Ok(Self { parent: parent.unwrap_or_default().to_owned() })
     }
 }
 
-/// Follows the parents of the template `first`. Returns why they do not lead to a template without parent, if so.
+/// Follows the parents of the template `first`. Returns an error if they do not end at a template without parent.
 pub fn find_chain_error(templates: &Cache<TemplateView>, namespace: &str, first: &str) -> Option<ChainError> {
     let find = |name: &str| templates.get(&Key::new(namespace, name));
     walk_parents(first, find, |template| &template.parent).err()

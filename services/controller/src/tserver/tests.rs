@@ -80,13 +80,13 @@ impl Process {
     }
 }
 
-/// One look of a watch, then one run. True if all went well.
+/// Fills the caches, then runs once. Returns whether the run succeeded.
 async fn step(process: &Process, world: &Shared) -> bool {
     world.lock().unwrap().tell(&process.engine);
     reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_ok()
 }
 
-/// Runs until a run goes well and writes nothing, and tells how many runs that took.
+/// Runs until a run succeeds and writes nothing. Returns the number of runs.
 async fn run_until_silent(process: &Process, world: &Shared) -> usize {
     for round in 1..20 {
         let before = count(world);
@@ -97,7 +97,7 @@ async fn run_until_silent(process: &Process, world: &Shared) -> usize {
     panic!("no rest after 20 runs: {:#?}", world.lock().unwrap().writes);
 }
 
-/// A copy, so that no lock is held while the next thing happens.
+/// Returns a copy, so that the lock is free again.
 fn get(world: &Shared, path: &str) -> Option<Value> {
     world.lock().unwrap().get(path).cloned()
 }
@@ -161,8 +161,8 @@ k8s:
   podSecurityContext: { runAsUser: 7 }
 "#;
 
-/// The workload at `path` as a real API server stores it: containers are owned by their names and field by field, and what nobody
-/// stated is filled in.
+/// The workload at `path` as a real API server stores it: containers are owned by their names and field by field, and absent
+/// fields have their defaults.
 fn as_stored(world: &Shared, path: &str) {
     fn fields(value: &Value) -> Value {
         let members = value.as_object().into_iter().flatten();
@@ -372,7 +372,7 @@ async fn a_pod_that_ends_is_recorded_once() {
 }
 
 #[tokio::test]
-async fn what_the_api_server_stores_differently_is_not_sent_for_ever() {
+async fn a_value_that_the_api_server_stores_differently_is_not_sent_again() {
     let world = world();
     world.lock().unwrap().rewrite = Some(("/spec/serviceName", json!("rewritten")));
     let process = Process::start(&world);
@@ -384,7 +384,7 @@ async fn what_the_api_server_stores_differently_is_not_sent_for_ever() {
     assert_eq!(count(&world), before + 1, "a new process tries once, and then knows");
 }
 
-/// A server is made, changed and switched to a DaemonSet, with the watch telling the truth between runs.
+/// A server is made, changed and switched to a DaemonSet. The watch is up to date before each run.
 async fn life(world: &Shared) {
     let process = Process::start(world);
     process.context.exits.start();
@@ -404,7 +404,8 @@ async fn life(world: &Shared) {
     run_until_silent(&process, world).await;
 }
 
-/// Each write of a whole life, with each fault at it, comes to the same end, deletes no more, and rests.
+/// Hits each write of a whole life with each fault. The end state is the same, no more objects are deleted, and the last run writes
+/// nothing.
 #[tokio::test]
 async fn every_fault_at_every_write_ends_in_the_same_state() {
     let reference = world();

@@ -26,7 +26,7 @@ use tars_common::{
     v1beta3::{SubType, TServer, TServerSpec},
 };
 
-/// A server that can be built.
+/// A TServer without faults. The derived objects are built from these values.
 #[derive(Clone, Debug)]
 pub struct Validated {
     /// Namespace and name of the TServer and of everything derived from it.

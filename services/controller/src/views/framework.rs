@@ -22,7 +22,7 @@ pub struct FrameworkView {
 impl View for FrameworkView {}
 
 impl FrameworkView {
-    #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     pub fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         let text = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let number = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_u64);

@@ -14,7 +14,7 @@ pub struct NodeView {
 impl View for NodeView {}
 
 impl NodeView {
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of a decoder")]
+    #[allow(clippy::unnecessary_wraps, reason = "every decoder has this signature")]
     pub fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
         Ok(Self { deleting: object.metadata.deletion_timestamp.is_some(), labels: object.metadata.labels.unwrap_or_default() })
     }

@@ -10,7 +10,7 @@ use tars_common::{
 
 #[derive(Clone, Debug)]
 pub struct ServerView {
-    /// The TServer, or why it does not decode: an older schema may have let it in. It is reported, and does not stop other servers.
+    /// The TServer, or the error if it does not decode, for example because an older schema accepted it. Other servers go on.
     pub object: Result<TServer, String>,
     pub uid: String,
     pub generation: i64,
@@ -38,7 +38,7 @@ impl ServerView {
         self.object.as_ref().ok().filter(|_| !self.deleting).map(|server| &*server.spec.app)
     }
 
-    /// Whether a run for `self` could do anything that a run for `other` would not.
+    /// Whether the change from `other` to `self` can matter to a run. A change of annotations alone cannot.
     pub fn differs(&self, other: &Self) -> bool {
         let labels = |view: &Self| view.object.as_ref().ok().map(|server| server.metadata.labels.clone());
         let status = |view: &Self| view.object.as_ref().ok().map(|server| server.status.clone());

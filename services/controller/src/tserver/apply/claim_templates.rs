@@ -1,4 +1,4 @@
-//! The claim templates of a StatefulSet never change. So other templates need another StatefulSet
+//! The API server accepts no change of the claim templates of a StatefulSet. So other templates need another StatefulSet
 //! (docs/reference/controller.md#7.3).
 
 use super::{error::Error, task::Task};
@@ -13,9 +13,9 @@ use serde_json::Value;
 enum Plan {
     /// The templates are as wanted.
     Keep,
-    /// Another StatefulSet adopts the pods: each pod has every volume that the new templates name.
+    /// Another StatefulSet adopts the pods, because each pod has every volume that the new templates name.
     ReplaceKeepingPods,
-    /// Another StatefulSet makes new pods: a running pod cannot get a volume that it lacks.
+    /// Another StatefulSet makes new pods, because a running pod cannot get a volume that it lacks.
     ReplaceWithPods,
 }
 
@@ -59,7 +59,7 @@ pub async fn update_or_replace(task: &Task<'_>, wanted: &Value, live: &Live) -> 
         Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
         Plan::ReplaceWithPods => PropagationPolicy::Background,
     };
-    tracing::info!(?propagation, "replacing the StatefulSet, its claim templates changed");
+    tracing::info!(?propagation, "replacing the StatefulSet, because its claim templates changed");
     task.delete(live, propagation).await?;
     Err(Error::Replacing { key: task.key.clone() })
 }

@@ -21,8 +21,8 @@ pub async fn create(task: &Task<'_>, wanted: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Corrects everything but the list of pods, then adds those of `exits` that are not in the list. The list is history: it is never
-/// written as a whole, so that an old view of the world cannot wipe it.
+/// Corrects everything except the list of pods, then adds the `exits` that the list lacks. The list is history. It is never written as
+/// a whole, because a write that follows from an outdated cache would erase entries.
 pub async fn append(task: &Task<'_>, wanted: &Value, live: &Live, exits: &[Entry], limit: usize) -> Result<(), Error> {
     let mut body = wanted.clone();
     if let Some(fields) = body.as_object_mut() {

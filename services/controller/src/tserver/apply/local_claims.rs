@@ -1,5 +1,5 @@
 //! The claims of local volumes: they get the owner and the mode of their directories as annotations, and are deleted when no mount
-//! wants them (docs/reference/controller.md#7.3 and docs/reference/controller.md#7.4).
+//! needs them (docs/reference/controller.md#7.3 and docs/reference/controller.md#7.4).
 
 use super::{
     error::Error,

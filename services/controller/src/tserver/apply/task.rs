@@ -51,7 +51,8 @@ impl Task<'_> {
         move |source| Error::api(verb, kind, &key, source)
     }
 
-    /// The object if it exists. Watches that select by label miss an object of this name without labels, so the API server is asked.
+    /// Returns the object if it exists. A watch that selects by label does not see an object of this name without the labels. So the API
+    /// server is asked for an object of such a kind that is not cached.
     pub async fn find(&self, cached: Option<Arc<Live>>) -> Result<Option<Arc<Live>>, Error> {
         if cached.is_some() || !self.kind.descriptor().watched_by_label {
             return Ok(cached);
@@ -118,7 +119,7 @@ impl Task<'_> {
         let Some(object) = object else { return Ok(()) };
         let version = object.metadata.resource_version.clone();
         let whole = serde_json::to_value(&object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
-        let Some(managed) = fields::taken_over(&whole) else { return Ok(()) };
+        let Some(managed) = fields::take_over(&whole) else { return Ok(()) };
         let operations = json!([
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
             {"op": "replace", "path": "/metadata/managedFields", "value": managed},

@@ -41,7 +41,7 @@ impl Live {
             controller: controller.map(|owner| Controller { kind: owner.kind.clone(), uid: owner.uid.clone() }),
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
-            owned: fields::owned(&whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
+            owned: fields::find_owned(&whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
             facts: (recipe.read)(&whole),
             uid: object.metadata.uid.unwrap_or_default(),
             version: object.metadata.resource_version.unwrap_or_default(),

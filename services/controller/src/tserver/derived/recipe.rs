@@ -3,7 +3,7 @@
 use crate::tserver::validate::Validated;
 use serde_json::Value;
 
-/// What this program needs to know of a derived kind, besides its descriptor in [`tars_common::derived`].
+/// How the controller handles a derived kind. Its name and how it is watched are in its descriptor in [`tars_common::derived`].
 pub struct Recipe {
     /// Describes the object of a server, without apiVersion and kind. `None` says that it must not exist.
     pub build: fn(&Validated) -> Result<Option<Value>, serde_json::Error>,

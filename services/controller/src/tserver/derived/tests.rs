@@ -53,7 +53,7 @@ k8s:
           spec: { accessModes: [ ReadWriteOnce ], storageClassName: fast, resources: { requests: { storage: 2Gi } } }
 "#;
 
-/// The least that the schema accepts.
+/// The smallest server that the schema accepts.
 const PLAIN: &str = "
 subType: normal
 normal: { ports: [ { name: http, port: 80 }, { name: dns, port: 53, isTcp: false } ] }
@@ -211,7 +211,7 @@ fn nothing_that_is_sent_is_null_or_an_empty_list_but_in_our_own_kinds() {
     }
 }
 
-/// What is passed to the pod, and where it arrives: the same in both workloads.
+/// Each probe and security context arrives at the same place in the pods of both workloads.
 #[test]
 fn probes_and_security_contexts_arrive_in_both_workloads() {
     const MAIN: &str = "/containers/0";
@@ -258,7 +258,7 @@ fn probes_and_security_contexts_arrive_in_both_workloads() {
                 (INIT, "/securityContext", Value::Null),
             ],
         ),
-        // What says nothing is not stated.
+        // An empty security context is left out.
         (
             "securityContext: { capabilities: { add: [] } }, podSecurityContext: { sysctls: [] }",
             vec![("", "/securityContext", Value::Null), (MAIN, "/securityContext", Value::Null)],

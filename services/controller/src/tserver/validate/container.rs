@@ -1,4 +1,4 @@
-//! The main container with its probes and its rights, and what the init container copies from it.
+//! The main container with its probes and its rights, and the settings that the init container shares with it.
 
 use super::ports::Port;
 use crate::tserver::problem::Problem;
@@ -36,8 +36,8 @@ pub fn build_container(spec: &TServerSpec) -> Container {
         env_from: k8s.env_from.iter().map(copy_env_from).collect(),
         resources: Some(resources).filter(|resources| resources.limits.is_some() || resources.requests.is_some()),
         pull_policy: k8s.image_pull_policy.as_str(),
-        // The existing controller always pulls it, which is also the default of the field. But in a cluster without a registry both
-        // images are on the node already, so the init container follows the main container.
+        // The controller of K8SFramework always pulls the image of the init container, and `Always` is also the default of the field.
+        // But in a cluster without an image registry both images are on the node already, so both containers have the same policy.
         node_pull_policy: k8s.image_pull_policy.as_str(),
         launcher: (k8s.launcher_type != LauncherType::default()).then(|| k8s.launcher_type.as_str()),
         service_account: k8s.service_account.clone().filter(|name| !name.is_empty()),
@@ -73,14 +73,14 @@ pub struct Probes {
     pub startup: Option<Probe>,
 }
 
-/// A probe may refer to one of `ports` by its name.
+/// Copies the probes of `spec`. A probe may refer to one of `ports` by its name.
 pub fn validate_probes(spec: &TServerSpec, ports: &[&Port], problems: &mut Vec<Problem>) -> Probes {
     let k8s = &spec.k8s;
-    let mut number = |name: &str, probe: Probe| resolve_port_names(probe, &format!("spec.k8s.{name}"), ports, problems);
+    let mut resolve = |name: &str, probe: Probe| resolve_port_names(probe, &format!("spec.k8s.{name}"), ports, problems);
     Probes {
-        liveness: k8s.liveness_probe.as_deref().map(|probe| number("livenessProbe", probe.into())),
-        readiness: k8s.readiness_probe.as_deref().map(|probe| number("readinessProbe", probe.into())),
-        startup: k8s.startup_probe.as_deref().map(|probe| number("startupProbe", probe.into())),
+        liveness: k8s.liveness_probe.as_deref().map(|probe| resolve("livenessProbe", probe.into())),
+        readiness: k8s.readiness_probe.as_deref().map(|probe| resolve("readinessProbe", probe.into())),
+        startup: k8s.startup_probe.as_deref().map(|probe| resolve("startupProbe", probe.into())),
     }
 }
 

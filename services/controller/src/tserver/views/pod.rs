@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use kube::api::{ApiResource, DynamicObject};
 use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
 
-/// The label by which Kubernetes tells the generations of the pods of a workload apart.
+/// The label that names the revision of the workload from which a pod was made.
 const REVISION: &str = "controller-revision-hash";
 
-/// The longest last line of a container that fits into a sentence, in characters.
-const LAST_WORDS: usize = 200;
+/// How many characters of a container's last line a message quotes.
+const LAST_WORDS_LIMIT: usize = 200;
 
 #[derive(Clone, Debug, Default)]
 pub struct PodView {
@@ -68,9 +68,9 @@ pub struct ContainerState {
     pub reason: String,
     /// The explanation of the kubelet; may be empty.
     pub message: String,
-    /// The exit code when it ended last.
+    /// The exit code of the last run that ended, if any.
     pub exit_code: Option<i32>,
-    /// The last line of its termination message then, shortened; may be empty.
+    /// The last line of the termination message of that run, shortened; may be empty.
     pub last_words: String,
     /// How often it was restarted.
     pub restarts: i32,
@@ -156,15 +156,15 @@ fn find_trouble(status: &ContainerStatus, described: &[Container]) -> Option<Con
         reason: reason.unwrap_or_default(),
         message: message.unwrap_or_default(),
         exit_code: end.map(|end| end.exit_code),
-        last_words: end.and_then(|end| end.message.as_deref()).map(last_words).unwrap_or_default(),
+        last_words: end.and_then(|end| end.message.as_deref()).map(find_last_words).unwrap_or_default(),
         restarts: status.restart_count,
     })
 }
 
-/// The last line of `text` that is not blank.
-fn last_words(text: &str) -> String {
+/// Returns the last line of `text` that is not blank, shortened.
+fn find_last_words(text: &str) -> String {
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    line.chars().take(LAST_WORDS).collect()
+    line.chars().take(LAST_WORDS_LIMIT).collect()
 }
 
 pub fn resource() -> ApiResource {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A pod as the API server tells it, whose containers have these statuses.
+    /// A pod as the API server sends it, whose containers have these statuses.
     fn view(init: &serde_json::Value, main: &serde_json::Value) -> PodView {
         let status = |name: &str, state: &serde_json::Value| {
             let mut status = json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 2});
@@ -202,9 +202,9 @@ mod tests {
         let waiting = |reason: &str| json!({"state": {"waiting": {"reason": reason, "message": "why"}}});
         let pod = view(&waiting("InvalidImageName"), &waiting("PodInitializing"));
         assert_eq!(pod.revision, "ledger-audit-1");
-        let told: Vec<_> = pod.stuck.iter().map(|one| [&*one.container, &one.image, &one.pull_policy, &one.reason]).collect();
+        let shown: Vec<_> = pod.stuck.iter().map(|one| [&*one.container, &one.image, &one.pull_policy, &one.reason]).collect();
         assert_eq!(
-            told,
+            shown,
             [
                 ["tarsnode", "registry/node", "Always", "InvalidImageName"],
                 ["ledger-audit", "registry/audit", "Never", "PodInitializing"]
@@ -217,8 +217,8 @@ mod tests {
         let end = |message: &str| json!({"terminated": {"exitCode": 3, "reason": "Error", "message": message}});
         let again = json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": end("began\n no port left \n\n")});
         let pod = view(&again, &json!({"state": end(&"长".repeat(300))}));
-        let told: Vec<_> = pod.stuck.iter().map(|one| (one.exit_code, &*one.last_words)).collect();
-        assert_eq!(told, [(Some(3), "no port left"), (Some(3), &*"长".repeat(200))]);
+        let shown: Vec<_> = pod.stuck.iter().map(|one| (one.exit_code, &*one.last_words)).collect();
+        assert_eq!(shown, [(Some(3), "no port left"), (Some(3), &*"长".repeat(200))]);
         let never = view(&json!({"state": {"waiting": {"reason": "PodInitializing"}}}), &json!({"state": {}}));
         assert_eq!((never.stuck.len(), never.stuck[0].exit_code, &*never.stuck[0].last_words), (1, None, ""));
     }
