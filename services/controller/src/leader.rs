@@ -9,10 +9,10 @@ use tars_kit::lease::Elector;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long runs that are under way may go on when the process is told to stop. The kubelet kills it after 30 s.
+/// How long current runs may go on after the process was told to stop. The kubelet kills the process after 30 s.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
-/// Why the workers ended although nobody told the process to stop.
+/// The workers ended, but the process was not told to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("leadership was lost, another instance takes over")]

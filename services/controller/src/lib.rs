@@ -26,7 +26,7 @@
 //!    of another owner is never changed or deleted. The first owner of a name keeps it, and a condition of the TServer says so.
 //! 5. Owner references do the deletion, so that it also happens while no controller runs. Claims of local volumes carry them. Plain
 //!    claims do not, and survive.
-//! 6. A condition says what is wrong, in a sentence that says what to do. An Event reports only a change of the reason.
+//! 6. A condition names the fault and the remedy in one sentence. An Event reports only a change of the reason.
 //! 7. The objects of the previous controller are taken over in place: its entry in the managed fields becomes ours, and no
 //!    object is made anew.
 //!

@@ -1,4 +1,4 @@
-//! From the command line to a process that reconciles until it is told to stop.
+//! Starts the parts of the process from the command line, and runs them until the process is told to stop.
 
 use crate::{
     engine::{Engine, metrics::Metrics, reconciler::AnyReconciler},

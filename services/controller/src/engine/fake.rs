@@ -18,7 +18,7 @@ use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 pub enum Fault {
     /// The connection breaks before the write arrives.
     Lost,
-    /// Somebody else was faster.
+    /// Another writer changed the object first.
     Conflict,
     /// Too many requests.
     TooMany,

@@ -19,7 +19,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 /// Events come in bursts: a pod alone makes half a dozen while it starts, and most events repeat writes of this process. After this pause
-/// one run answers all of them. Nobody notices the delay.
+/// one run answers all of them.
 const BURST: Duration = Duration::from_millis(20);
 /// The first pause before a failed key is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(20);
@@ -220,11 +220,11 @@ mod tests {
         assert_eq!(began.elapsed().as_secs(), 5);
         queue.done(&key);
         let again = tokio::time::timeout(Duration::from_mins(2), queue.next()).await;
-        assert!(again.is_err(), "the later wish is fulfilled by the earlier run");
+        assert!(again.is_err(), "the earlier run also answers the later request");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn retries_wait_longer_each_time_up_to_the_limit_until_the_key_does_well() {
+    async fn each_retry_waits_longer_up_to_the_limit_until_a_run_succeeds() {
         let queue = Queue::default();
         let pauses: Vec<_> = (0..13).map(|_| queue.retry("a")).collect();
         assert_eq!(pauses[..3], [20, 40, 80].map(Duration::from_millis));

@@ -64,7 +64,7 @@ impl<R: Reconciler> AnyReconciler for R {
     }
 }
 
-/// Why a run failed, and what the worker does about it.
+/// The failure of a run, with the facts by which the worker decides how to go on.
 #[derive(Debug)]
 pub struct Failure {
     /// The outcome in metrics.

@@ -1,4 +1,4 @@
-//! What the parts of this reconciler share: its caches, its queue, its memory, and the ways to write.
+//! The state that the parts of this reconciler share: its caches, its queue, its memory, and the ways to write.
 
 use super::{
     apply::rewrites::Rewrites,

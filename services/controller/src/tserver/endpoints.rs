@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_on_its_way_out_is_terminating_whatever_else_it_says() {
+    fn a_pod_that_is_being_deleted_is_terminating_whatever_its_conditions_say() {
         let mut leaving = pod("audit-0", vec![condition("Ready", "True", "", "")]);
         leaving.deleted = Some("2030-01-01T00:00:00Z".into());
         assert_eq!(State::of(&leaving), state("Active", "Terminating", "pod/audit-0 is terminating", ""));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_gate_the_last_condition_that_holds_is_told() {
+    fn without_a_gate_the_last_condition_that_holds_is_the_present_state() {
         let conditions = vec![condition("Custom", "True", "", "mine"), condition("Initialized", "True", "", "")];
         assert_eq!(State::of(&pod("a-0", conditions)), state("Active", "Custom", "mine", ""));
     }

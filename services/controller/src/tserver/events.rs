@@ -4,7 +4,7 @@
 //! ```text
 //! reason ──warns──► Warning            at once; after a while for a state that a normal start passes through
 //!        ──ready──► Normal Ready       except for the first verdict of a server
-//!        ──lost───► Normal, its reason, so that between two Events "Ready" there is one that says why
+//!        ──lost───► Normal, its reason, so that an Event between two Events "Ready" says why
 //! ```
 
 use super::checks::verdict::{READY, Status, Verdict};
@@ -146,13 +146,13 @@ mod tests {
                 observed_generation: None,
                 last_transition_time: Time(Timestamp::UNIX_EPOCH),
             });
-            let told = news.event.map(|event| &*format!("{:?} {}", event.type_, event.reason).leak());
-            (told.unwrap_or_default(), news.again.map(|pause| pause.as_secs()))
+            let sent = news.event.map(|event| &*format!("{:?} {}", event.type_, event.reason).leak());
+            (sent.unwrap_or_default(), news.again.map(|pause| pause.as_secs()))
         }
     }
 
     #[test]
-    fn a_new_reason_that_warns_is_told_once() {
+    fn a_new_reason_that_warns_sends_one_event() {
         let mut life = Life::new();
         assert_eq!(life.decide(0, Reason::TemplateMissing, None), ("Warning TemplateMissing", None));
         assert_eq!(life.decide(1, Reason::TemplateMissing, None), ("", None));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn becoming_ready_is_told_and_so_is_the_loss_of_it() {
+    fn becoming_ready_sends_an_event_and_so_does_the_loss_of_readiness() {
         let mut life = Life::new();
         assert_eq!(life.decide(0, Reason::Starting, Some("a-0")), ("", None), "a passing state");
         assert_eq!(life.decide(1, Reason::Ready, None), ("Normal Ready", None));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_of_readiness_to_a_state_that_may_pass_is_told_at_once_and_warned_of_later() {
+    fn the_loss_of_readiness_to_a_state_that_may_pass_sends_an_event_at_once_and_a_warning_later() {
         let mut life = Life::new();
         life.decide(0, Reason::Ready, None);
         assert_eq!(life.decide(1, Reason::Unschedulable, Some("a-1")), ("Normal Unschedulable", Some(10)));

@@ -1,6 +1,6 @@
 //! A fault in a TServer that keeps its objects from being built.
 
-/// One fault, as a sentence without full stop: which field, what is wrong, what to do.
+/// One fault, as a sentence without full stop that names the field, the fault and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {fault}; {remedy}")]
 pub struct Problem {

@@ -1,4 +1,4 @@
-//! Whole runs against an API server in memory: what is written, what is not, and what happens when a write fails.
+//! Whole runs against an API server in memory. The tests look at the writes, at the silence after them, and at writes that fail.
 
 use super::{context::Context, fixtures::server, reconcile, routes};
 use crate::{
@@ -199,7 +199,7 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
 
         let before = count(&world);
         assert!(step(&Process::start(&world), &world).await);
-        assert_eq!(count(&world), before, "{kind}: what the API server fills in is not ours");
+        assert_eq!(count(&world), before, "{kind}: the defaults of the API server are not ours");
 
         for (member, value) in [
             ("readinessProbe/periodSeconds", json!(30)),
@@ -210,7 +210,7 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
                 *set.pointer_mut(&format!("/spec/template/spec/containers/0/{member}")).unwrap() = value.clone();
             });
             run_until_silent(&Process::start(&world), &world).await;
-            assert_ne!(container(member), Some(value), "{kind}: {member} is what the TServer says");
+            assert_ne!(container(member), Some(value), "{kind}: {member} is not repaired");
         }
 
         edit(&world, SERVER, |stored| drop(stored["spec"]["k8s"].as_object_mut().unwrap().remove("livenessProbe")));
@@ -287,7 +287,7 @@ async fn a_record_of_somebody_else_is_neither_changed_nor_waited_for() {
 }
 
 #[tokio::test]
-async fn a_claim_that_cannot_be_deleted_is_told_as_such() {
+async fn the_error_of_a_failed_deletion_of_a_claim_names_the_verb_delete() {
     let unwanted = || {
         let world = world();
         edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
@@ -335,7 +335,7 @@ async fn objects_of_the_previous_controller_are_taken_over_in_place() {
     run_until_silent(&process, &world).await;
     let after = get(&world, SET).unwrap();
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
-    assert_eq!(after["spec"], before["spec"], "what only the previous one wanted is gone");
+    assert_eq!(after["spec"], before["spec"], "fields that only the previous controller wanted are gone");
     assert_eq!(after["metadata"]["managedFields"].as_array().unwrap().len(), 1);
 }
 
@@ -436,7 +436,7 @@ async fn every_fault_at_every_write_ends_in_the_same_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_without_a_place_is_a_condition_at_once_and_a_warning_when_that_lasts() {
+async fn a_pod_without_a_place_changes_the_condition_at_once_and_is_warned_of_later() {
     let world = world();
     let process = Process::start(&world);
     edit(&world, POD, |pod| {

@@ -176,7 +176,7 @@ pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
 pub fn find_uncreated_container(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = find_trouble(input, |container| CREATE_FAILURES.contains(&container.reason.as_str()))?;
     let message = format!(
-        "container {} of pod {} cannot be made ({}): {}; provide what it asks for, or correct spec.k8s",
+        "container {} of pod {} cannot be made ({}): {}; provide the object if one is missing, otherwise correct spec.k8s",
         container.container,
         pod.name,
         container.reason,

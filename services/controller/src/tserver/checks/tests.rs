@@ -134,7 +134,7 @@ fn a_cycle_of_templates_is_spelt_out() {
 }
 
 #[test]
-fn a_chain_of_parents_that_the_name_service_does_not_render_is_told() {
+fn a_chain_of_parents_that_the_registry_does_not_render_is_reported() {
     let mut case = Case::new();
     case.around.template_error = Some(ChainError::TooLong { first: "demo.cpp".into() });
     let (_, reason, message) = case.ready();
@@ -255,7 +255,7 @@ fn the_advice_depends_on_the_reason_why_an_image_is_missing() {
 }
 
 #[test]
-fn a_reason_that_nobody_foresaw_is_told_before_a_container_whose_turn_has_not_come() {
+fn an_unknown_reason_is_reported_before_a_container_that_waits_for_its_turn() {
     let mut pod = stuck("PodInitializing", "", None);
     pod.stuck.push(ContainerState {
         container: "tarsnode".into(),
@@ -288,14 +288,14 @@ fn other_troubles_of_containers_are_told_apart() {
 }
 
 #[test]
-fn the_state_of_the_process_is_told_once_containers_run() {
+fn the_state_of_the_process_is_reported_once_containers_run() {
     let reason = |pod: PodView| Case::new().with(pod).ready().1;
     assert_eq!(reason(running(None, "False")), Reason::NotReported);
     assert_eq!(reason(running(Some(("False", "Inactive/Inactive")), "False")), Reason::ProcessInactive);
     assert_eq!(reason(running(Some(("True", "Active/Active/7")), "False")), Reason::PodNotReady);
 }
 
-/// A pod whose container runs, as the kubelet tells it while a probe does not succeed.
+/// A pod whose container runs, as the kubelet reports the pod while a probe does not succeed.
 fn probed(started: bool, gate: Option<(&str, &str)>) -> PodView {
     let status = serde_json::json!({
         "name": "ledger-audit", "image": "registry/audit", "imageID": "", "restartCount": 0, "ready": false, "started": started,
@@ -335,7 +335,7 @@ fn a_process_that_is_not_active_is_the_cause_of_a_failing_probe_not_its_conseque
 }
 
 #[test]
-fn pods_that_are_missing_or_not_wanted_are_told() {
+fn pods_that_are_missing_or_not_wanted_are_reported() {
     let (_, reason, message) = Case::new().ready();
     assert_eq!(reason, Reason::PodsMissing);
     assert!(message.starts_with("0 of 1 pod exists; "), "{message}");
@@ -347,7 +347,7 @@ fn pods_that_are_missing_or_not_wanted_are_told() {
 }
 
 #[test]
-fn a_pod_on_its_way_out_is_not_looked_at() {
+fn a_pod_that_is_being_deleted_is_not_judged() {
     let mut leaving = stuck("ImagePullBackOff", "", None);
     leaving.deleted = Some("2030-01-01T00:00:00Z".into());
     let case = Case::new().with(running(Some(("True", "Active/Active/7")), "True")).with(leaving);
@@ -442,7 +442,7 @@ fn a_foreign_object_comes_before_everything_that_follows_from_it() {
 }
 
 #[test]
-fn an_invalid_spec_lists_its_problems_and_not_without_end() {
+fn an_invalid_spec_lists_its_first_problems_and_counts_the_others() {
     let all = problems("{ normal: {}, k8s: { mounts: [ {}, {}, {} ] } }");
     let server = server("{ normal: {} }");
     let key = Key::new("bank", "ledger-audit");

@@ -1,4 +1,4 @@
-//! Where the pods may run, and what they share with the node.
+//! The nodes on which the pods may run, and the namespaces of the host that the pods share.
 
 use crate::{engine::cache::Key, tserver::problem::Problem};
 use k8s_openapi::api::core::v1::NodeSelectorRequirement;

@@ -1,4 +1,4 @@
-//! Bad input gets a sentence: which field, what is wrong, what to do.
+//! Each fault in a TServer gets a sentence that names the field, the fault and the remedy.
 
 use crate::tserver::fixtures::{problems, validated};
 
@@ -71,7 +71,7 @@ fn a_probe_needs_a_port_that_the_server_has() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn all_problems_are_reported_together() {
     let all = problems("{ server: Other, normal: { ports: [ { name: a, port: 1 }, { name: a, port: 2 } ] } }");
     assert_eq!(all.len(), 2);
 }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_waits_is_told_with_the_image_and_the_policy_that_the_pod_asks_for() {
+    fn a_container_that_waits_is_shown_with_image_and_pull_policy_from_the_spec_of_the_pod() {
         let waiting = |reason: &str| json!({"state": {"waiting": {"reason": reason, "message": "why"}}});
         let pod = view(&waiting("InvalidImageName"), &waiting("PodInitializing"));
         assert_eq!(pod.revision, "ledger-audit-1");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_ended_is_told_with_its_last_words() {
+    fn a_container_that_ended_is_shown_with_its_last_words() {
         let end = |message: &str| json!({"terminated": {"exitCode": 3, "reason": "Error", "message": message}});
         let again = json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": end("began\n no port left \n\n")});
         let pod = view(&again, &json!({"state": end(&"长".repeat(300))}));
