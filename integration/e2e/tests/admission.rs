@@ -50,7 +50,7 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
     let denied = "admission webhook \"validating.crd.tars.io-0\" denied the request: ";
     let text = expect_server_refusal(&space, |object| object["spec"]["tars"]["template"] = json!("gone")).await;
     let expected = format!(
-        "{denied}ttemplate {name}/gone not exists; .spec.tars.template names it, create it first or name one that exists (tserver {name}/trade-audit)",
+        "{denied}ttemplate {name}/gone not exists; .spec.tars.template names it, create it first or name an existing template (tserver {name}/trade-audit)",
         name = space.name,
     );
     assert_eq!(text, expected);

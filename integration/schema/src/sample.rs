@@ -72,6 +72,11 @@ impl<C: Choice> Sample<'_, C> {
             "integer" => json!(self.pick(&list_integers(constraints))),
             "boolean" => json!(self.choice.pick(2) == 0),
             "time" => json!("2023-06-12T08:00:00Z"),
+            "int-or-string" if read_argument(constraints, "pattern").is_some() => {
+                let texts = list_texts(self.table, constraints).into_iter().map(Value::from);
+                let numbers = list_integers(constraints).into_iter().map(Value::from);
+                self.pick(&texts.chain(numbers).collect::<Vec<_>>())
+            }
             "int-or-string" => self.pick(&[json!("1"), json!(5), json!("10Gi")]),
             _ => self.pick(&list_texts(self.table, constraints)).into(),
         }
