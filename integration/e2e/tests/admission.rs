@@ -56,7 +56,12 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
     assert_eq!(text, expected);
     let second = json!([{"name": "AuditObj", "port": 9999}, {"name": "OtherObj", "port": 9999}]);
     let text = expect_server_refusal(&space, |object| object["spec"]["tars"]["servants"] = second).await;
-    assert!(text.contains("tserver resource is invalid : duplicate port value 9999; another servant or port has the number of \"OtherObj\""), "{text}");
+    assert!(
+        text.contains(
+            "tserver resource is invalid : duplicate port value 9999; another servant or port has the number of \"OtherObj\""
+        ),
+        "{text}"
+    );
     let text = expect_server_refusal(&space, |object| object["metadata"]["name"] = json!("audit")).await;
     assert!(text.contains("unexpected resource name; metadata.name is \"audit\""), "{text}");
     assert!(text.contains("it must be \"trade-audit\""), "{text}");
