@@ -2,7 +2,7 @@
 
 /// A kind of Event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Declaration {
+pub struct EventDeclaration {
     /// The kind of the object that the Event is about.
     pub object: &'static str,
     /// `Normal` or `Warning`, with a condition where there is one, such as `Warning after 10 s`.

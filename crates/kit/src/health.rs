@@ -5,7 +5,7 @@
 //! | `""` or `readiness` | SERVING while every check holds |
 //! | `liveness` | SERVING as long as the process answers |
 //!
-//! A lost dependency makes a process unready, but never dead, because a restart would not bring the dependency back.
+//! A check that fails makes a process unready, but never dead, because a restart would not bring back what the process depends on.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! The Kubernetes Events that every service declares.
 
 use crate::markdown::{Page, format_code};
-use tars_kit::events::Declaration;
+use tars_kit::events::EventDeclaration;
 
 /// Builds the page of all Events.
 pub fn build_page() -> String {
@@ -15,6 +15,6 @@ pub fn build_page() -> String {
     page.finish()
 }
 
-fn build_row(event: &Declaration) -> [String; 4] {
+fn build_row(event: &EventDeclaration) -> [String; 4] {
     [format_code(event.reason), event.object.to_owned(), event.severity.to_owned(), event.meaning.to_owned()]
 }

@@ -1,7 +1,7 @@
 //! The Events that the agent sends about claims (docs/reference/local-volumes.md#5). Their reasons are API: people and scripts match them.
 
 use kube::runtime::events::EventType;
-use tars_kit::events::Declaration;
+use tars_kit::events::EventDeclaration;
 
 /// Why the agent sends an Event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl Reason {
 }
 
 /// The Events of this service.
-pub fn declare_events() -> Vec<Declaration> {
-    let declare = |reason: Reason| Declaration {
+pub fn declare_events() -> Vec<EventDeclaration> {
+    let declare = |reason: Reason| EventDeclaration {
         object: "PersistentVolumeClaim",
         severity: match reason.event_type() {
             EventType::Normal => "Normal",

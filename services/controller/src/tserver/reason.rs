@@ -1,6 +1,6 @@
 //! The reasons of conditions and Events. They are API: people and scripts match them.
 
-use tars_kit::events::Declaration;
+use tars_kit::events::EventDeclaration;
 
 /// How bad a reason is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,10 +111,10 @@ impl Reason {
 }
 
 /// The Events about TServers. Each repeats the reason and the message of the condition `Ready`.
-pub fn declare_events() -> Vec<Declaration> {
+pub fn declare_events() -> Vec<EventDeclaration> {
     let declare = |reason: &Reason| {
         let severity = reason.severity()?;
-        Some(Declaration { object: "TServer", severity, reason: reason.as_str(), meaning: reason.meaning() })
+        Some(EventDeclaration { object: "TServer", severity, reason: reason.as_str(), meaning: reason.meaning() })
     };
     Reason::ALL.iter().filter_map(declare).collect()
 }
