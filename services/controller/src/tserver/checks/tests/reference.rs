@@ -46,11 +46,12 @@ fn render(gallery: &Gallery) -> String {
     for (area, condition) in AREAS.iter().map(|area| area.condition).chain([READY]).enumerate() {
         let _ = write!(
             page,
-            "\n## {condition}\n\n| status | reason | meaning | message | Event |\n| --- | --- | --- | --- | --- |\n"
+            "\n## {condition}\n\n| status | reason | meaning | message | what to do | Event |\n| --- | --- | --- | --- | --- | --- |\n"
         );
         for ((_, reason), (status, message)) in gallery.range((area, Reason::ALL[0])..(area + 1, Reason::ALL[0])) {
             let (status, message, event) = (status.as_str(), message.replace('|', "\\|"), reason.severity().unwrap_or_default());
-            let _ = writeln!(page, "| {status} | `{}` | {} | {message} | {event} |", reason.as_str(), reason.meaning());
+            let (meaning, remedy) = (reason.meaning(), reason.remedy());
+            let _ = writeln!(page, "| {status} | `{}` | {meaning} | {message} | {remedy} | {event} |", reason.as_str());
         }
     }
     page
