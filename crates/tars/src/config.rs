@@ -89,8 +89,8 @@ impl Config {
     }
 
     /// Joins `other` into this document. The result is what [`Config::parse`] reads from the printed text of one document
-    /// followed by that of the other. With `update`, `other` comes second, otherwise `self` does. The values of the second
-    /// document win, and its keys move behind those of the first.
+    /// followed by that of the other. Where both have a key, the value of `other` wins with `update`, and that of `self` without.
+    /// The keys of the winner come last.
     ///
     /// If one of the documents cannot be printed, the join fails and `self` stays as it was. Parameters outside any domain are
     /// dropped, because they are not printed.

@@ -135,7 +135,7 @@ pub enum EndpointError {
     /// A proxy string has an `@` and nothing behind it.
     #[error("proxy `{0}` has no endpoint behind `@`")]
     NoEndpoint(String),
-    /// An address from the name service has a port or a transport that does not exist.
+    /// The name service gave an address with an invalid port or an unknown transport.
     #[error("address {host}:{port} with transport {istcp} does not exist; ports go from 0 to 65535, transports from 0 to 2")]
     Address {
         /// The host as it arrived.

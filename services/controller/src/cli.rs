@@ -20,10 +20,10 @@ pub enum Command {
     Run(run::Args),
     /// Print the custom resource definitions as YAML.
     Crd {
-        /// With the expressions of the chart, which choose versions.
+        /// Print the template of the chart, whose expressions choose the served versions.
         #[arg(long)]
         chart: bool,
-        /// Without the webhook that converts between versions, for a cluster that does not have one.
+        /// Leave out the conversion webhook, for a cluster without it.
         #[arg(long, conflicts_with = "chart")]
         without_conversion: bool,
     },

@@ -8,9 +8,9 @@ pub trait Encode {
     /// Writes the value with its head.
     fn encode(&self, out: &mut Encoder<'_>, tag: u8);
 
-    /// Whether an optional field with this value may be left out if its declared default is `default`. A number or a string may
-    /// be left out if it equals the default, a collection if it is empty, a struct or an enum never
-    /// (`docs/reference/wire.md#3.1`).
+    /// Whether an optional field with this value may be left out if its declared default is `default`
+    /// (`docs/reference/wire.md#3.1`). A number or a string may be left out if it equals the default. A collection may be left
+    /// out if it is empty. A struct or an enum is always written.
     fn may_omit(&self, default: &Self) -> bool;
 
     /// The name of the type in an attribute of version 2, such as `int32` or `list<string>`.

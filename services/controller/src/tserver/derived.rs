@@ -32,7 +32,7 @@ use tars_common::derived::DerivedKind;
 /// The object of one kind that a server needs.
 pub struct Wanted {
     pub kind: DerivedKind,
-    /// `None` says that the object must not exist, unless it belongs to another owner.
+    /// `None` asks for the deletion of an object of ours; an object of another owner stays.
     pub object: Option<Value>,
 }
 

@@ -170,8 +170,8 @@ impl Reason {
         matches!(self.weight(), Weight::Warns)
     }
 
-    /// Whether a normal start passes through this state, so that it deserves a Warning only if it lasts: a local volume is made when a
-    /// claim asks for it, and the scheduler looks again.
+    /// Whether a normal start passes through this state, so that it deserves a Warning only if it lasts. For example, a pod is
+    /// unschedulable until the agent has made its local volume.
     pub const fn may_pass(self) -> bool {
         matches!(self, Self::ClaimUnbound | Self::Unschedulable)
     }

@@ -58,7 +58,7 @@ pub struct Validated {
     pub gates: Vec<String>,
     pub mounts: Mounts,
     /// How many pods a voluntary disruption may take; `None` for no limit.
-    pub max_unavailable: Option<IntOrString>,
+    pub disruption_limit: Option<IntOrString>,
     /// The `spec` of the TEndpoint.
     pub endpoint: Value,
 }
@@ -124,7 +124,7 @@ pub fn validate(server: &TServer, framework: Option<&FrameworkView>) -> Result<V
         placement,
         gates: spec.k8s.readiness_gates.clone(),
         mounts,
-        max_unavailable: spec.k8s.disruption.as_ref().map(|disruption| disruption.max_unavailable.clone()),
+        disruption_limit: spec.k8s.disruption.as_ref().map(|disruption| disruption.max_unavailable.clone()),
         endpoint: copy_for_registry(spec),
         key,
     })

@@ -30,7 +30,7 @@ const CREATE_FAILURES: &[&str] = &[
     "PreStartHookError",
     "PostStartHookError",
 ];
-/// The reasons by which the kubelet says that a container has to wait for its turn.
+/// The reasons of a container that is only being prepared. They are no fault.
 const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
 
 /// The advice for most reasons why a registry does not deliver an image.
@@ -108,7 +108,8 @@ pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(Reason::ClaimUnbound, message).about(pod))
 }
 
-/// A node holds one volume of each name for a server, and each bound claim uses one.
+/// Whether every node that may hold the volume has one already: a node holds one volume of each name for a server, and each bound claim
+/// uses one.
 fn are_volumes_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
     let mount = claim.local_volume();
     let bound = input.around.claims.iter().filter(|other| other.local_volume() == mount && other.phase == "Bound").count();

@@ -12,7 +12,7 @@ use k8s_openapi::{
 
 pub static DISRUPTION_BUDGET: Recipe = Recipe {
     // The drain of a node leaves the pods of a DaemonSet where they are. Without replicas there is nothing to limit.
-    build: |server| match (&server.workload, &server.max_unavailable) {
+    build: |server| match (&server.workload, &server.disruption_limit) {
         (Workload::StatefulSet(settings), Some(max)) if settings.replicas > 0 => {
             serde_json::to_value(build_disruption_budget(server, max.clone())).map(Some)
         }
