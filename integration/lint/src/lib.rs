@@ -9,7 +9,7 @@
 //!                         └─► sizes      a source file can be finished by a reader
 //! ```
 //!
-//! Each check is a pure function from the [`tree::Tree`] to a list of [`Problem`]s. `make lint` runs them all, as the test `checkout`.
+//! Each check is a pure function from the `Tree` to a list of [`Problem`]s. `make lint` runs them all, as the test `checkout`.
 
 mod citations;
 mod imports;

@@ -6,7 +6,7 @@
 //! helm/*         ──► docs/reference/chart-values.md
 //! ```
 //!
-//! Every file is a row of [`FILES`]. `make gen` writes them all; `make lint` compares them in the test `generated`.
+//! Every file is a row of `FILES`. `make gen` writes them all; `make lint` compares them in the test `generated`.
 
 mod chart_values;
 mod command_lines;

@@ -7,7 +7,7 @@
 //!
 //! The rules are in docs/reference/local-volumes.md. Three of them shape the code:
 //! - Each agent acts for its own node only. All agents choose the same nodes for a volume, without talking to each other
-//!   ([`placement`]).
+//!   (`placement`).
 //! - A plan follows from the present state of the cluster and not from earlier steps. An agent may die at any point, and the next plan
 //!   finds what is missing.
 //! - The agent never removes data of a server. When a claim goes, its volume goes and its directory stays. The server finds it when it
