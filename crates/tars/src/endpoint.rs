@@ -51,7 +51,7 @@ pub struct Endpoint {
     pub host: String,
     /// Port. A server that listens on port 0 gets any free port.
     pub port: u16,
-    /// Timeout in milliseconds, 3000 by default.
+    /// Timeout in milliseconds, 3000 by default; -1 stands for none.
     pub timeout: i32,
     /// Grid of the server, 0 by default. It is only passed on.
     pub grid: i32,
@@ -195,7 +195,8 @@ impl Endpoint {
             "-h" => value.clone_into(&mut self.host),
             // `number` has checked the range, so the conversion cannot fail.
             "-p" => self.port = u16::try_from(number(0, u16::MAX.into())?).unwrap_or_default(),
-            "-t" => self.timeout = number(0, i32::MAX)?,
+            // A TServer may say -1 (docs/reference/wire.md#11.2.1).
+            "-t" => self.timeout = number(-1, i32::MAX)?,
             "-g" => self.grid = number(i32::MIN, i32::MAX)?,
             "-q" => self.qos = number(i32::MIN, i32::MAX)?,
             "-w" => self.weight = number(-1, i32::MAX)?,
@@ -302,6 +303,7 @@ mod tests {
             ("tcp -h 10.0.0.1 -p 17890", "tcp -h 10.0.0.1 -p 17890 -t 3000"),
             ("udp -t 60000 -p 1 -h *", "udp -h 0.0.0.0 -p 1 -t 60000"),
             ("ssl  -h a.b\t-p 443 -t 1", "ssl -h a.b -p 443 -t 1"),
+            ("tcp -h a -p 1 -t -1", "tcp -h a -p 1 -t -1"),
             ("tcp -h a -p 1 -w -1 -v 1", "tcp -h a -p 1 -t 3000 -w 100 -v 1"),
             ("tcp -h a -p 1 -w 500 -v 1 -e 1", "tcp -h a -p 1 -t 3000 -w 100 -v 1 -e 1"),
             ("tcp -h a -p 1 -w 500", "tcp -h a -p 1 -t 3000 -w 500"),
