@@ -1,6 +1,6 @@
 //! Serves Prometheus metrics over plain HTTP at `/metrics`, in the OpenMetrics text format.
 //!
-//! A service declares each metric once, where it registers the metric. [`Registry::table`] lists all declarations for the reference
+//! A service declares each metric once, where it registers the metric. [`Registry::declarations`] lists all of them for the reference
 //! pages, including the metrics that have no samples yet.
 
 use axum::{Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
@@ -26,10 +26,29 @@ pub struct MetricDeclaration {
     pub name: &'static str,
     /// Whether the metric is a counter, a gauge, a histogram or an info.
     pub kind: MetricType,
-    /// The names of its labels, in the order in which samples have them.
-    pub labels: &'static [&'static str],
+    /// The names of its labels.
+    pub labels: LabelNames,
     /// One sentence without full stop.
     pub help: &'static str,
+}
+
+/// The names of the labels of a metric, in the order in which samples have them.
+#[derive(Clone, Copy, Debug)]
+pub enum LabelNames {
+    /// The names are written out.
+    Listed(&'static [&'static str]),
+    /// The function reads the names from the type of the labels. Only the reference pages need them, so a service never calls it.
+    Encoded(fn() -> Vec<String>),
+}
+
+impl LabelNames {
+    /// The names.
+    pub fn read(self) -> Vec<String> {
+        match self {
+            Self::Listed(names) => names.iter().map(|name| (*name).to_owned()).collect(),
+            Self::Encoded(read) => read(),
+        }
+    }
 }
 
 /// The metrics of a service.
@@ -40,21 +59,22 @@ pub struct MetricDeclaration {
 pub struct Registry {
     prefix: &'static str,
     samples: Samples,
-    rows: Vec<String>,
+    declarations: Vec<MetricDeclaration>,
 }
 
 impl Registry {
     /// A registry whose metrics are all called `PREFIX_…`. It has the metric `PREFIX_build_info` with the label `version`.
     pub fn new(prefix: &'static str, version: &'static str) -> Self {
-        let mut registry = Self { prefix, samples: Samples::with_prefix(prefix), rows: Vec::new() };
-        registry.add_row("build", MetricType::Info, &["version"], "The version that runs");
-        registry.samples.register("build", "The version that runs", Info::new([("version", version)]));
+        let help = "The version that runs";
+        let build = MetricDeclaration { name: "build", kind: MetricType::Info, labels: LabelNames::Listed(&["version"]), help };
+        let mut registry = Self { prefix, samples: Samples::with_prefix(prefix), declarations: vec![build] };
+        registry.samples.register(build.name, help, Info::new([("version", version)]));
         registry
     }
 
     /// Declares a metric without labels, of which `metric` has the samples.
     pub fn register<M: Metric + TypedMetric>(&mut self, name: &'static str, help: &'static str, metric: M) {
-        self.add_row(name, M::TYPE, &[] as &[&str], help);
+        self.declarations.push(MetricDeclaration { name, kind: M::TYPE, labels: LabelNames::Listed(&[]), help });
         self.samples.register(name, help, metric);
     }
 
@@ -66,32 +86,25 @@ impl Registry {
         C: MetricConstructor<M>,
         Family<L, M, C>: Metric,
     {
-        self.add_row(name, M::TYPE, &label_names::<L>(), help);
+        let labels = LabelNames::Encoded(read_label_names::<L>);
+        self.declarations.push(MetricDeclaration { name, kind: M::TYPE, labels, help });
         self.samples.register(name, help, family);
     }
 
     /// Declares the metrics whose samples `collector` reads at each scrape.
     pub fn register_collector(&mut self, declarations: impl IntoIterator<Item = MetricDeclaration>, collector: impl Collector) {
-        for MetricDeclaration { name, kind, labels, help } in declarations {
-            self.add_row(name, kind, labels, help);
-        }
+        self.declarations.extend(declarations);
         self.samples.register_collector(Box::new(collector));
     }
 
-    /// All declarations as a Markdown table: name as Prometheus shows it, type, labels and help.
-    pub fn table(&self) -> String {
-        let head = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n";
-        self.rows.iter().fold(head.to_owned(), |table, row| table + row)
+    /// The prefix of all names.
+    pub fn prefix(&self) -> &'static str {
+        self.prefix
     }
 
-    fn add_row(&mut self, name: &str, kind: MetricType, labels: &[impl AsRef<str>], help: &str) {
-        let suffix = match kind {
-            MetricType::Counter => "_total",
-            MetricType::Info => "_info",
-            MetricType::Gauge | MetricType::Histogram | MetricType::Unknown => "",
-        };
-        let labels: Vec<_> = labels.iter().map(|label| format!("`{}`", label.as_ref())).collect();
-        self.rows.push(format!("| `{}_{name}{suffix}` | {} | {} | {help} |\n", self.prefix, kind.as_str(), labels.join(", ")));
+    /// All metrics, in the order of their registration.
+    pub fn declarations(&self) -> &[MetricDeclaration] {
+        &self.declarations
     }
 
     fn encode(&self) -> Result<String, fmt::Error> {
@@ -102,7 +115,7 @@ impl Registry {
 }
 
 /// Reads the names of the labels of `L` from a sample with default values, because only the derived encoding has the names.
-fn label_names<L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static>() -> Vec<String> {
+fn read_label_names<L: EncodeLabelSet + Clone + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static>() -> Vec<String> {
     let family = Family::<L, Gauge>::default();
     drop(family.get_or_create(&L::default()));
     let (mut probe, mut text) = (Samples::default(), String::new());
@@ -140,8 +153,12 @@ mod tests {
         outcome: String,
     }
 
-    const DEPTH: MetricDeclaration =
-        MetricDeclaration { name: "queue_depth", kind: MetricType::Gauge, labels: &["queue"], help: "Items that wait" };
+    const DEPTH: MetricDeclaration = MetricDeclaration {
+        name: "queue_depth",
+        kind: MetricType::Gauge,
+        labels: LabelNames::Listed(&["queue"]),
+        help: "Items that wait",
+    };
 
     #[derive(Debug)]
     struct Queues;
@@ -154,24 +171,27 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_every_metric_although_no_sample_was_taken() {
+    fn every_metric_is_declared_although_no_sample_was_taken() {
         let mut registry = Registry::new("demo", "1.2");
         registry.register_family("calls", "Calls by verb and outcome", Family::<CallLabels, Counter>::default());
         registry.register("leading", "1 while this instance leads", Gauge::<i64>::default());
         registry.register_collector([DEPTH], Queues);
-        assert_eq!(
-            registry.table(),
-            "| metric | type | labels | meaning |\n\
-             | --- | --- | --- | --- |\n\
-             | `demo_build_info` | info | `version` | The version that runs |\n\
-             | `demo_calls_total` | counter | `verb`, `outcome` | Calls by verb and outcome |\n\
-             | `demo_leading` | gauge |  | 1 while this instance leads |\n\
-             | `demo_queue_depth` | gauge | `queue` | Items that wait |\n"
-        );
+        let declared: Vec<_> = registry
+            .declarations()
+            .iter()
+            .map(|metric| (metric.name, metric.kind.as_str(), metric.labels.read().join(" ")))
+            .collect();
+        let expected = [
+            ("build", "info", "version"),
+            ("calls", "counter", "verb outcome"),
+            ("leading", "gauge", ""),
+            ("queue_depth", "gauge", "queue"),
+        ];
+        assert_eq!(declared, expected.map(|(name, kind, labels)| (name, kind, labels.to_owned())));
     }
 
     #[test]
-    fn samples_have_the_names_of_the_table() {
+    fn samples_have_the_declared_names() {
         let mut registry = Registry::new("demo", "1.2");
         let calls = Family::<CallLabels, Counter>::default();
         registry.register_family("calls", "Calls by verb and outcome", calls.clone());

@@ -18,11 +18,6 @@ impl Page {
         let _ = writeln!(self.text, "\n## {heading}");
     }
 
-    /// Adds a paragraph.
-    pub fn add_paragraph(&mut self, paragraph: &str) {
-        let _ = writeln!(self.text, "\n{paragraph}");
-    }
-
     /// Adds a table. Cells hold Markdown; line ends and bars in them are made harmless.
     pub fn add_table<const N: usize>(&mut self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
         let _ = writeln!(self.text, "\n| {} |\n|{}", head.join(" | "), " --- |".repeat(N));
