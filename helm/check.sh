@@ -75,6 +75,7 @@ metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}
 telemetry: {logFormat: text, otlpEndpoint: "http://collector:4317"}
 VALUES
 render controller-least tarscontroller tars-system --set networkPolicy.enabled=false,metrics.service.enabled=false,rbac.aggregate=false
+render controller-old tarscontroller tars-system --kube-version 1.27.0
 render framework tarsframework tars
 render framework-all tarsframework tars -f - <<'VALUES'
 framework: {registry: "registry.example:5000/team", tag: "20240101", secret: pull}
@@ -98,7 +99,14 @@ expect controller 3 'drop: \[ALL\]' 'no capabilities by default'
 expect controller 2 'runAsUser: 65532' 'controller and webhook are not root'
 expect controller 9 'grpc: \{port: 9444' 'three probes for each component'
 expect controller 3 'failurePolicy: Fail' 'admission fails closed'
+expect controller 3 'name: no-housekeeping-of-kubernetes$' 'the garbage collector waits for no webhook'
+expect controller 1 'name: no-write-of-the-controller$' 'writes of the controller cost no review'
+expect controller 1 'name: no-deletion-by-kubernetes$' 'a namespace can be deleted without a webhook'
+expect controller-old 0 'matchConditions' 'no conditions where the API server does not know them'
 expect controller 2 '^kind: PodDisruptionBudget$' 'budgets for controller and webhook'
+expect controller 1 'resources: \[tconfigs, tframeworkconfigs\]$' 'edit reads what can hold passwords, and view does not'
+expect controller 2 'verbs: \[get, update\]$' 'a Lease is replaced and never patched'
+expect controller 1 'verbs: \[get, list, watch, update\]$' 'the Secret is replaced and never patched'
 expect controller 3 '^kind: NetworkPolicy$' 'network policies'
 expect controller-all 3 'image: "registry.example:5000/team/tars(controller|webhook|agent):v9"' 'images follow registry and tag'
 expect controller-all 3 'imagePullSecrets:' 'pull secret'

@@ -98,3 +98,16 @@ runAsNonRoot: true
 capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
+
+{{- /* A dead webhook must not stop the garbage collector, which changes nothing but owner references and finalizers. */}}
+{{- define "tars.notHousekeeping" -}}
+- name: no-housekeeping-of-kubernetes
+  expression: >-
+    !({{ . }} && request.operation == 'UPDATE'
+    && object.all(key, key == 'metadata' || (key in oldObject && object[key] == oldObject[key]))
+    && oldObject.all(key, key in object)
+    && has(object.metadata.labels) == has(oldObject.metadata.labels)
+    && (!has(object.metadata.labels) || object.metadata.labels == oldObject.metadata.labels)
+    && has(object.metadata.annotations) == has(oldObject.metadata.annotations)
+    && (!has(object.metadata.annotations) || object.metadata.annotations == oldObject.metadata.annotations))
+{{- end }}
