@@ -54,7 +54,8 @@ pub fn list_queries(request: &Request<'_>) -> Vec<Query> {
     }
 }
 
-/// Returns the object to store (docs/reference/admission.md#5). Deletions and derived objects stay as they are.
+/// Returns the object to store (docs/reference/admission.md#5). Deletions and derived objects stay as they are. An update of metadata
+/// only is never denied because of the content (docs/reference/admission.md#3.5).
 pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     let mut object = request.object.clone();
     if request.operation == Operation::Delete {
@@ -78,8 +79,12 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
         }
         Resource::Derived(_) => Ok(()),
     };
-    result.map_err(|denial| request.deny(denial))?;
-    Ok(object)
+    match result {
+        Ok(()) => Ok(object),
+        // The update does not touch what the rule is about. The members that could be completed are stored.
+        Err(_) if request.is_metadata_only() && !server::changes_replica_bounds(request) => Ok(object),
+        Err(denial) => Err(request.deny(denial)),
+    }
 }
 
 /// Accepts or denies the request, and returns the changes to other objects that acceptance requires

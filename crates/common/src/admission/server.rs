@@ -6,7 +6,6 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub(super) use pod::list_warnings;
 pub(super) use rules::validate;
 
 use crate::{
@@ -149,6 +148,14 @@ fn read_replicas(object: &Value) -> Option<i64> {
     }
 }
 
+/// Lists settings that are accepted, but are probably a mistake.
+pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
+    if request.operation == Operation::Delete {
+        return Vec::new();
+    }
+    pod::warn_of_liveness_probe(request.object).into_iter().chain(rules::list_warnings(request)).collect()
+}
+
 /// Tells the author if [`mutate`] has changed the number of pods.
 pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
     let (Some(wanted), Some(replicas)) = (read_replicas(request.object), read_replicas(stored)) else { return Vec::new() };
@@ -184,6 +191,13 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
         return Err(Denial::invalid_server("unexpected annotation value", remedy));
     }
     Ok((min, max))
+}
+
+/// Whether the request sets, changes or removes a bound of the number of pods.
+pub(super) fn changes_replica_bounds(request: &Request<'_>) -> bool {
+    [annotation::MIN_REPLICAS, annotation::MAX_REPLICAS]
+        .iter()
+        .any(|key| json::annotation(request.object, key) != json::annotation(request.old, key))
 }
 
 /// `^[1-9]?[0-9]$`

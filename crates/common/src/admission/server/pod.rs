@@ -2,11 +2,7 @@
 //! rules check combinations. Without them the API server would refuse the workload, or the kubelet the container, and only the status
 //! of the TServer would say so.
 
-use crate::admission::{
-    denial::Denial,
-    json,
-    request::{Operation, Request},
-};
+use crate::admission::{denial::Denial, json};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -61,22 +57,21 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
 }
 
 /// Warns about a liveness probe under tarsnode.
-pub(in super::super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
-    let object = request.object;
+pub(super) fn warn_of_liveness_probe(object: &Value) -> Option<String> {
     let supervised =
         json::text(object, "/spec/subType") == "tars" && json::text(object, "/spec/k8s/launcherType") != "foreground";
-    if request.operation == Operation::Delete || !supervised || !json::has(object, "/spec/k8s/livenessProbe") {
-        return Vec::new();
+    if !supervised || !json::has(object, "/spec/k8s/livenessProbe") {
+        return None;
     }
     let warning = "spec.k8s.livenessProbe: with launcherType background the container's first process is tarsnode, which restarts the \
                    server by itself; a failed probe restarts both. Use launcherType foreground, or no liveness probe";
-    vec![warning.to_owned()]
+    Some(warning.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Facts, Resource, list_warnings, tests::Fixture, validate};
+    use crate::admission::{Facts, Operation, Resource, list_warnings, tests::Fixture, validate};
     use serde_json::json;
 
     /// The API server cuts longer warnings.

@@ -169,7 +169,7 @@ fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
             remedy,
         ));
     }
-    if request.operation == Operation::Create && !spec.k8s.daemon_set && expected.len() > names::STATEFUL_SERVER_NAME_LIMIT {
+    if request.operation == Operation::Create && needs_shorter_name(&expected, spec) {
         let reason =
             format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
         let remedy =
@@ -285,6 +285,40 @@ fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
     }
 }
 
+/// Lists settings with which no pod can run, although Kubernetes accepts them or the object exists already.
+pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
+    // [`validate`] has refused a spec that does not decode.
+    let Ok(spec) = read_spec(request.object) else { return Vec::new() };
+    let never = spec.k8s.node_selector.iter().filter(|selector| selector.compares_with_text()).map(|selector| {
+        let Selector { key, operator, values } = selector;
+        format!(
+            "spec.k8s.nodeSelector: no node matches {key} {operator} {}, because the value is no integer; no pod can be scheduled",
+            values.concat()
+        )
+    });
+    let long = needs_shorter_name(request.name, &spec).then(|| {
+        let limit = names::STATEFUL_SERVER_NAME_LIMIT;
+        format!(
+            "spec.k8s.daemonSet: the StatefulSet cannot create pods, because the name has {} characters and not at most {limit}; set \
+             daemonSet, or create the server under a shorter name",
+            request.name.len()
+        )
+    });
+    never.chain(long).collect()
+}
+
+/// Whether the server runs as a StatefulSet whose name is too long for the labels of its pods.
+fn needs_shorter_name(name: &str, spec: &Spec) -> bool {
+    !spec.k8s.daemon_set && name.len() > names::STATEFUL_SERVER_NAME_LIMIT
+}
+
+impl Selector {
+    /// Whether the selector compares numbers and has another value. The API server accepts it, and it matches no node.
+    fn compares_with_text(&self) -> bool {
+        matches!(self.operator.as_str(), "Gt" | "Lt") && self.values.iter().any(|value| value.parse::<i64>().is_err())
+    }
+}
+
 /// The operator of a node selector must fit its values. The API server has the same rule for pods, but would report it too late, and to
 /// the StatefulSet controller instead of the author.
 fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
@@ -292,9 +326,7 @@ fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
         let problem = match operator.as_str() {
             "In" | "NotIn" if values.is_empty() => "needs at least one value",
             "Exists" | "DoesNotExist" if !values.is_empty() => "takes no values",
-            "Gt" | "Lt" if values.len() != 1 || values.iter().any(|value| value.parse::<i64>().is_err()) => {
-                "needs exactly one value, an integer"
-            }
+            "Gt" | "Lt" if values.len() != 1 => "needs exactly one value, an integer",
             "" => "is missing",
             _ => continue,
         };

@@ -1,6 +1,6 @@
 //! The rules of TServer: cases that are accepted and refused, and properties of generated objects.
 
-use crate::admission::{Facts, NodeImage, Operation, Resource, list_changes, mutate, tests::Fixture, validate};
+use crate::admission::{Facts, NodeImage, Operation, Resource, list_changes, list_warnings, mutate, tests::Fixture, validate};
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Value, json};
 
@@ -241,7 +241,7 @@ fn invalid_servers_are_refused_with_a_sentence() {
             "operator \"In\" of node selector \"disk\" needs at least one value;",
         ),
         (
-            |o| o["spec"]["k8s"]["nodeSelector"] = json!([{"key": "disk", "operator": "Gt", "values": ["big"]}]),
+            |o| o["spec"]["k8s"]["nodeSelector"] = json!([{"key": "disk", "operator": "Gt", "values": ["1", "2"]}]),
             "needs exactly one value, an integer;",
         ),
     ];
@@ -272,6 +272,71 @@ fn a_name_that_is_too_long_for_pods_is_refused() {
     let mut old = tars();
     named(55)(&mut old);
     assert_eq!(update_refused(&old, |object| object["spec"]["k8s"]["replicas"] = json!(1)), None);
+}
+
+/// Returns the result of the mutating phase for an update that makes `change` to `old`, in a namespace without framework.
+fn mutate_update(old: &Value, change: impl FnOnce(&mut Value)) -> Result<Value, String> {
+    let mut fixture = Fixture::create(Resource::Server, old.clone());
+    fixture.operation = Operation::Update;
+    fixture.old = old.clone();
+    change(&mut fixture.object);
+    mutate(&fixture.request(), &Facts::default()).map_err(|denied| denied.to_string())
+}
+
+#[test]
+fn the_mutating_phase_lets_metadata_of_any_stored_server_change() {
+    let finalize = |object: &mut Value| object["metadata"]["finalizers"] = json!([]);
+    // The server was released when its namespace had a framework.
+    assert_eq!(mutate_update(&tars(), finalize).unwrap()["metadata"]["finalizers"], json!([]));
+    let denied = mutate_update(&tars(), |object| object["spec"]["k8s"]["replicas"] = json!(4)).unwrap_err();
+    assert!(denied.contains("no default node image has been set"), "{denied}");
+    let mut bounded = normal();
+    bounded["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "many"});
+    assert!(mutate_update(&bounded, finalize).is_ok(), "the annotation was there before");
+    let bound = |object: &mut Value| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": "more"});
+    assert!(mutate_update(&bounded, bound).unwrap_err().contains("unexpected annotation format"));
+    let mut long = normal();
+    long["spec"]["app"] = json!("a".repeat(64));
+    assert!(mutate_update(&long, finalize).is_ok());
+}
+
+fn list_server_warnings(old: Option<&Value>, mut object: Value, change: impl FnOnce(&mut Value)) -> Vec<String> {
+    change(&mut object);
+    let mut fixture = Fixture::create(Resource::Server, object);
+    if let Some(old) = old {
+        fixture.operation = Operation::Update;
+        fixture.old = old.clone();
+    }
+    assert_eq!(validate(&fixture.request(), &facts()).map_err(|denied| denied.to_string()), Ok(Vec::new()));
+    list_warnings(&fixture.request())
+}
+
+#[test]
+fn a_number_that_is_none_in_a_node_selector_draws_a_warning() {
+    let select = |value: &'static str| {
+        move |object: &mut Value| {
+            object["spec"]["k8s"]["nodeSelector"] = json!([{"key": "disk", "operator": "Gt", "values": [value]}]);
+        }
+    };
+    let warnings = list_server_warnings(None, normal(), select("big"));
+    assert!(warnings.len() == 1 && warnings[0].contains("no node matches disk Gt big"), "{warnings:?}");
+    assert!(list_server_warnings(None, normal(), select("7")).is_empty());
+}
+
+#[test]
+fn a_daemon_set_whose_name_is_too_long_for_a_stateful_set_draws_a_warning_when_it_becomes_one() {
+    let server = |length: usize| {
+        let mut server = normal();
+        let app = "a".repeat(length - "-web".len());
+        server["metadata"]["name"] = json!(format!("{app}-web"));
+        server["spec"]["app"] = json!(app);
+        server["spec"]["k8s"]["daemonSet"] = json!(true);
+        server
+    };
+    let turn_off = |object: &mut Value| object["spec"]["k8s"]["daemonSet"] = json!(false);
+    let warnings = list_server_warnings(Some(&server(53)), server(53), turn_off);
+    assert!(warnings.len() == 1 && warnings[0].contains("the name has 53 characters"), "{warnings:?}");
+    assert!(list_server_warnings(Some(&server(52)), server(52), turn_off).is_empty());
 }
 
 #[test]
