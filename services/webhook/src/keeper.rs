@@ -2,24 +2,29 @@
 //!
 //! ```text
 //! a watched object changed ─┐
-//! a minute passed ──────────┼─► pass: read Secret ─► (leader) plan, store, place bundle ─► serve leaf ─► compare bundles ─► readiness
-//! leadership changed ───────┘
+//! a minute passed ──────────┼─► pass: read Secret ─► look at the bundles ─► (leader) plan, store, place bundle ─► serve leaf ─► readiness
+//! leadership changed ───────┘        └─ a process that serves nothing serves the stored leaf at once
 //! ```
+//!
+//! A carrier that is missing, or that fails, never keeps the pass from its other steps.
 //!
 //! Every replica reads; only the leader by the Lease writes. Each pass reads all objects again, so it repairs a deleted Secret and an
 //! overwritten `caBundle`. The watches start such a pass at once.
 
 mod carrier;
+mod decision;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     certificates::{CertificateError, Material, plan},
     metrics::Metrics,
 };
-use carrier::{CONVERTED, Carrier, MUTATING, VALIDATING, read_bundles};
+use carrier::{CONVERTED, Carrier, MUTATING, VALIDATING, read_clauses};
+use decision::{Finding, Seen, State, is_callable, is_placed, may_serve};
 use futures::{Stream, StreamExt, stream::SelectAll};
 use jiff::Timestamp;
 use k8s_openapi::{
-    ByteString,
     api::{
         admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
         core::v1::Secret,
@@ -32,8 +37,7 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{WatchStreamExt, watcher},
 };
-use serde_json::Value;
-use std::{convert::Infallible, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, pin::Pin, time::Duration};
 use tars_common::names;
 use tars_kit::{
     health::Health,
@@ -47,11 +51,11 @@ use tokio_util::sync::CancellationToken;
 const SECRET: &str = "tars-webhook-tls";
 /// The readiness check that holds once this replica serves a certificate.
 pub const CHECK_CERTIFICATE: &str = "certificate";
-/// The readiness check that holds while every registration trusts that certificate.
+/// The readiness check that holds while API servers that call this webhook trust that certificate.
 pub const CHECK_BUNDLES: &str = "ca-bundles";
 /// The time between two passes if nothing changes. Renewals depend on the clock, and a watch can miss a change.
 const PASS_PERIOD: Duration = Duration::from_mins(1);
-/// The wait after a failed pass.
+/// The wait after a failed pass. It doubles while single carriers fail, up to [`PASS_PERIOD`].
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Why a pass failed.
@@ -67,6 +71,14 @@ enum KeeperError {
 
 fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> KeeperError {
     move |source| KeeperError::Api { what, source: Box::new(source) }
+}
+
+/// What one pass leaves for the next.
+#[derive(Default)]
+struct Memory {
+    served: Option<Material>,
+    /// The last state of each carrier, so that only changes are logged.
+    states: BTreeMap<String, State>,
 }
 
 pub struct Keeper {
@@ -88,11 +100,19 @@ impl Keeper {
     pub async fn run(self, identity: String, stop: CancellationToken) -> Result<(), Infallible> {
         let (mut leading, election) = start_election(self.client.clone(), self.namespace.clone(), identity, stop.clone());
         let mut changes = self.watch_objects();
-        let mut served = None;
+        let mut memory = Memory::default();
+        let mut delay = RETRY_DELAY;
         loop {
             let leads = *leading.borrow_and_update();
-            let wait = match self.run_pass(leads, &mut served).await {
-                Ok(()) => PASS_PERIOD,
+            let wait = match self.run_pass(leads, &mut memory).await {
+                Ok(true) => {
+                    delay = RETRY_DELAY;
+                    PASS_PERIOD
+                }
+                Ok(false) => {
+                    let next = (delay * 2).min(PASS_PERIOD);
+                    std::mem::replace(&mut delay, next)
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot check the certificates, trying again");
                     RETRY_DELAY
@@ -120,33 +140,41 @@ impl Keeper {
             .collect()
     }
 
-    async fn run_pass(&self, leads: bool, served: &mut Option<Material>) -> Result<(), KeeperError> {
+    /// Does each step that is possible now. Returns whether all carriers could be read and written.
+    async fn run_pass(&self, leads: bool, memory: &mut Memory) -> Result<bool, KeeperError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
-        let stored = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
-        let mut material = stored;
+        let mut material = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
+        if let (None, Some(material)) = (&memory.served, &material) {
+            self.serve_leaf(material, &[], &mut memory.served).await?;
+        }
+        let mut seen = self.look_at_carriers().await;
+        let mut stored = Ok(());
         if leads {
-            let placed = match &material {
-                Some(material) => self.is_placed(&material.bundle()).await?,
-                None => false,
-            };
+            let placed = material.as_ref().is_some_and(|material| is_placed(&seen, &material.bundle()));
             if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, Timestamp::now())? {
-                self.store_secret(&api, secret, &wanted).await?;
-                material = Some(wanted);
+                stored = self.store_secret(&api, secret, &wanted).await;
+                if stored.is_ok() {
+                    material = Some(wanted);
+                }
             }
             if let Some(material) = &material {
-                self.place_bundle(&material.bundle()).await?;
+                self.serve_leaf(material, &seen, &mut memory.served).await?;
+                self.place_bundle(&material.bundle(), &mut seen).await;
             }
         }
-        let Some(material) = material else {
+        if let Some(material) = &material {
+            self.serve_leaf(material, &seen, &mut memory.served).await?;
+        } else {
             tracing::info!("waiting for the leader to make certificates");
-            return Ok(());
-        };
-        self.serve_leaf(&material, served)?;
-        self.health.set(CHECK_CERTIFICATE, true).await;
-        let trusted = self.is_trusted(&material).await?;
-        self.health.set(CHECK_BUNDLES, trusted).await;
-        Ok(())
+        }
+        if let Some(served) = &memory.served {
+            if let Some(callable) = is_callable(&seen, served) {
+                self.health.set(CHECK_BUNDLES, callable).await;
+            }
+            self.report(&seen, served, &mut memory.states);
+        }
+        stored.map(|()| seen.iter().all(|seen| seen.failure.is_none()))
     }
 
     async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), KeeperError> {
@@ -166,52 +194,69 @@ impl Keeper {
         Ok(())
     }
 
-    /// Writes the bundle to each clause that lacks it.
-    async fn place_bundle(&self, bundle: &str) -> Result<(), KeeperError> {
-        let bytes = ByteString(bundle.as_bytes().to_vec());
-        for carrier in Carrier::ALL {
-            let Some(object) = self.read_carrier(carrier).await? else { continue };
-            let Some(patch) = carrier.build_patch(&object, &self.service, &bytes) else { continue };
-            let result = carrier.api(self.client.clone()).patch_metadata(&carrier.name(), &PatchParams::default(), &patch).await;
-            result.map_err(api_error("cannot write a caBundle"))?;
-            tracing::info!(name = carrier.name(), "caBundle written");
-        }
-        Ok(())
-    }
-
-    /// Whether every carrier exists and has exactly this bundle.
-    async fn is_placed(&self, bundle: &str) -> Result<bool, KeeperError> {
-        let bytes = ByteString(bundle.as_bytes().to_vec());
-        for carrier in Carrier::ALL {
-            let object = self.read_carrier(carrier).await?;
-            if object.is_none_or(|object| carrier.build_patch(&object, &self.service, &bytes).is_some()) {
-                return Ok(false);
+    /// Writes the bundle to each clause that lacks it, and notes in `seen` what came of it.
+    async fn place_bundle(&self, bundle: &str, seen: &mut [Seen]) {
+        for Seen { carrier, finding, failure } in seen {
+            let Finding::Ours(clauses) = finding else { continue };
+            let Some(patch) = carrier.build_patch(clauses, bundle) else { continue };
+            let api = carrier.api(self.client.clone());
+            match api.patch_metadata(&carrier.name(), &PatchParams::default(), &patch).await {
+                Ok(_) => {
+                    tracing::info!(name = carrier.name(), "caBundle written");
+                    for clause in clauses {
+                        bundle.clone_into(&mut clause.bundle);
+                    }
+                }
+                // It was deleted after it was read.
+                Err(kube::Error::Api(status)) if status.is_not_found() => *finding = Finding::Missing,
+                Err(error) => *failure = Some(format!("cannot write its caBundle: {error}")),
             }
         }
-        Ok(true)
     }
 
-    /// Whether API servers accept the served certificate wherever they call this webhook. A carrier may not exist yet. Then the API
-    /// server does not call the webhook for it, and the replica is not ready until the carrier appears and gets its bundle.
-    async fn is_trusted(&self, material: &Material) -> Result<bool, KeeperError> {
+    async fn look_at_carriers(&self) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(Carrier::ALL.len());
         for carrier in Carrier::ALL {
-            let Some(object) = self.read_carrier(carrier).await? else { return Ok(false) };
-            if !read_bundles(&object, &self.service).all(|bundle| material.is_trusted_by(&bundle)) {
-                return Ok(false);
+            let (finding, failure) = match carrier.api(self.client.clone()).get_opt(&carrier.name()).await {
+                Ok(None) => (Finding::Missing, None),
+                Ok(Some(object)) => {
+                    // A DynamicObject consists of JSON values, so this cannot fail.
+                    let clauses = read_clauses(&serde_json::to_value(object).unwrap_or_default(), &self.service);
+                    (if clauses.is_empty() { Finding::Foreign } else { Finding::Ours(clauses) }, None)
+                }
+                Err(error) => (Finding::Unreadable, Some(format!("cannot read it: {error}"))),
+            };
+            all.push(Seen { carrier, finding, failure });
+        }
+        all
+    }
+
+    /// Shows the state of each carrier in the metrics, and logs each change.
+    fn report(&self, seen: &[Seen], served: &Material, states: &mut BTreeMap<String, State>) {
+        for seen in seen {
+            let (name, state) = (seen.carrier.name(), seen.state(served));
+            if seen.failure.is_some() {
+                self.metrics.count_carrier_failure(&name);
+            }
+            self.metrics.show_carrier(&name, state.as_str(), State::ALL.map(State::as_str));
+            if states.insert(name.clone(), state) == Some(state) {
+                continue;
+            }
+            match (state, &seen.failure) {
+                (_, Some(error)) => tracing::warn!(name, error, "a caBundle cannot be kept, trying again"),
+                (State::Missing, _) => tracing::warn!(name, "the object does not exist, so the API server does not call for it"),
+                (State::Foreign, _) => tracing::warn!(name, "the object does not call this Service"),
+                (State::Distrusting, _) => tracing::warn!(name, "the API server does not trust the served certificate"),
+                (State::Trusting | State::Failing, None) => tracing::info!(name, "the API server trusts the served certificate"),
             }
         }
-        Ok(true)
     }
 
-    async fn read_carrier(&self, carrier: Carrier) -> Result<Option<Value>, KeeperError> {
-        let what = "cannot read a webhook configuration or a custom resource definition";
-        let found = carrier.api(self.client.clone()).get_opt(&carrier.name()).await.map_err(api_error(what))?;
-        // A DynamicObject consists of JSON values, so this cannot fail.
-        Ok(found.map(|object| serde_json::to_value(object).unwrap_or_default()))
-    }
-
-    fn serve_leaf(&self, material: &Material, served: &mut Option<Material>) -> Result<(), KeeperError> {
-        if served.as_ref().is_some_and(|served| served.leaf() == material.leaf()) {
+    /// Serves the leaf of `material` where that makes nothing worse, see [`may_serve`].
+    async fn serve_leaf(&self, material: &Material, seen: &[Seen], served: &mut Option<Material>) -> Result<(), KeeperError> {
+        if served.as_ref().is_some_and(|served| served.leaf() == material.leaf())
+            || !may_serve(material, served.as_ref(), seen, Timestamp::now())
+        {
             return Ok(());
         }
         let (cert, key) = material.leaf();
@@ -219,6 +264,7 @@ impl Keeper {
         self.metrics.certificate_ends.set(material.leaf_ends().as_second());
         tracing::info!(ends = %material.leaf_ends(), "serving certificate replaced");
         *served = Some(material.clone());
+        self.health.set(CHECK_CERTIFICATE, true).await;
         Ok(())
     }
 

@@ -49,6 +49,17 @@ struct PathLabel {
     path: &'static str,
 }
 
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CarrierLabel {
+    carrier: String,
+}
+
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CarrierStateLabels {
+    carrier: String,
+    state: &'static str,
+}
+
 /// Clones share their counters.
 #[derive(Clone)]
 pub struct Metrics {
@@ -56,6 +67,8 @@ pub struct Metrics {
     seconds: Family<PathLabel, Histogram>,
     /// Unix time in seconds at which the served certificate ends; 0 while no certificate is served.
     pub certificate_ends: Gauge,
+    carrier_states: Family<CarrierStateLabels, Gauge>,
+    carrier_failures: Family<CarrierLabel, Counter>,
 }
 
 /// The metrics of this service, without samples.
@@ -74,6 +87,8 @@ impl Metrics {
             reviews: Family::default(),
             seconds: Family::new_with_constructor(buckets),
             certificate_ends: Gauge::default(),
+            carrier_states: Family::default(),
+            carrier_failures: Family::default(),
         };
         registry.register_family("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
         registry.register_family(
@@ -83,6 +98,10 @@ impl Metrics {
         );
         let help = "Unix time at which the served certificate ends, 0 while none is served";
         registry.register("certificate_not_after_seconds", help, metrics.certificate_ends.clone());
+        let help = "1 for the present state of each object with a caBundle, 0 for its other states";
+        registry.register_family("carrier_state", help, metrics.carrier_states.clone());
+        let help = "Reads and writes of objects with a caBundle that failed, by object";
+        registry.register_family("carrier_failures", help, metrics.carrier_failures.clone());
         (metrics, registry)
     }
 
@@ -95,5 +114,18 @@ impl Metrics {
     /// Counts a request that did not become a review.
     pub fn count_refusal(&self, path: &'static str, outcome: Outcome) {
         self.reviews.get_or_create(&ReviewLabels { path, kind: "unknown", outcome: outcome.as_str() }).inc();
+    }
+
+    /// Shows that `carrier` is in `state`, and in no other of `states`.
+    pub fn show_carrier(&self, carrier: &str, state: &'static str, states: impl IntoIterator<Item = &'static str>) {
+        for candidate in states {
+            let labels = CarrierStateLabels { carrier: carrier.to_owned(), state: candidate };
+            self.carrier_states.get_or_create(&labels).set(i64::from(candidate == state));
+        }
+    }
+
+    /// Counts a read or a write of `carrier` that failed.
+    pub fn count_carrier_failure(&self, carrier: &str) {
+        self.carrier_failures.get_or_create(&CarrierLabel { carrier: carrier.to_owned() }).inc();
     }
 }

@@ -19,7 +19,7 @@ pub const VALIDATING: &str = "tars-validating-webhook";
 pub const CONVERTED: [&str; 2] = ["tservers", "tframeworkconfigs"];
 
 /// An object with a `caBundle`: one of the two webhook configurations, or the definition of a converted resource.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Carrier {
     Mutating,
     Validating,
@@ -47,35 +47,44 @@ impl Carrier {
         Api::all_with(client, &resource)
     }
 
-    /// Builds the patch that writes `bundle` to each clause that calls our Service. `None` when all of them have it.
-    pub fn build_patch(self, object: &Value, service: &str, bundle: &ByteString) -> Option<Patch<Value>> {
-        let bundle = json!(bundle);
-        let lacks = |config: Option<&Value>| {
-            let config = config.filter(|config| config.pointer("/service/name").and_then(Value::as_str) == Some(service))?;
-            (config.get("caBundle") != Some(&bundle)).then_some(())
-        };
-        if let Self::Definition(_) = self {
-            lacks(object.pointer("/spec/conversion/webhook/clientConfig"))?;
-            return Some(Patch::Merge(json!({"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": bundle}}}}})));
-        }
-        let webhooks = object.get("webhooks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let lacking = webhooks.iter().filter(|webhook| lacks(webhook.get("clientConfig")).is_some());
+    /// Builds the patch that writes `bundle` to each of `clauses`. `None` when all of them have it.
+    pub fn build_patch(self, clauses: &[Clause], bundle: &str) -> Option<Patch<Value>> {
+        let bytes = ByteString(bundle.as_bytes().to_vec());
+        let lacking = clauses.iter().filter(|clause| clause.bundle != bundle);
         // A strategic merge finds the webhooks of a configuration by their names.
         let patches: Vec<Value> =
-            lacking.map(|webhook| json!({"name": webhook["name"], "clientConfig": {"caBundle": bundle}})).collect();
-        (!patches.is_empty()).then(|| Patch::Strategic(json!({"webhooks": patches})))
+            lacking.map(|clause| json!({"name": clause.webhook, "clientConfig": {"caBundle": bytes}})).collect();
+        match self {
+            _ if patches.is_empty() => None,
+            Self::Definition(_) => {
+                Some(Patch::Merge(json!({"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": bytes}}}}})))
+            }
+            _ => Some(Patch::Strategic(json!({"webhooks": patches}))),
+        }
     }
 }
 
-/// Reads the bundles of all clauses that call our Service. A clause without a bundle gives an empty text.
-pub fn read_bundles(object: &Value, service: &str) -> impl Iterator<Item = String> {
+/// A part of a carrier that calls our Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// The name of the webhook in its configuration. Empty for the conversion of a definition.
+    webhook: String,
+    /// PEM certificates of the authorities that the API server trusts. Empty without a bundle, or with one that is no text.
+    pub bundle: String,
+}
+
+/// Reads the clauses that call our Service.
+pub fn read_clauses(object: &Value, service: &str) -> Vec<Clause> {
     let webhooks = object.get("webhooks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let clauses = webhooks.iter().filter_map(|webhook| webhook.get("clientConfig"));
-    let ours = |config: &&Value| config.pointer("/service/name").and_then(Value::as_str) == Some(service);
-    clauses.chain(object.pointer("/spec/conversion/webhook/clientConfig")).filter(ours).map(|config| {
+    let named = webhooks.iter().filter_map(|webhook| Some((webhook["name"].as_str()?, webhook.get("clientConfig")?)));
+    let conversion = object.pointer("/spec/conversion/webhook/clientConfig").map(|config| ("", config));
+    let ours = |(_, config): &(&str, &Value)| config.pointer("/service/name").and_then(Value::as_str) == Some(service);
+    let clauses = named.chain(conversion).filter(ours).map(|(webhook, config)| {
         let bundle = config.get("caBundle").and_then(|bundle| serde_json::from_value::<ByteString>(bundle.clone()).ok());
-        bundle.and_then(|bundle| String::from_utf8(bundle.0).ok()).unwrap_or_default()
-    })
+        let bundle = bundle.and_then(|bundle| String::from_utf8(bundle.0).ok()).unwrap_or_default();
+        Clause { webhook: webhook.to_owned(), bundle }
+    });
+    clauses.collect()
 }
 
 #[cfg(test)]
@@ -95,23 +104,20 @@ mod tests {
 
     #[test]
     fn only_our_clauses_are_written_and_only_when_they_differ() {
-        let bundle = ByteString(b"new".to_vec());
-        let Some(Patch::Strategic(patch)) = Carrier::Mutating.build_patch(&configuration(Some("old")), "svc", &bundle) else {
-            panic!("no patch")
-        };
-        assert_eq!(patch, json!({"webhooks": [{"name": "ours", "clientConfig": {"caBundle": "bmV3"}}]}));
-        assert!(Carrier::Mutating.build_patch(&configuration(None), "svc", &bundle).is_some());
-        assert!(Carrier::Mutating.build_patch(&configuration(Some("new")), "svc", &bundle).is_none());
+        let patch = |bundle| Carrier::Mutating.build_patch(&read_clauses(&configuration(bundle), "svc"), "new");
+        let Some(Patch::Strategic(written)) = patch(Some("old")) else { panic!("no patch") };
+        assert_eq!(written, json!({"webhooks": [{"name": "ours", "clientConfig": {"caBundle": "bmV3"}}]}));
+        assert!(patch(None).is_some());
+        assert!(patch(Some("new")).is_none());
     }
 
     #[test]
     fn a_definition_without_our_conversion_is_left_alone() {
-        let bundle = ByteString(b"new".to_vec());
-        let carrier = Carrier::Definition("tservers");
-        assert!(carrier.build_patch(&json!({"spec": {"conversion": {"strategy": "None"}}}), "svc", &bundle).is_none());
+        assert!(read_clauses(&json!({"spec": {"conversion": {"strategy": "None"}}}), "svc").is_empty());
         let ours =
             json!({"spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": {"service": {"name": "svc"}}}}}});
-        assert!(matches!(carrier.build_patch(&ours, "svc", &bundle), Some(Patch::Merge(_))));
-        assert_eq!(read_bundles(&ours, "svc").collect::<Vec<_>>(), [""]);
+        let clauses = read_clauses(&ours, "svc");
+        assert_eq!(clauses, [Clause { webhook: String::new(), bundle: String::new() }]);
+        assert!(matches!(Carrier::Definition("tservers").build_patch(&clauses, "new"), Some(Patch::Merge(_))));
     }
 }
