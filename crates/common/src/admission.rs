@@ -107,7 +107,9 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Den
 /// spec gets no warning.
 pub fn list_warnings(request: &Request<'_>) -> Vec<String> {
     match request.resource {
-        Resource::Server if !request.is_metadata_only() => server::list_warnings(request),
+        _ if request.is_metadata_only() => Vec::new(),
+        Resource::Server => server::list_warnings(request),
+        Resource::Template => template::list_warnings(request),
         _ => Vec::new(),
     }
 }
@@ -116,7 +118,9 @@ pub fn list_warnings(request: &Request<'_>) -> Vec<String> {
 /// [`mutate`].
 pub fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
     match request.resource {
-        Resource::Server if request.operation != Operation::Delete => server::list_changes(request, stored),
+        _ if request.operation == Operation::Delete => Vec::new(),
+        Resource::Server => server::list_changes(request, stored),
+        Resource::Image => image::list_changes(request),
         _ => Vec::new(),
     }
 }

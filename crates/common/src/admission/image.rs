@@ -5,7 +5,7 @@ use crate::{
     names::label,
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     let image_type = json::text(object, "/imageType").to_owned();
@@ -16,6 +16,27 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     let types: Vec<String> = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     label_supported_types(object, &types);
     clean_releases(object, request.old, &request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+}
+
+/// Names each release that [`mutate`] drops because an earlier one has its id.
+pub(super) fn list_changes(request: &Request<'_>) -> Vec<String> {
+    let mut first = BTreeMap::new();
+    let mut warnings = Vec::new();
+    for (index, release) in json::list(request.object, "/releases").iter().enumerate() {
+        let (id, image) = (json::text(release, "/id"), json::text(release, "/image"));
+        match first.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert((index, image));
+            }
+            Entry::Occupied(entry) => {
+                let (kept, stays) = entry.get();
+                warnings.push(format!(
+                    "releases[{index}] with image {image:?} is dropped, because releases[{kept}] has the same id {id:?}; image {stays:?} stays"
+                ));
+            }
+        }
+    }
+    warnings
 }
 
 /// Sets one label for each server type that a base image supports. An existing label keeps its value.
@@ -58,7 +79,7 @@ fn find_stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::admission::{Facts, Operation, Resource, mutate, tests::Fixture};
+    use crate::admission::{Facts, Operation, Resource, list_changes, mutate, tests::Fixture};
     use serde_json::{Value, json};
 
     fn stored(object: &Value) -> Value {
@@ -87,6 +108,18 @@ mod tests {
             {"id": "c", "image": "4", "createTime": "2026-03-04T15:06:07Z"},
         ]);
         assert_eq!(stored(&json!({"releases": releases}))["releases"], expected);
+    }
+
+    #[test]
+    fn a_second_release_with_the_same_id_draws_a_warning_that_names_the_one_that_stays() {
+        let releases = json!([{"id": "a", "image": "one"}, {"id": "b", "image": "two"}, {"id": "a", "image": "three"}]);
+        let mut fixture =
+            Fixture::create(Resource::Image, json!({"kind": "TImage", "metadata": {"name": "hello"}, "releases": releases}));
+        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
+        let expected = r#"releases[2] with image "three" is dropped, because releases[0] has the same id "a"; image "one" stays"#;
+        assert_eq!(list_changes(&fixture.request(), &stored), [expected]);
+        fixture.object = stored;
+        assert_eq!(list_changes(&fixture.request(), &fixture.object), Vec::<String>::new());
     }
 
     #[test]

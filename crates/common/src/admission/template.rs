@@ -1,4 +1,4 @@
-//! TTemplate: the label of the parent, the chain of parents, and the objects that still use a template
+//! TTemplate: the label of the parent, the chain of parents, the text, and the objects that still use a template
 //! (docs/reference/admission.md#5.6 and docs/reference/admission.md#6.4).
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     templates::{ChainError, walk_parents},
 };
 use serde_json::Value;
+use tars::config::{Config, ParseError};
 
 const PARENT: &str = "/spec/parent";
 
@@ -48,8 +49,37 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
     match request.operation {
         Operation::Delete => validate_deletion(request, facts),
         Operation::Create | Operation::Update if request.is_metadata_only() => Ok(()),
-        Operation::Create | Operation::Update => validate_parents(request, facts),
+        Operation::Create | Operation::Update => {
+            validate_parents(request, facts)?;
+            validate_content(request)
+        }
     }
+}
+
+/// Warns about a text that was broken before this update and still is.
+pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
+    match (find_problem(request.object), find_problem(request.old)) {
+        (Some(problem), Some(_)) => {
+            vec![format!("spec.content still does not parse, so no server with this template can start: {problem}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Refuses a text that the registry cannot render, unless the stored text is broken, too: such an object may change in steps.
+fn validate_content(request: &Request<'_>) -> Result<(), Denial> {
+    match find_problem(request.object) {
+        Some(problem) if find_problem(request.old).is_none() => {
+            let reason = format!(".spec.content does not parse, {problem}");
+            Err(Denial::invalid(Resource::Template, reason, "correct this line, or no server with this template could start"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the text with the parser that the registry uses to render it.
+fn find_problem(template: &Value) -> Option<ParseError> {
+    Config::parse(json::text(template, "/spec/content")).err()
 }
 
 fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
@@ -107,7 +137,7 @@ fn validate_deletion(request: &Request<'_>, facts: &Facts) -> Result<(), Denial>
 mod tests {
     use super::*;
     use crate::{
-        admission::{Denied, mutate, tests::Fixture, validate},
+        admission::{Denied, list_warnings, mutate, tests::Fixture, validate},
         templates::LONGEST_CHAIN,
     };
     use serde_json::json;
@@ -197,5 +227,31 @@ mod tests {
         fixture.old = fixture.object.clone();
         fixture.object["metadata"]["finalizers"] = json!([]);
         assert!(validate(&fixture.request(), &Facts::default()).is_ok());
+    }
+
+    #[test]
+    fn a_text_that_does_not_parse_is_refused_with_its_line_unless_it_was_broken_before() {
+        let with_content = |content: &str| {
+            let mut object = template("root", "root");
+            object["spec"]["content"] = json!(content);
+            object
+        };
+        let (good, broken) = ("<tars>\n  loose text\n  a=1=2\n</tars> rest\n", "<tars>\n  <application>\n</tars>\n");
+        let mut fixture = Fixture::create(Resource::Template, with_content(good));
+        assert!(validate(&fixture.request(), &Facts::default()).is_ok(), "the parser is lenient");
+        fixture.object = with_content(broken);
+        let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
+        let expected = "ttemplate resource is invalid : .spec.content does not parse, line 3: </tars> does not close";
+        assert!(text.starts_with(expected) && text.contains("; correct this line"), "{text}");
+
+        (fixture.operation, fixture.old) = (Operation::Update, with_content(good));
+        assert!(validate(&fixture.request(), &Facts::default()).is_err(), "the update would break it");
+        assert_eq!(list_warnings(&fixture.request()), Vec::<String>::new());
+        fixture.old = with_content("<tars>");
+        assert!(validate(&fixture.request(), &Facts::default()).is_ok(), "it was broken before");
+        let warnings = list_warnings(&fixture.request());
+        assert!(warnings.len() == 1 && warnings[0].contains("line 3: </tars>"), "{warnings:?}");
+        fixture.object = with_content(good);
+        assert_eq!(list_warnings(&fixture.request()), Vec::<String>::new(), "the update mends it");
     }
 }
