@@ -8,8 +8,8 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
-use std::{net::SocketAddr, sync::Arc};
-use tars_kit::tls::{ServingCertificate, serve};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tars_kit::tls::{Limits, ServingCertificate, serve, serve_within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -37,14 +37,21 @@ impl Authority {
     }
 }
 
-/// Sends one GET over a new connection that trusts only `trusted`, and returns the answer.
-async fn fetch(address: SocketAddr, trusted: &Authority) -> std::io::Result<String> {
+type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// Opens a connection that trusts only `trusted`.
+async fn connect(address: SocketAddr, trusted: &Authority) -> std::io::Result<Stream> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.certificate.clone()).expect("a root");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let name = ServerName::try_from("the.service").expect("a name");
-    let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
+    connector.connect(name, TcpStream::connect(address).await?).await
+}
+
+/// Sends one GET over a new connection that trusts only `trusted`, and returns the answer.
+async fn fetch(address: SocketAddr, trusted: &Authority) -> std::io::Result<String> {
+    let mut stream = connect(address, trusted).await?;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: the.service\r\nconnection: close\r\n\r\n").await?;
     let mut text = String::new();
     // The server closes the connection after its answer. This test does not care whether a close_notify comes first.
@@ -81,4 +88,69 @@ async fn a_replaced_certificate_serves_new_connections_and_a_bad_one_changes_not
 
     stop.cancel();
     server.await.expect("no panic").expect("an orderly end");
+}
+
+/// Sends one GET over an open connection, reads the answer, and leaves the connection open.
+async fn fetch_again(stream: &mut Stream) -> std::io::Result<()> {
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: the.service\r\n\r\n").await?;
+    let mut text = Vec::new();
+    while !text.ends_with(b"hello") {
+        let byte = stream.read_u8().await?;
+        text.push(byte);
+    }
+    Ok(())
+}
+
+/// Waits until the server has closed the connection. It must not have sent anything.
+async fn wait_for_end(stream: &mut (impl AsyncReadExt + Unpin)) {
+    assert!(matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)), "the server closes the connection without a word");
+}
+
+fn serve_hello(limits: Limits, listener: TcpListener, authority: &Authority) {
+    tars_kit::crypto::install();
+    let certificate = ServingCertificate::default();
+    let (chain, key) = authority.leaf();
+    certificate.replace(chain.as_bytes(), key.as_bytes()).expect("a good certificate");
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    tokio::spawn(serve_within(limits, listener, router, certificate, CancellationToken::new()));
+}
+
+#[tokio::test]
+async fn a_flood_of_idle_connections_shuts_nobody_out() {
+    let authority = authority();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    serve_hello(Limits { connections: 8, ..Limits::default() }, listener, &authority);
+
+    let mut old_customer = connect(address, &authority).await.expect("a connection");
+    fetch_again(&mut old_customer).await.expect("an answer");
+    // Half of the flood never begins a handshake, the other half never sends a request.
+    let mut flood = Vec::new();
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        silent.push(TcpStream::connect(address).await.expect("the listener accepts"));
+        flood.push(connect(address, &authority).await.expect("a newcomer gets a place"));
+    }
+    assert!(fetch(address, &authority).await.expect("a newcomer gets a place").ends_with("hello"));
+    fetch_again(&mut old_customer).await.expect("a connection that has been useful keeps its place");
+    // The oldest connections of the flood had to go.
+    wait_for_end(&mut silent[0]).await;
+    wait_for_end(&mut flood[0]).await;
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_is_closed() {
+    let authority = authority();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let limits = Limits { first_request: Duration::from_secs(2), idle: Duration::from_millis(300), ..Limits::default() };
+    serve_hello(limits, listener, &authority);
+
+    wait_for_end(&mut connect(address, &authority).await.expect("a connection")).await;
+    let mut half_a_request = connect(address, &authority).await.expect("a connection");
+    half_a_request.write_all(b"GET / HTTP/1.1\r\nhost: the").await.expect("a place to write to");
+    wait_for_end(&mut half_a_request).await;
+    let mut customer = connect(address, &authority).await.expect("a connection");
+    fetch_again(&mut customer).await.expect("an answer");
+    wait_for_end(&mut customer).await;
 }
