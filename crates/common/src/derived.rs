@@ -61,7 +61,7 @@ macro_rules! derived_kinds {
 
 /// The verbs for objects that the controller never deletes. To apply an object that does not exist, the API server demands `create`
 /// besides `patch`.
-const READ_AND_APPLY: &[&str] = &["get", "list", "watch", "create", "patch"];
+const READ_AND_APPLY: &[&str] = &["list", "watch", "create", "patch"];
 /// The verbs for objects that the controller also deletes.
 const READ_APPLY_AND_DELETE: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
