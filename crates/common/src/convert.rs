@@ -12,8 +12,10 @@
 //! - Keys and JSON of the annotations are those of the existing converter, whose objects are stored in clusters. An annotation is
 //!   written only if there is something to keep.
 //! - No content of an object makes a conversion fail. Only a version that does not exist does.
+//! - A member of an annotation that the schema of the wanted version refuses is dropped, because nobody validates it afterwards.
 //! - `release.source` of v1beta1 is kept in an annotation on the way up, together with the id of the release that it belongs to.
 
+mod fit;
 mod framework;
 mod server;
 mod stash;
@@ -58,30 +60,33 @@ pub enum Error {
 
 /// Converts `object` to the `apiVersion` `wanted`. An object that already has this version stays as it is.
 ///
+/// Returns the names of the members of its stash that the schema of the wanted version refuses. They are dropped
+/// (docs/reference/resources.md#7.2.5). The names are those of the tables of this module, never text of the object.
+///
 /// # Errors
 /// If a version does not exist; the object is then unchanged.
-pub fn convert(object: &mut Value, wanted: &str, context: &Context) -> Result<(), Error> {
+pub fn convert(object: &mut Value, wanted: &str, context: &Context) -> Result<Vec<&'static str>, Error> {
     let to = Version::parse(wanted).ok_or_else(|| Error::Wanted { wanted: wanted.to_owned() })?;
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, found) = (text("/kind"), text("/apiVersion"));
     let name = format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"));
     let Some(from) = Version::parse(&found) else { return Err(Error::Found { kind, name, found }) };
     if from == to {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    match kind.as_str() {
+    let dropped = match kind.as_str() {
         "TServer" => server::convert(object, from, to, context),
         "TFrameworkConfig" => {
             if let Some(version) = [from, to].into_iter().find(|version| *version == Version::V1Beta1) {
                 return Err(Error::NoSuchVersion { kind, name, version: version.api_version() });
             }
-            framework::convert(object, to);
+            framework::convert(object, to)
         }
         // The versions of the other kinds have the same fields.
-        _ => {}
-    }
+        _ => Vec::new(),
+    };
     if let Some(object) = object.as_object_mut() {
         object.insert("apiVersion".to_owned(), Value::from(to.api_version()));
     }
-    Ok(())
+    Ok(dropped)
 }

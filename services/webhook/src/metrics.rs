@@ -60,11 +60,17 @@ struct CarrierStateLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct MemberLabel {
+    member: &'static str,
+}
+
 /// Clones share their counters.
 #[derive(Clone)]
 pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
     seconds: Family<PathLabel, Histogram>,
+    dropped: Family<MemberLabel, Counter>,
     /// Unix time in seconds at which the served certificate ends; 0 while no certificate is served.
     pub certificate_ends: Gauge,
     carrier_states: Family<CarrierStateLabels, Gauge>,
@@ -86,6 +92,7 @@ impl Metrics {
         let metrics = Self {
             reviews: Family::default(),
             seconds: Family::new_with_constructor(buckets),
+            dropped: Family::default(),
             certificate_ends: Gauge::default(),
             carrier_states: Family::default(),
             carrier_failures: Family::default(),
@@ -95,6 +102,11 @@ impl Metrics {
             "review_duration_seconds",
             "Time from the complete body of a review to its answer, by path",
             metrics.seconds.clone(),
+        );
+        registry.register_family(
+            "conversion_dropped_members",
+            "Members of a conversion annotation that were dropped because the schema refuses them, by member",
+            metrics.dropped.clone(),
         );
         let help = "Unix time at which the served certificate ends, 0 while none is served";
         registry.register("certificate_not_after_seconds", help, metrics.certificate_ends.clone());
@@ -109,6 +121,11 @@ impl Metrics {
     pub fn count_review(&self, path: &'static str, kind: &'static str, outcome: Outcome, took: Duration) {
         self.reviews.get_or_create(&ReviewLabels { path, kind, outcome: outcome.as_str() }).inc();
         self.seconds.get_or_create(&PathLabel { path }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a member of a conversion annotation that was dropped (docs/reference/resources.md#7.2.5).
+    pub fn count_dropped(&self, member: &'static str) {
+        self.dropped.get_or_create(&MemberLabel { member }).inc();
     }
 
     /// Counts a request that did not become a review.

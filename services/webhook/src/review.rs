@@ -179,14 +179,23 @@ fn add_patch(review: &Review, accepted: AdmissionResponse, object: &Value) -> Ad
 }
 
 /// Converts all objects of a request and keeps their order. The first object that cannot be converted makes the whole request fail.
-/// `context` returns the facts about a namespace that a conversion needs.
-pub fn convert(mut request: ConversionRequest, context: impl Fn(&str) -> Context) -> ConversionResponse {
+/// `context` returns the facts about a namespace that a conversion needs. `report` hears of each object whose stash held members that
+/// do not fit, with the names of these members.
+pub fn convert(
+    mut request: ConversionRequest,
+    context: impl Fn(&str) -> Context,
+    report: impl Fn(&Value, &[&'static str]),
+) -> ConversionResponse {
     let mut objects = std::mem::take(&mut request.objects);
     for object in &mut objects {
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if let Err(error) = convert::convert(object, &request.desired_api_version, &context(&namespace)) {
-            let status = Status::failure(&error.to_string(), "ConversionFailed");
-            return ConversionResponse::for_request(request).failure(status);
+        match convert::convert(object, &request.desired_api_version, &context(&namespace)) {
+            Ok(dropped) if dropped.is_empty() => {}
+            Ok(dropped) => report(object, &dropped),
+            Err(error) => {
+                let status = Status::failure(&error.to_string(), "ConversionFailed");
+                return ConversionResponse::for_request(request).failure(status);
+            }
         }
     }
     ConversionResponse::for_request(request).success(objects)
@@ -279,11 +288,11 @@ mod tests {
             desired_api_version: "k8s.tars.io/v1beta2".to_owned(),
             objects,
         };
-        let response = convert(request(vec![object("v1beta3"), object("v1beta2")]), |_| Context::default());
+        let response = convert(request(vec![object("v1beta3"), object("v1beta2")]), |_| Context::default(), |_, _| ());
         assert!(response.result.is_success() && response.uid == "u-2");
         let versions: Vec<&Value> = response.converted_objects.iter().map(|object| &object["apiVersion"]).collect();
         assert_eq!(versions, ["k8s.tars.io/v1beta2", "k8s.tars.io/v1beta2"]);
-        let response = convert(request(vec![object("v1beta3"), object("v9")]), |_| Context::default());
+        let response = convert(request(vec![object("v1beta3"), object("v9")]), |_| Context::default(), |_, _| ());
         assert!(response.result.is_failure() && response.result.message.contains("TServer /v9: cannot convert from"));
     }
 }

@@ -23,6 +23,7 @@ use kube::core::{
     admission::{AdmissionRequest, AdmissionResponse, AdmissionReview},
     conversion::{ConversionRequest, ConversionReview},
 };
+use serde_json::Value;
 use std::{sync::Arc, time::Instant};
 use tars_common::admission;
 use tokio::sync::Semaphore;
@@ -147,13 +148,30 @@ async fn handle_conversion(State(app): State<Arc<App>>, body: Body<ConversionRev
         Some("TFrameworkConfig") => "tframeworkconfig",
         _ => "unknown",
     };
-    let response = convert(request, |namespace| app.lookup.build_conversion_context(namespace));
+    let report = |object: &Value, dropped: &[&'static str]| report_dropped(&app, object, dropped);
+    let response = convert(request, |namespace| app.lookup.build_conversion_context(namespace), report);
     let outcome = if response.result.is_success() { Outcome::Accepted } else { Outcome::Denied("conversion") };
     if response.result.is_failure() {
         tracing::warn!(reason = response.result.message, "conversion refused");
     }
     app.metrics.count_review(PATH, kind, outcome, begun.elapsed());
     Json(response.into_review()).into_response()
+}
+
+/// A conversion answer has no warnings, so a log line and a counter tell about the members that were dropped.
+fn report_dropped(app: &App, object: &Value, dropped: &[&'static str]) {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (kind, namespace, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+    tracing::warn!(
+        kind,
+        namespace,
+        name,
+        ?dropped,
+        "members of the conversion annotation dropped, because they do not fit the schema"
+    );
+    for member in dropped {
+        app.metrics.count_dropped(member);
+    }
 }
 
 fn answer_bad_request(app: &App, path: &'static str, rejection: &JsonRejection) -> Response {

@@ -4,19 +4,25 @@
 //! v1beta3 requires the image of the executor. An object that was always v1beta2 has no such image, and a converter cannot invent one.
 //! The field then stays absent, and the schema tells the next author who edits the object as v1beta3.
 
-use super::stash;
+use super::{fit::fits, stash};
 use crate::version::Version;
 use serde_json::{Map, Value};
 
 /// The pair of versions, in the key of the annotation.
 const PAIR: &str = "1b21b3";
 
-pub(super) fn convert(object: &mut Value, to: Version) {
+/// Returns the names of the members that the stash held and the schema refuses.
+pub(super) fn convert(object: &mut Value, to: Version) -> Vec<&'static str> {
+    let mut dropped = Vec::new();
     let stashed = stash::take(object, PAIR);
     if to == Version::V1Beta3 {
         rename(object, "imageRegistry", "imageUpload");
         let executor = stash::take_part(stashed, "append").shift_remove("executor").filter(|executor| !executor.is_null());
         if let (Some(executor), Some(root)) = (executor, object.as_object_mut()) {
+            if !fits("TFrameworkConfig", to, &["imageBuild", "executor"], &executor) {
+                dropped.push("executor");
+                return dropped;
+            }
             let build = root.entry("imageBuild").or_insert_with(|| Value::Object(Map::new()));
             if let Some(build) = build.as_object_mut() {
                 build.insert("executor".to_owned(), executor);
@@ -29,6 +35,7 @@ pub(super) fn convert(object: &mut Value, to: Version) {
         let append = executor.map(|executor| ("executor".to_owned(), executor)).into_iter().collect();
         stash::put(object, PAIR, &append, &Map::new());
     }
+    dropped
 }
 
 /// Renames a member of the root.

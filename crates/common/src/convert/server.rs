@@ -9,7 +9,7 @@
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
 //! | `release.source` | yes | | |
 
-use super::stash;
+use super::{fit::fits, stash};
 use crate::{names::PLACEHOLDER_IMAGE, version::Version};
 use serde_json::{Map, Value, json};
 
@@ -32,8 +32,42 @@ pub struct Context {
     pub node_image: Option<(String, String)>,
 }
 
-pub(super) fn convert(object: &mut Value, from: Version, to: Version, context: &Context) {
-    if to < from { convert_down(object, from, to) } else { convert_up(object, from, to, context) }
+/// Returns the names of the members that a stash held and the schema of `to` refuses.
+pub(super) fn convert(object: &mut Value, from: Version, to: Version, context: &Context) -> Vec<&'static str> {
+    let mut restored = Restored { to, dropped: Vec::new() };
+    if to < from {
+        convert_down(object, from, to, &mut restored);
+    } else {
+        convert_up(object, from, to, context, &mut restored);
+    }
+    restored.dropped
+}
+
+/// The check of members that come out of a stash.
+struct Restored {
+    to: Version,
+    dropped: Vec<&'static str>,
+}
+
+impl Restored {
+    /// Returns the value unless the schema of `spec.BLOCK.NAME` refuses it.
+    fn check(&mut self, block: &str, name: &'static str, value: Value) -> Option<Value> {
+        if fits("TServer", self.to, &["spec", block, name], &value) {
+            return Some(value);
+        }
+        self.dropped.push(name);
+        None
+    }
+
+    /// Moves members of `spec.BLOCK` out of the stash.
+    fn restore(&mut self, block: &str, members: &mut Members, names: &[&'static str], append: &mut Members) {
+        for name in names {
+            let value = append.shift_remove(*name).filter(|value| !value.is_null());
+            if let Some(value) = value.and_then(|value| self.check(block, name, value)) {
+                members.insert((*name).to_owned(), value);
+            }
+        }
+    }
 }
 
 /// Names the annotation of a pair of versions.
@@ -45,7 +79,7 @@ fn name_pair(lower: Version, upper: Version) -> &'static str {
     }
 }
 
-fn convert_down(object: &mut Value, from: Version, to: Version) {
+fn convert_down(object: &mut Value, from: Version, to: Version, restored: &mut Restored) {
     let pair = name_pair(to, from);
     // The existing converter leaves its annotation on objects. Its content is not about the current state of the object.
     stash::take(object, pair);
@@ -64,12 +98,12 @@ fn convert_down(object: &mut Value, from: Version, to: Version) {
         if let Some(release) = members(object, "/spec/release") {
             keep(release, &NODE, &mut append);
         }
-        restore_source(object);
+        restore_source(object, restored);
     }
     stash::put(object, pair, &append, &Members::new());
 }
 
-fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context) {
+fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context, restored: &mut Restored) {
     let pair = name_pair(from, to);
     let stashed = stash::take(object, pair);
     let known = stashed.is_some();
@@ -80,19 +114,20 @@ fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context)
     let is_tars = object.pointer("/spec/tars").is_some_and(Value::is_object);
     if let Some(k8s) = members(object, "/spec/k8s") {
         if from == Version::V1Beta1 {
-            restore(k8s, &LAUNCH, &mut append);
+            restored.restore("k8s", k8s, &LAUNCH, &mut append);
             default_launch(k8s);
         }
         if to == Version::V1Beta3 {
-            restore(k8s, &COMMANDS, &mut append);
-            restore(k8s, &OWN, &mut append);
-            raise_gate(k8s, append.shift_remove("readinessGates"));
+            restored.restore("k8s", k8s, &COMMANDS, &mut append);
+            restored.restore("k8s", k8s, &OWN, &mut append);
+            let kept = append.shift_remove("readinessGates").filter(|kept| !kept.is_null());
+            raise_gate(k8s, kept.and_then(|kept| restored.check("k8s", "readinessGates", kept)));
         }
     }
     if from == Version::V1Beta1
         && let Some(release) = members(object, "/spec/release")
     {
-        restore(release, &NODE, &mut append);
+        restored.restore("release", release, &NODE, &mut append);
         if to == Version::V1Beta2 && is_tars && !known {
             let placeholder = || (PLACEHOLDER_IMAGE.to_owned(), String::new());
             let (image, secret) = context.node_image.clone().unwrap_or_else(placeholder);
@@ -107,15 +142,6 @@ fn keep(members: &mut Members, names: &[&str], append: &mut Members) {
     for name in names {
         if let Some(value) = members.shift_remove(*name).filter(|value| !value.is_null()) {
             append.insert((*name).to_owned(), value);
-        }
-    }
-}
-
-/// Moves members out of the stash.
-fn restore(members: &mut Members, names: &[&str], append: &mut Members) {
-    for name in names {
-        if let Some(value) = append.shift_remove(*name).filter(|value| !value.is_null()) {
-            members.insert((*name).to_owned(), value);
         }
     }
 }
@@ -168,11 +194,12 @@ fn stash_source(object: &mut Value) {
 }
 
 /// Moves `release.source` back if the release is still the same. A newer release has another source.
-fn restore_source(object: &mut Value) {
+fn restore_source(object: &mut Value, restored: &mut Restored) {
     let mut kept = stash::take_part(stash::take(object, SOURCE), "drop");
     let Some(release) = members(object, "/spec/release") else { return };
     if let Some(source) = kept.shift_remove("source")
         && kept.get("id") == release.get("id")
+        && let Some(source) = restored.check("release", "source", source)
     {
         release.insert("source".to_owned(), source);
     }
