@@ -24,10 +24,14 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     json::remove_annotation(object, LAST_APPLIED);
     let changed = json::text(object, BCRYPT) != json::text(request.old, BCRYPT);
     let Some(authentication) = json::members(object, AUTHENTICATION) else { return Ok(()) };
-    let password = authentication.shift_remove("password").unwrap_or_default();
-    let fresh = password.is_string();
-    if let Some(password) = password.as_str() {
-        let hash = hash_password(password, request.salt)?;
+    // A denial must leave the password: an update of metadata only stores the object in spite of it.
+    let hash = match authentication.get("password").and_then(Value::as_str) {
+        Some(password) => Some(hash_password(password, request.salt)?),
+        None => None,
+    };
+    authentication.shift_remove("password");
+    let fresh = hash.is_some();
+    if let Some(hash) = hash {
         authentication.insert("bcryptPassword".to_owned(), Value::from(hash));
     }
     if request.operation == Operation::Create || fresh || changed {
@@ -109,6 +113,17 @@ mod tests {
         fixture.old["spec"]["authentication"]["bcryptPassword"] = json!("b");
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         assert_eq!(stored["spec"]["authentication"]["tokens"], json!([]));
+    }
+
+    #[test]
+    fn an_update_of_metadata_alone_keeps_a_stored_password_that_is_not_legal() {
+        let mut fixture =
+            Fixture::create(Resource::Account, account(&json!({"password": "short", "tokens": [{"name": "login"}]})));
+        fixture.operation = Operation::Update;
+        fixture.old = fixture.object.clone();
+        fixture.object["metadata"]["finalizers"] = json!([]);
+        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
+        assert_eq!(stored["spec"], fixture.old["spec"]);
     }
 
     #[test]
