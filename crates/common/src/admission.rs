@@ -82,7 +82,10 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     match result {
         Ok(()) => Ok(object),
         // The update does not touch what the rule is about. The members that could be completed are stored.
-        Err(_) if request.is_metadata_only() && !server::changes_replica_bounds(request) => Ok(object),
+        Err(_) if request.is_metadata_only() => match server::validate_changed_bounds(request) {
+            Ok(()) => Ok(object),
+            Err(denial) => Err(request.deny(denial)),
+        },
         Err(denial) => Err(request.deny(denial)),
     }
 }

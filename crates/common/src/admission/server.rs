@@ -14,6 +14,7 @@ use crate::{
         facts::{Facts, Query},
         json,
         request::{Operation, Request},
+        resource::Resource,
     },
     names::{READINESS_GATE, annotation, label},
 };
@@ -193,11 +194,16 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
     Ok((min, max))
 }
 
-/// Whether the request sets, changes or removes a bound of the number of pods.
-pub(super) fn changes_replica_bounds(request: &Request<'_>) -> bool {
-    [annotation::MIN_REPLICAS, annotation::MAX_REPLICAS]
+/// Refuses bounds of the number of pods that the update of a TServer has set, changed or removed, and that break rule
+/// docs/reference/admission.md#5.1.5. Bounds that were there before stay.
+pub(super) fn validate_changed_bounds(request: &Request<'_>) -> Result<(), Denial> {
+    let changed = [annotation::MIN_REPLICAS, annotation::MAX_REPLICAS]
         .iter()
-        .any(|key| json::annotation(request.object, key) != json::annotation(request.old, key))
+        .any(|key| json::annotation(request.object, key) != json::annotation(request.old, key));
+    if request.resource == Resource::Server && changed {
+        read_replica_bounds(request.object)?;
+    }
+    Ok(())
 }
 
 /// `^[1-9]?[0-9]$`

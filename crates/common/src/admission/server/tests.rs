@@ -300,6 +300,22 @@ fn the_mutating_phase_lets_metadata_of_any_stored_server_change() {
     assert!(mutate_update(&long, finalize).is_ok());
 }
 
+#[test]
+fn a_bound_of_replicas_can_be_set_and_removed_though_the_namespace_has_no_framework() {
+    let bound =
+        |value: &'static str| move |object: &mut Value| object["metadata"]["annotations"] = json!({"tars.io/MinReplicas": value});
+    let raised = mutate_update(&tars(), bound("5")).unwrap();
+    assert_eq!(raised["spec"]["k8s"]["replicas"], 5);
+    assert!(mutate_update(&tars(), bound("many")).unwrap_err().contains("unexpected annotation format"));
+    let mut bounded = tars();
+    bound("many")(&mut bounded);
+    assert!(mutate_update(&bounded, |object| object["metadata"]["annotations"] = json!({})).is_ok());
+    // The label of the application is refused first, and must not hide the bound.
+    let mut long = tars();
+    long["spec"]["app"] = json!("a".repeat(64));
+    assert!(mutate_update(&long, bound("many")).unwrap_err().contains("unexpected annotation format"));
+}
+
 fn list_server_warnings(old: Option<&Value>, mut object: Value, change: impl FnOnce(&mut Value)) -> Vec<String> {
     change(&mut object);
     let mut fixture = Fixture::create(Resource::Server, object);
