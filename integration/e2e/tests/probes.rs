@@ -71,7 +71,7 @@ fn build_tars_server() -> Value {
 
 async fn create_template(space: &Space) {
     let template = "{ apiVersion: k8s.tars.io/v1beta3, kind: TTemplate, metadata: { name: ledger.cpp }, \
-                    spec: { parent: ledger.cpp, content: '<tars></tars>' } }";
+                    spec: { parent: ledger.cpp, content: '' } }";
     space.apply::<TTemplate>(template).await.expect("the template");
 }
 
