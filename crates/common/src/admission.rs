@@ -79,15 +79,10 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
         }
         Resource::Derived(_) => Ok(()),
     };
-    match result {
-        Ok(()) => Ok(object),
-        // The update does not touch what the rule is about. The members that could be completed are stored.
-        Err(_) if request.is_metadata_only() => match server::validate_changed_bounds(request) {
-            Ok(()) => Ok(object),
-            Err(denial) => Err(request.deny(denial)),
-        },
-        Err(denial) => Err(request.deny(denial)),
-    }
+    // An update of metadata only does not touch what the rule is about. The members that could be completed are stored.
+    let excuse = |denial| if request.is_metadata_only() { server::validate_changed_bounds(request) } else { Err(denial) };
+    result.or_else(excuse).map_err(|denial| request.deny(denial))?;
+    Ok(object)
 }
 
 /// Accepts or denies the request, and returns the changes to other objects that acceptance requires

@@ -119,7 +119,7 @@ impl Default for Limits {
 /// finish their requests.
 ///
 /// A failed handshake ends its connection only. It is logged at level debug, because port scans and probes cause many of them. An error
-/// of accepting a connection is logged, at most once a minute, and does not end the service. There is no error at present.
+/// of accepting a connection does not end the service. It is logged when it begins, and once a minute while it lasts. There is no error at present.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

@@ -44,6 +44,16 @@ struct Table {
     entries: HashMap<u64, Entry>,
 }
 
+impl Table {
+    /// Ends the connection of the lowest standing that has waited for longest.
+    fn evict(&mut self) {
+        let victim = self.entries.iter().min_by_key(|(id, entry)| (entry.standing(), entry.since, **id)).map(|(id, _)| *id);
+        if let Some(entry) = victim.and_then(|id| self.entries.remove(&id)) {
+            entry.evicted.cancel();
+        }
+    }
+}
+
 /// All places. Clones share them.
 #[derive(Clone)]
 pub(super) struct Places {
@@ -61,9 +71,8 @@ impl Places {
     pub(super) fn take(&self) -> (Arc<Place>, bool) {
         let mut table = self.lock();
         let full = table.entries.len() >= self.limits.connections;
-        let victim = table.entries.iter().min_by_key(|(id, entry)| (entry.standing(), entry.since, **id)).map(|(id, _)| *id);
-        if full && let Some(entry) = victim.and_then(|id| table.entries.remove(&id)) {
-            entry.evicted.cancel();
+        if full {
+            table.evict();
         }
         table.last += 1;
         let (id, evicted) = (table.last, CancellationToken::new());
