@@ -16,7 +16,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{fmt::Debug, future::Future, time::Duration};
-use tars_common::v1beta3::TServer;
+use tars_common::v1beta3::{TServer, TTemplate};
 
 /// The namespace into which `integration/deploy.sh` installs the framework chart.
 pub const FRAMEWORK: &str = "tars";
@@ -77,6 +77,16 @@ impl Space {
         K::DynamicType: Default,
     {
         apply(&self.api::<K>(), yaml).await
+    }
+
+    /// Applies a template without text. A template that is its own parent has none.
+    ///
+    /// # Errors
+    /// The refusal of the API server or of admission.
+    pub async fn apply_template(&self, name: &str, parent: &str) -> kube::Result<TTemplate> {
+        let spec = json!({"content": "", "parent": parent});
+        let object = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": name}, "spec": spec});
+        self.apply(&object.to_string()).await
     }
 
     /// Labels every node, so that it may run servers of this namespace, also with local volumes. [`Space::delete`] removes the label.

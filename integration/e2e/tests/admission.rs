@@ -16,15 +16,8 @@ use tars_common::v1beta3::{TConfig, TServer, TTemplate};
 /// Makes a namespace with the template `root`.
 async fn create_space(purpose: &str) -> Space {
     let space = Space::create(purpose).await;
-    apply_template(&space, "root", "root").await.expect("a template without parent");
+    space.apply_template("root", "root").await.expect("a template without parent");
     space
-}
-
-async fn apply_template(space: &Space, name: &str, parent: &str) -> kube::Result<TTemplate> {
-    let object = json!({
-        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": name}, "spec": {"content": "", "parent": parent},
-    });
-    space.apply(&object.to_string()).await
 }
 
 /// Builds a Tars server that was never released, so nothing runs.
@@ -89,10 +82,10 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
 #[tokio::test]
 async fn a_template_cycle_is_refused_and_templates_in_use_stay() {
     let space = create_space("templates").await;
-    apply_template(&space, "middle", "root").await.expect("a child");
+    space.apply_template("middle", "root").await.expect("a child");
     // The next template follows at once. It must not be refused because a cache does not know its parent yet.
-    apply_template(&space, "leaf", "middle").await.expect("a grandchild");
-    let text = expect_refusal(apply_template(&space, "root", "leaf").await);
+    space.apply_template("leaf", "middle").await.expect("a grandchild");
+    let text = expect_refusal(space.apply_template("root", "leaf").await);
     assert!(text.contains("parents form a cycle: root -> leaf -> middle -> root; set .spec.parent"), "{text}");
     let text = expect_refusal(space.api::<TTemplate>().delete("middle", &DeleteParams::default()).await);
     assert!(

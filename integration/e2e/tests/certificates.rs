@@ -21,7 +21,7 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::json;
-use tars_common::v1beta3::{TServer, TTemplate};
+use tars_common::v1beta3::TServer;
 
 const NAMESPACE: &str = "tars-system";
 const DEPLOYMENT: &str = "tars-webhook-manger";
@@ -94,10 +94,7 @@ async fn wait_for_webhook(space: &Space, name: &str) {
 async fn what_is_deleted_or_edited_is_repaired_and_stops_nothing_else() {
     let space = Space::create("certificates").await;
     let client = space.client.clone();
-    let template = json!({
-        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": "root"}, "spec": {"content": "", "parent": "root"},
-    });
-    space.apply::<TTemplate>(&template.to_string()).await.expect("a template");
+    space.apply_template("root", "root").await.expect("a template");
     wait_for_bundles(&client, "bundles before the test").await;
 
     delete_and_restore_validation(&space).await;

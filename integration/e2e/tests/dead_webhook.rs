@@ -14,23 +14,17 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::panic;
-use tars_common::v1beta3::{TConfig, TServer, TTemplate, TTree};
+use tars_common::v1beta3::{TConfig, TServer, TTree};
 
 const SYSTEM: &str = "tars-system";
 const WEBHOOK: &str = "tars-webhook-manger";
 const SERVER: &str = "mill-saw";
 
-fn build_template() -> Value {
-    json!({
-        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TTemplate", "metadata": {"name": "root"}, "spec": {"content": "", "parent": "root"},
-    })
-}
-
 /// Makes a template, a tree, an active configuration, a server that was never released, and a released one.
 async fn fill(space: &Space) {
-    space.apply::<TTemplate>(&build_template().to_string()).await.expect("a template");
+    space.apply_template("root", "root").await.expect("a template");
     let tree = json!({
         "apiVersion": "k8s.tars.io/v1beta3", "kind": "TTree", "metadata": {"name": "tars-tree"}, "apps": [], "businesses": [],
     });
@@ -76,7 +70,7 @@ async fn scale_webhook(client: &Client, replicas: i32) {
 
 /// What must work while no webhook answers.
 async fn work_without_webhook(space: Space) {
-    let refusal = expect_refusal(space.apply::<TTemplate>(&build_template().to_string().replace("\"\"", "\"<a>\"")).await);
+    let refusal = expect_refusal(space.apply_template("root", "other").await);
     assert!(refusal.contains("failed calling webhook"), "the webhook is still there: {refusal}");
 
     let sets = space.api::<StatefulSet>();

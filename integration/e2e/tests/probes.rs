@@ -20,7 +20,7 @@ use std::{
 };
 use tars_common::{
     names::CONTROLLER_USER,
-    v1beta3::{TEndpoint, TServer, TTemplate},
+    v1beta3::{TEndpoint, TServer},
 };
 
 const NAME: &str = "ledger-audit";
@@ -67,12 +67,6 @@ fn build_tars_server() -> Value {
     let k8s = json!({"replicas": 0, "podSecurityContext": build_pod_context(), "securityContext": build_container_context()});
     spec.insert("k8s".to_owned(), k8s);
     server
-}
-
-async fn create_template(space: &Space) {
-    let template = "{ apiVersion: k8s.tars.io/v1beta3, kind: TTemplate, metadata: { name: ledger.cpp }, \
-                    spec: { parent: ledger.cpp, content: '' } }";
-    space.apply::<TTemplate>(template).await.expect("the template");
 }
 
 /// Whether `whole` has all members of `part`, with the same values.
@@ -211,7 +205,7 @@ async fn a_probe_of_a_port_that_the_server_does_not_have_is_refused() {
 #[tokio::test]
 async fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
     let space = Space::create("warned").await;
-    create_template(&space).await;
+    space.apply_template("ledger.cpp", "ledger.cpp").await.expect("the template");
     let mut server = build_tars_server();
     server["spec"]["k8s"]["livenessProbe"] = json!({"tcpSocket": {"port": "AuditObj"}});
     let arguments = ["create", "--namespace", &space.name, "--dry-run=server", "--filename", "-"];
@@ -267,7 +261,7 @@ async fn nothing_but_the_time_zone_keeps_a_pod_from_the_restricted_standard() {
         space.api::<ServiceAccount>().get_opt("default").await.expect("an answer")
     })
     .await;
-    create_template(&space).await;
+    space.apply_template("ledger.cpp", "ledger.cpp").await.expect("the template");
 
     let mut normal = build_probed_server();
     normal["spec"]["k8s"]["replicas"] = json!(0);
