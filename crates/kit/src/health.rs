@@ -7,12 +7,16 @@
 //!
 //! A check that fails makes a process unready, but never dead, because a restart would not bring back what the process depends on.
 
+use crate::connections::{self, Http, Limits};
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    future,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic_health::{
     ServingStatus,
     pb::health_server::HealthServer,
@@ -23,6 +27,14 @@ use tonic_health::{
 pub const READINESS: &str = "readiness";
 /// The service name for liveness probes.
 pub const LIVENESS: &str = "liveness";
+
+/// Serves `health`, and nothing else, in plain text on `listener` until `stop` is cancelled. The kubelet speaks no TLS in a `grpc:` probe,
+/// so probes have this port of their own (docs/reference/trust.md#1.1).
+pub async fn serve(listener: TcpListener, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
+    let router = Routes::new(health.service()).prepare().into_axum_router();
+    connections::serve(Limits::default(), Http::Two, listener, router, |stream| future::ready(Ok(stream)), stop).await;
+    Ok(())
+}
 
 /// The health of one process. Clones share their state.
 #[derive(Clone)]

@@ -3,13 +3,17 @@
 #![allow(clippy::expect_used, reason = "a failed expectation is how a test fails, in its helpers too")]
 
 use axum::{Router, routing::get};
+use futures::StreamExt;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tars_kit::tls::{Limits, ServingCertificate, serve, serve_within};
+use tars_kit::{
+    connections::Limits,
+    tls::{ServingCertificate, serve, serve_within},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -153,4 +157,28 @@ async fn a_connection_without_requests_is_closed() {
     let mut customer = connect(address, &authority).await.expect("a connection");
     fetch_again(&mut customer).await.expect("an answer");
     wait_for_end(&mut customer).await;
+}
+
+#[tokio::test]
+async fn a_connection_with_a_long_answer_is_not_idle() {
+    let authority = authority();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tars_kit::crypto::install();
+    let certificate = ServingCertificate::default();
+    let (chain, key) = authority.leaf();
+    certificate.replace(chain.as_bytes(), key.as_bytes()).expect("a good certificate");
+    let trickle = || async {
+        let words = futures::stream::iter(["one ", "two ", "three ", "end"]).then(async |word| {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Ok::<_, std::io::Error>(word)
+        });
+        axum::body::Body::from_stream(words)
+    };
+    let router = Router::new().route("/", get(trickle));
+    let limits = Limits { idle: Duration::from_millis(300), ..Limits::default() };
+    tokio::spawn(serve_within(limits, listener, router, certificate, CancellationToken::new()));
+
+    let answer = fetch(address, &authority).await.expect("the whole answer");
+    assert!(answer.contains("three") && answer.contains("end"), "{answer}");
 }

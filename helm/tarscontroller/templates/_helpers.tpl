@@ -71,15 +71,15 @@ topologySpreadConstraints:
      the objects that it knows: it stays ready and is not restarted. */}}
 {{- define "tars.probes" -}}
 startupProbe:
-  grpc: {port: 9444, service: liveness}
+  grpc: {port: 9446, service: liveness}
   periodSeconds: 1
   failureThreshold: 60
 livenessProbe:
-  grpc: {port: 9444, service: liveness}
+  grpc: {port: 9446, service: liveness}
   periodSeconds: 10
   timeoutSeconds: 3
 readinessProbe:
-  grpc: {port: 9444, service: readiness}
+  grpc: {port: 9446, service: readiness}
   periodSeconds: 2
   timeoutSeconds: 2
 {{- end -}}

@@ -306,10 +306,10 @@ async fn the_registry_is_probed_over_grpc_and_is_not_root() {
             let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
             let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
             let [startup, liveness, readiness] = read_services(main);
-            let probed = (startup, liveness) == (Some((17892, "liveness")), Some((17892, "liveness")));
+            let probed = (startup, liveness) == (Some((17893, "liveness")), Some((17893, "liveness")));
             let user = spec.security_context.as_ref().and_then(|context| context.run_as_user);
             let root = main.security_context.as_ref().and_then(|context| context.read_only_root_filesystem);
-            ready && probed && readiness == Some((17892, "readiness")) && (user, root) == (Some(65532), Some(true))
+            ready && probed && readiness == Some((17893, "readiness")) && (user, root) == (Some(65532), Some(true))
         };
         (!pods.is_empty() && pods.iter().all(good)).then_some(())
     })

@@ -5,7 +5,7 @@ use clap::Parser;
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 use tars_kit::{
     grpc,
-    health::Health,
+    health::{self, Health},
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
@@ -30,9 +30,12 @@ pub struct Args {
     /// The same directory, as it is mounted in the agent's pod.
     #[arg(long, env = "TLV_ROOT", default_value = ROOT)]
     root: PathBuf,
-    /// Address on which gRPC health is answered.
+    /// Address on which gRPC is served.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     grpc_listen: SocketAddr,
+    /// Address on which probes are answered, by gRPC health in plain text.
+    #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:9446")]
+    health_listen: SocketAddr,
     /// Address on which metrics are served at /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
@@ -47,6 +50,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let root = Root::open(&args.root).map_err(Fatal::configuration)?;
     let client = process::connect().await?;
     let grpc = listen(args.grpc_listen).await?;
+    let health_listener = listen(args.health_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
 
@@ -58,6 +62,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     tracing::info!(node = args.node_name, host_root, "started");
 
     let mut tasks = Tasks::new(stop.clone());
+    tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
     let begin = stop.clone();
     tasks.spawn("provide local volumes", async move {
         tokio::select! {

@@ -16,7 +16,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tars_common::names;
 use tars_kit::{
     grpc,
-    health::Health,
+    health::{self, Health},
     lease::{Elector, Timing},
     metrics::{self, Registry},
     process::{self, Fatal, listen},
@@ -32,9 +32,12 @@ const CACHES: &str = "caches";
 /// How the controller runs.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Address of gRPC health.
+    /// Address of gRPC.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     pub grpc_listen: SocketAddr,
+    /// Address of the probes: gRPC health in plain text.
+    #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:9446")]
+    pub health_listen: SocketAddr,
     /// Address of the metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     pub metrics_listen: SocketAddr,
@@ -56,6 +59,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), Fatal> {
     let namespace = args.namespace.or_else(tars_kit::own_namespace).unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
     let grpc_listener = listen(args.grpc_listen).await?;
+    let health_listener = listen(args.health_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
     let client = connect().await?;
@@ -70,7 +74,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let elector = Elector::new(client, &namespace, &args.lease_name, identity, Timing::default());
 
     let mut tasks = Tasks::new(stop.clone());
-    tasks.spawn("serve gRPC health", grpc::serve(grpc_listener, services, stop.clone()));
+    tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, services, stop.clone()));
     tasks.spawn("serve metrics", metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     tasks.spawn("watch Kubernetes objects", await_end(watches, stop.clone()));
     let watching = engine.clone();

@@ -22,6 +22,9 @@ pub struct Args {
     /// Where the name service, health and reflection are served (gRPC)
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:17892")]
     pub grpc_listen: SocketAddr,
+    /// Where probes are answered (gRPC health in plain text)
+    #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:17893")]
+    pub health_listen: SocketAddr,
     /// Where metrics are served (HTTP, /metrics)
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     pub metrics_listen: SocketAddr,
@@ -46,17 +49,18 @@ pub struct Config {
     pub query_listen: SocketAddr,
     pub registry_listen: SocketAddr,
     pub grpc_listen: SocketAddr,
+    pub health_listen: SocketAddr,
     pub metrics_listen: SocketAddr,
 }
 
 impl Args {
     /// Makes the checks that clap cannot make. `own_namespace` is the namespace of the service account, if the process has one.
     pub fn validate(self, own_namespace: Option<String>) -> Result<Config, ArgsError> {
-        let Self { namespace, pod_name, query_listen, registry_listen, grpc_listen, metrics_listen } = self;
+        let Self { namespace, pod_name, query_listen, registry_listen, grpc_listen, health_listen, metrics_listen } = self;
         let namespace = namespace.filter(|name| !name.is_empty()).or(own_namespace).ok_or(ArgsError::NoNamespace)?;
         if pod_name.is_empty() {
             return Err(ArgsError::NoPodName);
         }
-        Ok(Config { namespace, pod_name, query_listen, registry_listen, grpc_listen, metrics_listen })
+        Ok(Config { namespace, pod_name, query_listen, registry_listen, grpc_listen, health_listen, metrics_listen })
     }
 }

@@ -20,6 +20,7 @@ async fn serve(args: Args) -> Result<(), Fatal> {
         query = %config.query_listen,
         registry = %config.registry_listen,
         grpc = %config.grpc_listen,
+        health = %config.health_listen,
         metrics = %config.metrics_listen,
         "configured"
     );

@@ -1,8 +1,8 @@
 //! Starts and stops the parts of the service in the right order (docs/reference/name-service.md#A3).
 //!
 //! ```text
-//! gRPC (health: NOT_SERVING), metrics ─► watches ─► all lists complete ─► Tars sockets ─► health SERVING, own gate open
-//! SIGTERM ─► health NOT_SERVING, own gate closed ─► 1 s for DNS ─► reconnect notices, drain ─► gRPC and metrics end
+//! health (NOT_SERVING), gRPC, metrics ─► watches ─► all lists complete ─► Tars sockets ─► health SERVING, own gate open
+//! SIGTERM ─► health NOT_SERVING, own gate closed ─► 1 s for DNS ─► reconnect notices, drain ─► gRPC, health and metrics end
 //! ```
 
 use crate::{
@@ -29,7 +29,7 @@ use tars::{
 };
 use tars_kit::{
     grpc,
-    health::Health,
+    health::{self, Health},
     metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
@@ -74,7 +74,9 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let names = NameServiceServer::new(Resolver::new(index.clone(), metrics.clone(), synced.clone()));
     let routes = grpc::build_routes(&health, &[DESCRIPTORS]).map_err(Fatal::configuration)?.add_service(names);
     let grpc_listener = listen(config.grpc_listen).await?;
+    let health_listener = listen(config.health_listen).await?;
     let metrics_listener = listen(config.metrics_listen).await?;
+    tasks.spawn("serve health", health::serve(health_listener, health.clone(), last_stop.clone()));
     tasks.spawn("serve gRPC", grpc::serve(grpc_listener, routes, last_stop.clone()));
     tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());

@@ -104,34 +104,35 @@ async fn until(address: SocketAddr, readiness: ServingStatus) {
 
 #[tokio::test]
 async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
-    let (cluster, stop, grpc_listen) = (Cluster::default(), CancellationToken::new(), free());
+    let (cluster, stop, health_listen) = (Cluster::default(), CancellationToken::new(), free());
     cluster.goes_away();
     let config = Config {
         namespace: "tars".into(),
         pod_name: "own-0".into(),
         query_listen: free(),
         registry_listen: free(),
-        grpc_listen,
+        grpc_listen: free(),
+        health_listen,
         metrics_listen: free(),
     };
     let process = tokio::spawn(run_with(config, cluster.client(), Arc::new(Contacts::default()), stop.clone()));
-    while probe(grpc_listen, "liveness").await.is_none() {
+    while probe(health_listen, "liveness").await.is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // The process knows nothing yet, so no client may be sent to it. But a restart would not help.
-    until(grpc_listen, ServingStatus::NotServing).await;
+    until(health_listen, ServingStatus::NotServing).await;
 
     cluster.comes_back();
-    until(grpc_listen, ServingStatus::Serving).await;
+    until(health_listen, ServingStatus::Serving).await;
 
     cluster.goes_away();
     while cluster.refused() < 3 {
-        assert_eq!(probe(grpc_listen, "readiness").await, Some(ServingStatus::Serving), "the last known state is served");
-        assert_eq!(probe(grpc_listen, "liveness").await, Some(ServingStatus::Serving));
+        assert_eq!(probe(health_listen, "readiness").await, Some(ServingStatus::Serving), "the last known state is served");
+        assert_eq!(probe(health_listen, "liveness").await, Some(ServingStatus::Serving));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
     stop.cancel();
-    until(grpc_listen, ServingStatus::NotServing).await;
+    until(health_listen, ServingStatus::NotServing).await;
     assert!(process.await.unwrap().is_ok());
 }

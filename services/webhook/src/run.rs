@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tars_common::names;
 use tars_kit::{
     grpc,
-    health::Health,
+    health::{self, Health},
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
@@ -29,9 +29,12 @@ pub struct Args {
     /// Address on which reviews are answered, over TLS.
     #[arg(long, env = "HTTPS_LISTEN", default_value = "0.0.0.0:8443")]
     https_listen: SocketAddr,
-    /// Address on which gRPC health is answered.
+    /// Address on which gRPC is served.
     #[arg(long, env = "GRPC_LISTEN", default_value = "0.0.0.0:9444")]
     grpc_listen: SocketAddr,
+    /// Address on which probes are answered, by gRPC health in plain text.
+    #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:9446")]
+    health_listen: SocketAddr,
     /// Address on which metrics are served at /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
@@ -51,6 +54,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let client = process::connect().await?;
     let https = listen(args.https_listen).await?;
     let grpc = listen(args.grpc_listen).await?;
+    let health_listener = listen(args.health_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
 
@@ -71,6 +75,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     tracing::info!(https = %args.https_listen, "started");
 
     let mut tasks = Tasks::new(stop.clone());
+    tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
     let watched = lookup.clone();
     let templates_known = async move { watched.wait_until_ready().await };
     tasks.spawn("report full caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));

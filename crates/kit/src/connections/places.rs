@@ -137,8 +137,8 @@ impl Drop for Place {
 pub(super) struct Request(Arc<Place>);
 
 impl Request {
-    /// Notes that the request has got its answer.
-    pub(super) fn finish(self) {
+    /// Notes that the request has got the headers of its answer.
+    pub(super) fn note_answer(&self) {
         if let Some(entry) = self.0.places.lock().entries.get_mut(&self.0.id) {
             entry.answered = true;
         }

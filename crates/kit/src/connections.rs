@@ -1,0 +1,194 @@
+//! Serves HTTP on connections of which none can shut out the others.
+//!
+//! # Many idle connections
+//! The number of connections is bounded, and a newcomer is never refused: when all places are taken, another connection loses its place
+//! at once. The first to go is the one that has waited for longest of those that never got an answer, then the one that has been idle for
+//! longest, and only then one with a request. A client that opens thousands of connections and sends nothing thus drives out its own
+//! connections only. Without that client's help two limits free the places as well: a connection must send its first request soon, and
+//! may not be idle for long afterwards. A request lasts until its answer has been sent to the end, so a long stream is not idle.
+
+use axum::{Router, body::Body};
+use http_body_util::BodyExt;
+use hyper::service::{Service, service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use places::{Place, Places};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod places;
+
+/// The wait after an error of accepting. The usual cause is that the process has no free file descriptor, which lasts for a while.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The shortest time between two log lines about the same trouble with connections.
+const QUIET: Duration = Duration::from_mins(1);
+/// An HTTP/2 client that is gone without a word is noticed by a ping after this time without a frame.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 client may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long open connections may finish their requests after the stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What one peer may use. The default is for a webhook, whose only caller is the API server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections may be open; at least 1. An API server keeps a few open.
+    pub connections: usize,
+    /// How long a handshake may take. The API server needs milliseconds.
+    pub handshake: Duration,
+    /// How long a new connection may take until the headers of its first request are complete. The handshake counts too.
+    pub first_request: Duration,
+    /// How long a connection may be without a request afterwards. It is longer than the 90 seconds after which the API server closes
+    /// an idle connection, so that no request meets a connection that is being closed.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connections: 1024, handshake: seconds(5), first_request: seconds(10), idle: seconds(120) }
+    }
+}
+
+/// The versions of HTTP that are spoken on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Http {
+    /// HTTP/1.1 and HTTP/2, as the client likes.
+    Any,
+    /// HTTP/2 only, as gRPC needs it.
+    Two,
+}
+
+/// Serves `router` on the connections of `listener` until `stop` is cancelled. Then open connections may still finish their requests.
+/// `shake_hands` makes the stream of a connection, for example by TLS; an error ends that connection only.
+///
+/// A failed handshake is logged at level debug, because port scans and probes cause many of them. An error of accepting a connection does
+/// not end the service. It is logged when it begins, and once a minute while it lasts.
+pub(crate) async fn serve<S, F>(
+    limits: Limits,
+    http: Http,
+    listener: TcpListener,
+    router: Router,
+    shake_hands: impl Fn(TcpStream) -> F,
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+{
+    let connections = TaskTracker::new();
+    let places = Places::new(limits);
+    let mut full = Quiet::default();
+    while let Some(accepted) = stop.run_until_cancelled(accept(|| listener.accept())).await {
+        let (stream, peer) = accepted;
+        let (place, evicted) = places.take();
+        if evicted && full.may_speak() {
+            tracing::warn!(%peer, limit = limits.connections, "too many connections are open, the least useful one was closed");
+        }
+        let (handshake, router, stop) = (shake_hands(stream), router.clone(), stop.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = place.wait_for_loss() => tracing::debug!(%peer, "the connection lost its place"),
+                () = async {
+                    match tokio::time::timeout(limits.handshake, handshake).await {
+                        Ok(Ok(stream)) => serve_connection(stream, http, peer, &place, router, stop).await,
+                        Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
+                        Err(_) => tracing::debug!(%peer, "the handshake took too long"),
+                    }
+                } => {}
+            }
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+        tracing::warn!("some connections were still open at the end of the time to drain");
+    }
+}
+
+/// Accepts the next connection. No error ends the service: a port can be the only way to the cluster's admission.
+async fn accept<T, F: Future<Output = io::Result<T>>>(mut attempt: impl FnMut() -> F) -> T {
+    let mut failures = Quiet::default();
+    loop {
+        match attempt().await {
+            Ok(accepted) => return accepted,
+            // The peer has closed the connection before we accepted it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if failures.may_speak() {
+                    tracing::error!(%error, "connections cannot be accepted at present, trying again");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Keeps repeated log lines apart.
+#[derive(Default)]
+struct Quiet(Option<Instant>);
+
+impl Quiet {
+    fn may_speak(&mut self) -> bool {
+        let may = self.0.is_none_or(|last| last.elapsed() >= QUIET);
+        if may {
+            self.0 = Some(Instant::now());
+        }
+        may
+    }
+}
+
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    http: Http,
+    peer: SocketAddr,
+    place: &Arc<Place>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        let (under_way, answer) = (place.begin(), router.call(request));
+        async move {
+            let answer = answer.await?;
+            under_way.note_answer();
+            // The body owns the request, which thus ends when the body has been sent or given up.
+            Ok::<_, std::convert::Infallible>(answer.map(|body: Body| {
+                body.map_frame(move |frame| {
+                    let _ = &under_way;
+                    frame
+                })
+            }))
+        }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    if http == Http::Two {
+        builder = builder.http2_only();
+    }
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "the connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests;
