@@ -17,6 +17,12 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+mod files;
+pub use files::follow_files;
+
+/// The folder into which the charts mount the Secret with a certificate of gRPC.
+pub const FOLDER: &str = "/etc/tars/tls";
+
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -85,7 +91,8 @@ pub async fn serve_within(
     serve_versions(Http::Any, limits, listener, router, certificate, stop).await
 }
 
-async fn serve_versions(
+/// Does what [`serve_within`] does, with the versions of HTTP that the caller speaks.
+pub(crate) async fn serve_versions(
     http: Http,
     limits: Limits,
     listener: TcpListener,

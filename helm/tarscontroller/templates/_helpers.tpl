@@ -84,6 +84,20 @@ readinessProbe:
   timeoutSeconds: 2
 {{- end -}}
 
+{{/* The certificate of gRPC. The webhook writes its Secret, and a pod does not wait for it: the kubelet brings it and its changes. */}}
+{{- define "tars.tlsMount" -}}
+- {name: tls, mountPath: /etc/tars/tls, readOnly: true}
+{{- end -}}
+
+{{/* Argument: the name of the Secret. */}}
+{{- define "tars.tlsVolume" -}}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    optional: true
+    items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
+{{- end -}}
+
 {{- define "tars.restrictedPod" -}}
 runAsNonRoot: true
 runAsUser: 65532

@@ -10,6 +10,7 @@ use tars_kit::{
     shutdown,
     tasks::Tasks,
     telemetry,
+    tls::{self, ServingCertificate},
 };
 
 /// Readiness check: all watches have delivered their first list.
@@ -36,6 +37,9 @@ pub struct Args {
     /// Address on which probes are answered, by gRPC health in plain text.
     #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:9446")]
     health_listen: SocketAddr,
+    /// Folder with tls.crt and tls.key, the certificate of gRPC. Changed files are served without a restart.
+    #[arg(long, env = "TLS_FOLDER", default_value = tls::FOLDER)]
+    tls_folder: PathBuf,
     /// Address on which metrics are served at /metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     metrics_listen: SocketAddr,
@@ -63,6 +67,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
+    let certificate = ServingCertificate::default();
+    tasks.spawn("follow the certificate", tls::follow_files(args.tls_folder, certificate.clone(), stop.clone()));
     let begin = stop.clone();
     tasks.spawn("provide local volumes", async move {
         tokio::select! {
@@ -71,7 +77,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         }
         Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await
     });
-    tasks.spawn("serve gRPC", grpc::serve(grpc, routes, stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, routes, certificate, stop.clone()));
     tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
 }

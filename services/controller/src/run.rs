@@ -12,7 +12,7 @@ use crate::{
     views::Views,
 };
 use kube::Client;
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tars_common::names;
 use tars_kit::{
     grpc,
@@ -22,6 +22,7 @@ use tars_kit::{
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
+    tls::{self, ServingCertificate},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Address of the probes: gRPC health in plain text.
     #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:9446")]
     pub health_listen: SocketAddr,
+    /// Folder with tls.crt and tls.key, the certificate of gRPC. Changed files are served without a restart.
+    #[arg(long, env = "TLS_FOLDER", default_value = tls::FOLDER)]
+    pub tls_folder: PathBuf,
     /// Address of the metrics.
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     pub metrics_listen: SocketAddr,
@@ -73,9 +77,11 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
     let elector = Elector::new(client, &namespace, &args.lease_name, identity, Timing::default());
 
+    let certificate = ServingCertificate::default();
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, services, stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, services, certificate.clone(), stop.clone()));
+    tasks.spawn("follow the certificate", tls::follow_files(args.tls_folder, certificate, stop.clone()));
     tasks.spawn("serve metrics", metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     tasks.spawn("watch Kubernetes objects", await_end(watches, stop.clone()));
     let watching = engine.clone();

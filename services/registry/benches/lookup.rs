@@ -91,7 +91,7 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     let names = NameServiceServer::new(Resolver::new(index, metrics, receiver));
     let routes = tars_kit::grpc::build_routes(&Health::new(&[]).await, &[])?.add_service(names);
     let stop = CancellationToken::new();
-    let grpc = tars_kit::grpc::serve(TcpListener::bind(grpc).await?, routes, stop.clone());
+    let grpc = tars_kit::grpc::serve_in_plain_text(TcpListener::bind(grpc).await?, routes, stop.clone());
     let (result, ()) = tokio::join!(grpc, server.serve(stop));
     Ok(result?)
 }

@@ -77,7 +77,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let health_listener = listen(config.health_listen).await?;
     let metrics_listener = listen(config.metrics_listen).await?;
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), last_stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, routes, last_stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve_in_plain_text(grpc_listener, routes, last_stop.clone()));
     tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
     tasks.spawn("watch Kubernetes objects", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });

@@ -81,8 +81,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     tasks.spawn("report full caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));
     tasks.spawn("keep the certificates", keeper.run(identity, stop.clone()));
     let router = build_router(App::new(lookup, metrics));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, grpc_services, certificate.clone(), stop.clone()));
     tasks.spawn("serve HTTPS", tls::serve(https, router, certificate, stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve(grpc, grpc_services, stop.clone()));
     tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
 }
