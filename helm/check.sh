@@ -108,6 +108,8 @@ expect controller 2 '^kind: PodDisruptionBudget$' 'budgets for controller and we
 expect controller 1 'resources: \[tconfigs, tframeworkconfigs\]$' 'edit reads what can hold passwords, and view does not'
 expect controller 2 'verbs: \[get, update\]$' 'a Lease is replaced and never patched'
 expect controller 1 'verbs: \[get, list, watch, update\]$' 'the Secret is replaced and never patched'
+expect controller 2 'automountServiceAccountToken: false' 'no pod runs under the accounts of callers'
+expect controller 1 'resources: \[tokenreviews\]$' 'one role for questions about tokens'
 expect controller 3 '^kind: NetworkPolicy$' 'network policies'
 expect controller-all 3 'image: "registry.example:5000/team/tars(controller|webhook|agent):v9"' 'images follow registry and tag'
 expect controller-all 3 'imagePullSecrets:' 'pull secret'

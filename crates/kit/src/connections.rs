@@ -92,6 +92,8 @@ pub(crate) async fn serve<S, F>(
     let mut full = Quiet::default();
     while let Some(accepted) = stop.run_until_cancelled(accept(|| listener.accept())).await {
         let (stream, peer) = accepted;
+        // Small answers must not wait for each other. A failure only makes them slower.
+        let _ = stream.set_nodelay(true);
         let (place, evicted) = places.take();
         if evicted && full.may_speak() {
             tracing::warn!(%peer, limit = limits.connections, "too many connections are open, the least useful one was closed");

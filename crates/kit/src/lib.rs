@@ -4,7 +4,8 @@
 //! main ─► crypto::install ─► telemetry::init ─► shutdown::stop_on_signal ─┐ one CancellationToken stops everything below
 //!                                                                         ▼
 //!          health::Health ──► health::serve                        (kubelet's `grpc:` probes, in plain text, on a port of their own)
-//!                         └─► grpc::serve                          (reflection, health, the service's own contracts)
+//!                         └─► grpc::Offer ─► grpc::serve           (reflection, health, the service's own contracts, over TLS)
+//!          auth::Guard ────────────────────────────┘               (who may call what)
 //!          metrics::Registry ─► metrics::serve                     (GET /metrics)
 //!          tls::ServingCertificate ─► tls::serve                   (HTTPS whose certificate is swapped while it runs)
 //!          lease::Elector ──► lease::Leadership                    (one writer; a token tells that leadership is lost)
@@ -16,6 +17,7 @@
 
 #![deny(missing_docs)]
 
+pub mod auth;
 pub mod causes;
 pub mod connections;
 pub mod crypto;

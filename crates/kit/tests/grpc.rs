@@ -2,18 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is how a test fails, in its helpers too")]
 
+use kube::Client;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use std::net::SocketAddr;
+use serde_json::json;
+use std::{convert::Infallible, net::SocketAddr};
 use tars_kit::{
+    auth::{Guard, Metrics},
     crypto,
-    grpc::{build_routes, serve},
+    grpc::{Offer, serve, serve_open_in_plain_text},
     health::Health,
     tls::ServingCertificate,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig};
+use tonic::{
+    Code,
+    transport::{Certificate, Channel, ClientTlsConfig},
+};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient, server_reflection_request::MessageRequest,
+};
 
 struct Authority {
     pem: String,
@@ -41,6 +50,36 @@ async fn connect(address: SocketAddr, trusted: &Authority) -> Result<Channel, to
     Channel::from_shared(format!("https://{address}")).unwrap().tls_config(tls)?.connect().await
 }
 
+async fn offer() -> Offer {
+    Offer::new(&Health::new(&[]).await, &[], &[]).unwrap()
+}
+
+/// An API server that knows the token `good`, whose user may do anything.
+fn know_one_caller() -> Guard {
+    let service = tower::service_fn(|request: http::Request<kube::client::Body>| async {
+        let question = request.into_body().collect_bytes().await.unwrap();
+        let mut answer: serde_json::Value = serde_json::from_slice(&question).unwrap();
+        let known = answer["spec"]["token"] == "good";
+        answer["status"] = json!({"allowed": true, "authenticated": known, "audiences": ["tars.io"], "user": {"username": "me"}});
+        let body = kube::client::Body::from(answer.to_string().into_bytes());
+        Ok::<_, Infallible>(http::Response::builder().status(201).body(body).unwrap())
+    });
+    Guard::new(Client::new(service, "tars"), "tars", Metrics::default())
+}
+
+/// Asks for the list of services.
+async fn reflect(channel: Channel, token: &str) -> Result<(), tonic::Status> {
+    let question =
+        ServerReflectionRequest { message_request: Some(MessageRequest::ListServices(String::new())), ..Default::default() };
+    let mut request = tonic::Request::new(tokio_stream::iter([question]));
+    if !token.is_empty() {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    let mut answers = ServerReflectionClient::new(channel).server_reflection_info(request).await?.into_inner();
+    assert!(answers.message().await?.is_some());
+    Ok(())
+}
+
 async fn probe(channel: Channel) -> Result<ServingStatus, tonic::Status> {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|answer| answer.into_inner().status())
 }
@@ -52,8 +91,7 @@ async fn grpc_is_served_over_tls_with_a_certificate_that_can_change() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (certificate, stop) = (ServingCertificate::default(), CancellationToken::new());
-    let routes = build_routes(&Health::new(&[]).await, &[]).unwrap();
-    let server = tokio::spawn(serve(listener, routes, certificate.clone(), stop.clone()));
+    let server = tokio::spawn(serve(listener, offer().await, certificate.clone(), know_one_caller(), stop.clone()));
 
     assert!(connect(address, &first).await.is_err(), "there is no certificate yet");
     first.give_leaf(&certificate);
@@ -69,4 +107,35 @@ async fn grpc_is_served_over_tls_with_a_certificate_that_can_change() {
 
     stop.cancel();
     assert!(server.await.is_ok());
+}
+
+#[tokio::test]
+async fn only_open_functions_are_served_without_a_token() {
+    crypto::install();
+    let (authority, certificate, stop) = (Authority::make(), ServingCertificate::default(), CancellationToken::new());
+    authority.give_leaf(&certificate);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, offer().await, certificate, know_one_caller(), stop.clone()));
+
+    let channel = connect(address, &authority).await.unwrap();
+    assert_eq!(probe(channel.clone()).await.unwrap(), ServingStatus::Serving);
+    for token in ["", "bad"] {
+        assert_eq!(reflect(channel.clone(), token).await.unwrap_err().code(), Code::Unauthenticated, "{token:?}");
+    }
+    assert!(reflect(channel, "good").await.is_ok());
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_port_in_plain_text_takes_no_token() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    tokio::spawn(serve_open_in_plain_text(listener, offer().await, stop.clone()));
+
+    let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+    assert_eq!(probe(channel.clone()).await.unwrap(), ServingStatus::Serving);
+    assert_eq!(reflect(channel, "good").await.unwrap_err().code(), Code::Unauthenticated);
+    stop.cancel();
 }

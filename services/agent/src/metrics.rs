@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicU64},
 };
-use tars_kit::metrics::Registry;
+use tars_kit::{auth, metrics::Registry};
 
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StepLabels {
@@ -31,6 +31,8 @@ pub struct Metrics {
     retained: Gauge,
     size: Gauge<u64, AtomicU64>,
     free: Gauge<u64, AtomicU64>,
+    /// The callers of gRPC.
+    pub callers: auth::Metrics,
 }
 
 /// All phases of a volume. The metric needs a 0 for phases without volumes.
@@ -45,7 +47,7 @@ impl Metrics {
     /// Makes the metrics of this service, and the registry that shows them.
     pub fn register() -> (Self, Registry) {
         let mut registry = Registry::new("tarsagent", env!("CARGO_PKG_VERSION"));
-        let metrics = Self::default();
+        let metrics = Self { callers: auth::Metrics::register(&mut registry), ..Self::default() };
         registry.register_family("steps", "Steps, by kind and outcome", metrics.steps.clone());
         registry.register_family("volumes", "Volumes of this node, by phase", metrics.volumes.clone());
         let help = "Directories whose volume is gone, kept for the return of the server";

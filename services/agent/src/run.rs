@@ -3,8 +3,10 @@
 use crate::{act::Actor, disk::Root, metrics::Metrics, watch::Watched};
 use clap::Parser;
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
+use tars_common::names;
 use tars_kit::{
-    grpc,
+    auth::Guard,
+    grpc::{self, Offer},
     health::{self, Health},
     process::{self, Fatal, listen},
     shutdown,
@@ -60,7 +62,9 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let (metrics, registry) = Metrics::register();
     let health = Health::new(&[CHECK_CACHES]).await;
-    let routes = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
+    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
+    let namespace = tars_kit::own_namespace().unwrap_or_else(|| names::SYSTEM_NAMESPACE.to_owned());
+    let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let watched = Watched::start(&client, &stop);
     let host_root = args.tlv_in_host.trim_end_matches('/').to_owned();
     tracing::info!(node = args.node_name, host_root, "started");
@@ -77,7 +81,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         }
         Actor::new(client, args.node_name, host_root, root, metrics, watched).run(begin).await
     });
-    tasks.spawn("serve gRPC", grpc::serve(grpc, routes, certificate, stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, offer, certificate, guard, stop.clone()));
     tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)
 }

@@ -15,7 +15,8 @@ use kube::Client;
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tars_common::names;
 use tars_kit::{
-    grpc,
+    auth::Guard,
+    grpc::{self, Offer},
     health::{self, Health},
     lease::{Elector, Timing},
     metrics::{self, Registry},
@@ -69,9 +70,10 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let client = connect().await?;
 
     let (metrics, registry) = register_metrics();
+    let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let engine = Arc::new(assemble(client.clone(), Arc::new(metrics), args.workers));
     let health = Health::new(&[CACHES]).await;
-    let services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
+    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
     let watches = engine.start_watches();
     // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
@@ -80,7 +82,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let certificate = ServingCertificate::default();
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, services, certificate.clone(), stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, offer, certificate.clone(), guard, stop.clone()));
     tasks.spawn("follow the certificate", tls::follow_files(args.tls_folder, certificate, stop.clone()));
     tasks.spawn("serve metrics", metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     tasks.spawn("watch Kubernetes objects", await_end(watches, stop.clone()));

@@ -16,10 +16,15 @@ use tars::{
     packet::{DEFAULT_MAX_FRAME, LENGTH_SIZE, Packet, RequestPacket, ResponsePacket, read_frame_length},
 };
 use tars_bench::{Figures, Result, Window, connect_when_ready, find_free_address};
-use tars_kit::health::Health;
-use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer};
+use tars_kit::{
+    grpc::{Offer, serve_open_in_plain_text},
+    health::Health,
+};
+use tars_proto::registry::v1::{
+    DESCRIPTORS, ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer,
+};
 use tarsregistry::{
-    grpc::Resolver,
+    grpc::{ACCESS, Resolver},
     index::{Change, Index, QUERY_OBJECT, Writer},
     metrics::Metrics,
     readiness::{Pods, Reporter},
@@ -89,9 +94,9 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     let server = tarsregistry::run::bind(query, any, &index, reporter, &metrics).await?;
     let (_synced, receiver) = watch::channel(true);
     let names = NameServiceServer::new(Resolver::new(index, metrics, receiver));
-    let routes = tars_kit::grpc::build_routes(&Health::new(&[]).await, &[])?.add_service(names);
+    let offer = Offer::new(&Health::new(&[]).await, &[DESCRIPTORS], &ACCESS)?.add_service(names);
     let stop = CancellationToken::new();
-    let grpc = tars_kit::grpc::serve_in_plain_text(TcpListener::bind(grpc).await?, routes, stop.clone());
+    let grpc = serve_open_in_plain_text(TcpListener::bind(grpc).await?, offer, stop.clone());
     let (result, ()) = tokio::join!(grpc, server.serve(stop));
     Ok(result?)
 }

@@ -5,11 +5,15 @@ use crate::{
     metrics::{Function, Metrics},
 };
 use tars::framework::endpoint::EndpointF;
+use tars_kit::auth::Access;
 use tars_proto::registry::v1::{
     Endpoint, Protocol, ResolveRequest, ResolveResponse, Source, Transport, name_service_server::NameService,
 };
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
+
+/// What a caller needs. Tars clients ask `QueryObj` for the same without credentials.
+pub const ACCESS: [(&str, Access); 1] = [("/tars.registry.v1.NameService/Resolve", Access::Open)];
 
 /// The implementation of `NameService`.
 #[derive(Debug)]

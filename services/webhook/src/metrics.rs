@@ -5,7 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 use std::time::Duration;
-use tars_kit::metrics::Registry;
+use tars_kit::{auth, metrics::Registry};
 
 /// How a review ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Metrics {
     pub certificate_ends: Gauge,
     carrier_states: Family<CarrierStateLabels, Gauge>,
     carrier_failures: Family<CarrierLabel, Counter>,
+    /// The callers of gRPC.
+    pub callers: auth::Metrics,
 }
 
 /// The metrics of this service, without samples.
@@ -96,6 +98,7 @@ impl Metrics {
             certificate_ends: Gauge::default(),
             carrier_states: Family::default(),
             carrier_failures: Family::default(),
+            callers: auth::Metrics::register(&mut registry),
         };
         registry.register_family("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
         registry.register_family(

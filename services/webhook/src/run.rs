@@ -11,7 +11,8 @@ use clap::Parser;
 use std::{net::SocketAddr, sync::Arc};
 use tars_common::names;
 use tars_kit::{
-    grpc,
+    auth::Guard,
+    grpc::{self, Offer},
     health::{self, Health},
     process::{self, Fatal, listen},
     shutdown,
@@ -60,7 +61,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let (metrics, registry) = Metrics::register();
     let health = Health::new(&[CHECK_CACHES, CHECK_CERTIFICATE, CHECK_BUNDLES]).await;
-    let grpc_services = grpc::build_routes(&health, &[]).map_err(Fatal::configuration)?;
+    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
+    let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let lookup = Lookup::start(client.clone(), &stop);
     let certificate = tls::ServingCertificate::default();
     let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(make_random_bytes()));
@@ -81,7 +83,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     tasks.spawn("report full caches", health.announce(CHECK_CACHES, templates_known, stop.clone()));
     tasks.spawn("keep the certificates", keeper.run(identity, stop.clone()));
     let router = build_router(App::new(lookup, metrics));
-    tasks.spawn("serve gRPC", grpc::serve(grpc, grpc_services, certificate.clone(), stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc, offer, certificate.clone(), guard, stop.clone()));
     tasks.spawn("serve HTTPS", tls::serve(https, router, certificate, stop.clone()));
     tasks.spawn("serve metrics", tars_kit::metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     Ok(tasks.join().await?)

@@ -1,6 +1,5 @@
-//! Ends a call at the deadline of its caller, as gRPC asks of a server.
+//! Reads how long the caller of a function waits.
 
-use axum::{extract::Request, middleware::Next, response::Response};
 use http::HeaderMap;
 use std::time::Duration;
 use tonic::Status;
@@ -8,20 +7,8 @@ use tonic::Status;
 /// The header with the time that the caller waits.
 const TIMEOUT: &str = "grpc-timeout";
 
-/// Answers `DEADLINE_EXCEEDED` when the call takes longer than its caller waits. A call without a deadline has none here either.
-pub(super) async fn keep_deadline(request: Request, next: Next) -> Response {
-    let limit = match read_timeout(request.headers()) {
-        Ok(None) => return next.run(request).await,
-        Ok(Some(limit)) => limit,
-        Err(status) => return status.into_http(),
-    };
-    tokio::time::timeout(limit, next.run(request))
-        .await
-        .unwrap_or_else(|_| Status::deadline_exceeded("the call took longer than its grpc-timeout").into_http())
-}
-
-/// Reads at most eight digits and a unit, for example `250m` for 250 milliseconds.
-fn read_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+/// Reads the header `grpc-timeout`. It has at most eight digits and a unit, for example `250m` for 250 milliseconds.
+pub(super) fn read_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|text| {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

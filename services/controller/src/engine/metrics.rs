@@ -5,7 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 use std::time::Duration;
-use tars_kit::metrics::Registry;
+use tars_kit::{auth, metrics::Registry};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Run {
@@ -31,6 +31,8 @@ pub struct Metrics {
     seconds: Family<RunSeconds, Histogram, fn() -> Histogram>,
     writes: Family<Write, Counter>,
     leading: Gauge,
+    /// The callers of gRPC.
+    pub callers: auth::Metrics,
 }
 
 /// Buckets from 100 µs (a run without work) to 10 s (an API server in trouble).
@@ -45,13 +47,14 @@ impl Default for Metrics {
             seconds: Family::new_with_constructor(histogram),
             writes: Family::default(),
             leading: Gauge::default(),
+            callers: auth::Metrics::default(),
         }
     }
 }
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+        let metrics = Self { callers: auth::Metrics::register(registry), ..Self::default() };
         registry.register_family("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
         registry.register_family("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
         registry.register_family("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
