@@ -18,6 +18,8 @@ use serde_json::json;
 use std::{fmt::Debug, future::Future, time::Duration};
 use tars_common::v1beta3::{TServer, TTemplate};
 
+pub mod grpc;
+
 /// The namespace into which `integration/deploy.sh` installs the framework chart.
 pub const FRAMEWORK: &str = "tars";
 
