@@ -82,7 +82,7 @@ framework: {registry: "registry.example:5000/team", tag: "20240101", secret: pul
 upload: {registry: "registry.example:5000/built", secret: push}
 web: tars.example.com
 elk: {nodes: ["es-0:9200", "es-1:9200"]}
-registry: {replicas: 3, minReplicas: 1, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
+registry: {replicas: 3, minReplicas: 1, grpc: {openReads: false}, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
 frameworkConfig: {maxBuildTime: 300, recordLimit: {texitedPod: 50}, upChain: {default: [{host: 10.0.0.1, port: 17890}]}, expand: {key: value}}
 VALUES
 render framework-own-templates tarsframework tars --set templates.enabled=false
@@ -133,8 +133,11 @@ expect framework 1 'readOnlyRootFilesystem: true' 'read-only root for the regist
 expect framework 1 'drop: \[ALL\]' 'no capabilities for the registry'
 expect framework 1 'runAsUser: 65532' 'the registry is not root'
 expect framework 2 'seccompProfile: \{type: RuntimeDefault\}' 'seccomp for pod and container of the registry'
+expect framework 1 'secretName: tars-registry-tls' 'the registry mounts its certificate'
+expect framework 2 'automountServiceAccountToken: false' 'no pod runs under the accounts of callers'
 expect framework 2 '^kind: TImage$' 'node and registry image'
 expect framework 1 'registry: "docker.io/tarsrs"' 'uploads go to the registry of the framework by default'
+expect framework-all 1 'name: GRPC_OPEN_READS, value: "false"' 'lookups need a token'
 expect framework-all 2 'id: "20240101"$' 'a numeric tag stays text'
 expect framework-all 1 'es-1:9200$' 'stores in tars.es'
 expect framework-all 0 '^kind: PodDisruptionBudget$' 'budget turned off'

@@ -55,10 +55,15 @@ is_changed() {
     return 1
 }
 
-# restart COMPONENT WORKLOAD: replaces the pods of a workload that ran before and whose image has changed. Kubernetes does not replace
-# them, because the tag is the same.
+# read_generation WORKLOAD: prints a number that changes with the workload, or nothing when there is none.
+read_generation() {
+    kubectl get -n tars-system "$1" --ignore-not-found -o 'jsonpath={.metadata.generation}'
+}
+
+# restart COMPONENT WORKLOAD GENERATION: replaces the pods of a workload whose image has changed. Kubernetes does not replace them, because
+# the tag is the same. GENERATION is from before the upgrade: an upgrade that makes or changes the workload makes new pods anyway.
 restart() {
-    if ! is_changed "$1" || ! kubectl get -n tars-system "$2" >/dev/null 2>&1; then return; fi
+    if ! is_changed "$1" || [ "$(read_generation "$2")" != "$3" ]; then return; fi
     kubectl rollout restart -n tars-system "$2"
     kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
 }
@@ -78,10 +83,15 @@ helm upgrade --install $chart helm/$chart -n $namespace --take-ownership"
 }
 
 install_controller() {
-    restart tarscontroller deployment/tars-controller-manger
-    restart tarswebhook deployment/tars-webhook-manger
-    restart tarsagent daemonset/tars-agent
+    local controller webhook agent
+    controller=$(read_generation deployment/tars-controller-manger)
+    webhook=$(read_generation deployment/tars-webhook-manger)
+    agent=$(read_generation daemonset/tars-agent)
+    # First the chart, because a new program can need what the new chart gives it, such as a port.
     install_chart tarscontroller tars-system --wait
+    restart tarscontroller deployment/tars-controller-manger "$controller"
+    restart tarswebhook deployment/tars-webhook-manger "$webhook"
+    restart tarsagent daemonset/tars-agent "$agent"
     kubectl get pods -n tars-system
 }
 

@@ -6,7 +6,8 @@
 //!                          └─► open: nobody is asked
 //! ```
 //!
-//! Both answers of the API server are kept for a while ([`cache`]). Callers that it knows are served although the API server is away.
+//! Both answers of the API server are kept for a while (docs/reference/trust.md#3.5). Callers that it knows are served although the API
+//! server is away.
 
 mod cache;
 mod metrics;

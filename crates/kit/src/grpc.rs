@@ -16,9 +16,9 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use std::{convert::Infallible, future, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::{Status, server::NamedService, service::Routes};
 use tracing::Instrument;
 
@@ -86,26 +86,45 @@ pub async fn serve(
     guard: Guard,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    tls::serve_versions(Http::Two, LIMITS, listener, build_router(offer, Some(guard)), certificate, stop).await
+    let router = build_router(Arc::new(offer.rights), offer.routes, Some(guard));
+    tls::serve_versions(Http::Two, LIMITS, listener, router, certificate, stop).await
 }
 
-/// Serves the open functions of `offer` in plain text, and refuses the others. Only the registry does that, until its certificate is kept
-/// in its namespace.
-pub async fn serve_open_in_plain_text(listener: TcpListener, offer: Offer, stop: CancellationToken) -> Result<(), Infallible> {
-    let plain = |stream| future::ready(Ok(stream));
-    connections::serve(LIMITS, Http::Two, listener, build_router(offer, None), plain, stop).await;
+/// Does what [`serve`] does as soon as there is a certificate. Until then it serves the open functions in plain text and refuses the others,
+/// for a port whose open functions must not wait for a certificate.
+pub async fn serve_open_first(
+    listener: TcpListener,
+    offer: Offer,
+    certificate: ServingCertificate,
+    guard: Guard,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    let (rights, acceptor) = (Arc::new(offer.rights), tls::build_acceptor(Http::Two, certificate.clone()));
+    let guarded = build_router(rights.clone(), offer.routes.clone(), Some(guard));
+    let open = build_router(rights, offer.routes, None);
+    let shake_hands = |stream| {
+        let handshake = certificate.is_loaded().then(|| acceptor.clone());
+        let (guarded, open) = (guarded.clone(), open.clone());
+        async move {
+            Ok(match handshake {
+                Some(acceptor) => (Either::Left(acceptor.accept(stream).await?), guarded),
+                None => (Either::Right(stream), open),
+            })
+        }
+    };
+    connections::serve(LIMITS, Http::Two, listener, shake_hands, stop).await;
     Ok(())
 }
 
-fn build_router(offer: Offer, guard: Option<Guard>) -> Router {
-    let door = Arc::new(Door { guard, rights: offer.rights });
-    offer.routes.prepare().into_axum_router().layer(middleware::from_fn_with_state(door, answer))
+fn build_router(rights: Arc<Rights>, routes: Routes, guard: Option<Guard>) -> Router {
+    let door = Arc::new(Door { guard, rights });
+    routes.prepare().into_axum_router().layer(middleware::from_fn_with_state(door, answer))
 }
 
 struct Door {
-    /// `None` on a port in plain text.
+    /// `None` on a connection in plain text.
     guard: Option<Guard>,
-    rights: Rights,
+    rights: Arc<Rights>,
 }
 
 async fn answer(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {

@@ -32,7 +32,8 @@ pub const LIVENESS: &str = "liveness";
 /// so probes have this port of their own (docs/reference/trust.md#1.1).
 pub async fn serve(listener: TcpListener, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
     let router = Routes::new(health.service()).prepare().into_axum_router();
-    connections::serve(Limits::default(), Http::Two, listener, router, |stream| future::ready(Ok(stream)), stop).await;
+    let plain = |stream| future::ready(Ok((stream, router.clone())));
+    connections::serve(Limits::default(), Http::Two, listener, plain, stop).await;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::{convert::Infallible, net::SocketAddr};
 use tars_kit::{
     auth::{Guard, Metrics},
     crypto,
-    grpc::{Offer, serve, serve_open_in_plain_text},
+    grpc::{Offer, serve, serve_open_first},
     health::Health,
     tls::ServingCertificate,
 };
@@ -39,8 +39,14 @@ impl Authority {
     }
 
     fn give_leaf(&self, certificate: &ServingCertificate) {
+        self.give_leaf_until(certificate, 4096);
+    }
+
+    fn give_leaf_until(&self, certificate: &ServingCertificate, year: i32) {
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["the.service".to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(vec!["the.service".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let leaf = params.signed_by(&key, &self.issuer).unwrap();
         certificate.replace(leaf.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
     }
 }
@@ -128,14 +134,41 @@ async fn only_open_functions_are_served_without_a_token() {
 }
 
 #[tokio::test]
-async fn a_port_in_plain_text_takes_no_token() {
+async fn open_functions_need_not_wait_for_a_certificate() {
+    crypto::install();
+    let (authority, certificate, stop) = (Authority::make(), ServingCertificate::default(), CancellationToken::new());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let stop = CancellationToken::new();
-    tokio::spawn(serve_open_in_plain_text(listener, offer().await, stop.clone()));
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_open_first(listener, offer().await, certificate.clone(), know_one_caller(), stop.clone()));
 
-    let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-    assert_eq!(probe(channel.clone()).await.unwrap(), ServingStatus::Serving);
-    assert_eq!(reflect(channel, "good").await.unwrap_err().code(), Code::Unauthenticated);
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    let plain = || endpoint.connect();
+    let early = plain().await.unwrap();
+    assert_eq!(probe(early.clone()).await.unwrap(), ServingStatus::Serving);
+    assert_eq!(reflect(early, "good").await.unwrap_err().code(), Code::Unauthenticated, "no token is taken in plain text");
+
+    authority.give_leaf(&certificate);
+    let channel = connect(address, &authority).await.unwrap();
+    assert!(reflect(channel, "good").await.is_ok());
+    let late = match plain().await {
+        Ok(channel) => probe(channel).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(late, "plain text ends when there is a certificate");
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_client_refuses_a_certificate_that_has_expired() {
+    crypto::install();
+    let (authority, certificate, stop) = (Authority::make(), ServingCertificate::default(), CancellationToken::new());
+    authority.give_leaf_until(&certificate, 2020);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, offer().await, certificate.clone(), know_one_caller(), stop.clone()));
+
+    assert!(connect(address, &authority).await.is_err());
+    authority.give_leaf(&certificate);
+    assert!(connect(address, &authority).await.is_ok());
     stop.cancel();
 }

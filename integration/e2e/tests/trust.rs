@@ -10,10 +10,10 @@ use e2e::{
 use k8s_openapi::api::{
     admissionregistration::v1::ValidatingWebhookConfiguration,
     core::v1::{ConfigMap, ServiceAccount},
-    rbac::v1::{RoleBinding, RoleRef, Subject},
+    rbac::v1::{Role, RoleBinding, RoleRef, Subject},
 };
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{DeleteParams, ObjectMeta, PostParams},
 };
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient};
@@ -103,20 +103,12 @@ async fn read_authorities(client: &Client) -> String {
     String::from_utf8(webhook.client_config.ca_bundle.expect("a bundle").0).expect("PEM")
 }
 
-fn bind_to_view(account: &Space) -> RoleBinding {
+fn bind(space: &Space, kind: &str, role: &str, subject: Subject) -> RoleBinding {
+    let api_group = "rbac.authorization.k8s.io".to_owned();
     RoleBinding {
-        metadata: ObjectMeta { name: Some(account.name.clone()), ..ObjectMeta::default() },
-        role_ref: RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
-            kind: "Role".to_owned(),
-            name: "tars-view".to_owned(),
-        },
-        subjects: Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: "default".to_owned(),
-            namespace: Some(account.name.clone()),
-            ..Subject::default()
-        }]),
+        metadata: ObjectMeta { name: Some(space.name.clone()), ..ObjectMeta::default() },
+        role_ref: RoleRef { api_group, kind: kind.to_owned(), name: role.to_owned() },
+        subjects: Some(vec![subject]),
     }
 }
 
@@ -158,8 +150,44 @@ async fn only_callers_with_a_token_for_us_and_a_right_are_served() {
     let words = "may not get the resource reflection of the API group grpc.tars.io in namespace tars-system";
     expect_refusal(&channel, &token, Code::PermissionDenied, words).await;
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), SYSTEM);
-    bindings.create(&PostParams::default(), &bind_to_view(&space)).await.expect("a binding");
+    let account = Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: "default".to_owned(),
+        namespace: Some(space.name.clone()),
+        ..Subject::default()
+    };
+    let binding = bind(&space, "Role", "tars-view", account);
+    bindings.create(&PostParams::default(), &binding).await.expect("a binding");
     wait_for("the new right to be seen", || async { reflect(&channel, &token).await.ok() }).await;
     bindings.delete(&space.name, &DeleteParams::default()).await.expect("the end of the binding");
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn the_admin_of_a_namespace_can_give_a_registry_and_its_callers_their_rights() {
+    let space = Space::create("admin").await;
+    let user = format!("admin-of-{}", space.name);
+    let subject = Subject { kind: "User".to_owned(), name: user.clone(), ..Subject::default() };
+    let binding = bind(&space, "ClusterRole", "admin", subject);
+    space.api::<RoleBinding>().create(&PostParams::default(), &binding).await.expect("a binding");
+    let mut config = Config::infer().await.expect("a cluster");
+    config.auth_info.impersonate = Some(user);
+    let admin = Client::try_from(config).expect("a client");
+
+    let (given, theirs): (Api<Role>, Api<Role>) =
+        (Api::namespaced(space.client.clone(), FRAMEWORK), Api::namespaced(admin, &space.name));
+    for name in ["tars-tarsregistry", "tars-view", "tars-edit"] {
+        let rules = given.get(name).await.expect("a role of the chart").rules;
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let role = Role { metadata, rules };
+        // The authorizer sees a new binding a moment later.
+        wait_for(&format!("the admin to make {name}"), || async { theirs.create(&PostParams::default(), &role).await.ok() })
+            .await;
+    }
+    let metadata = ObjectMeta { name: Some("more".to_owned()), ..ObjectMeta::default() };
+    let rules =
+        serde_json::from_value(serde_json::json!([{"apiGroups": ["k8s.tars.io"], "resources": ["taccounts"], "verbs": ["get"]}]));
+    let more = Role { metadata, rules: Some(rules.expect("rules")) };
+    assert!(theirs.create(&PostParams::default(), &more).await.is_err(), "nobody gives more than they have");
     space.delete().await;
 }

@@ -17,14 +17,16 @@ use tars::{
 };
 use tars_bench::{Figures, Result, Window, connect_when_ready, find_free_address};
 use tars_kit::{
-    grpc::{Offer, serve_open_in_plain_text},
+    auth::{self, Guard},
+    grpc::{Offer, serve_open_first},
     health::Health,
+    tls::ServingCertificate,
 };
 use tars_proto::registry::v1::{
     DESCRIPTORS, ResolveRequest, name_service_client::NameServiceClient, name_service_server::NameServiceServer,
 };
 use tarsregistry::{
-    grpc::{ACCESS, Resolver},
+    grpc::{Resolver, list_access},
     index::{Change, Index, QUERY_OBJECT, Writer},
     metrics::Metrics,
     readiness::{Pods, Reporter},
@@ -89,14 +91,16 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     writer.publish();
     let metrics = Metrics::new(&mut tars_kit::metrics::Registry::new("bench", "0"));
     let nobody = tower::service_fn(|_| async { Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty())) });
-    let reporter = Reporter::new(Pods::new(kube::Client::new(nobody, "bench"), "bench"), metrics.clone());
+    let client = kube::Client::new(nobody, "bench");
+    let reporter = Reporter::new(Pods::new(client.clone(), "bench"), metrics.clone());
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = tarsregistry::run::bind(query, any, &index, reporter, &metrics).await?;
     let (_synced, receiver) = watch::channel(true);
     let names = NameServiceServer::new(Resolver::new(index, metrics, receiver));
-    let offer = Offer::new(&Health::new(&[]).await, &[DESCRIPTORS], &ACCESS)?.add_service(names);
+    let offer = Offer::new(&Health::new(&[]).await, &[DESCRIPTORS], &list_access(true))?.add_service(names);
+    let guard = Guard::new(client, "bench", auth::Metrics::default());
     let stop = CancellationToken::new();
-    let grpc = serve_open_in_plain_text(TcpListener::bind(grpc).await?, offer, stop.clone());
+    let grpc = serve_open_first(TcpListener::bind(grpc).await?, offer, ServingCertificate::default(), guard, stop.clone());
     let (result, ()) = tokio::join!(grpc, server.serve(stop));
     Ok(result?)
 }

@@ -1,7 +1,8 @@
 //! The command line.
 
-use clap::Parser;
-use std::net::SocketAddr;
+use clap::{ArgAction, Parser};
+use std::{net::SocketAddr, path::PathBuf};
+use tars_kit::tls;
 
 /// The name service of a Tars framework: answers from the endpoints of one namespace.
 #[derive(Debug, Clone, Parser)]
@@ -25,6 +26,12 @@ pub struct Args {
     /// Where probes are answered (gRPC health in plain text)
     #[arg(long, env = "HEALTH_LISTEN", default_value = "0.0.0.0:17893")]
     pub health_listen: SocketAddr,
+    /// Folder with tls.crt and tls.key, the certificate of gRPC. Changed files are served without a restart
+    #[arg(long, env = "TLS_FOLDER", default_value = tls::FOLDER)]
+    pub tls_folder: PathBuf,
+    /// Whether everybody may look up servants over gRPC, also without a token
+    #[arg(long, env = "GRPC_OPEN_READS", default_value_t = true, action = ArgAction::Set)]
+    pub grpc_open_reads: bool,
     /// Where metrics are served (HTTP, /metrics)
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:9445")]
     pub metrics_listen: SocketAddr,
@@ -50,17 +57,28 @@ pub struct Config {
     pub registry_listen: SocketAddr,
     pub grpc_listen: SocketAddr,
     pub health_listen: SocketAddr,
+    pub tls_folder: PathBuf,
+    pub grpc_open_reads: bool,
     pub metrics_listen: SocketAddr,
 }
 
 impl Args {
     /// Makes the checks that clap cannot make. `own_namespace` is the namespace of the service account, if the process has one.
     pub fn validate(self, own_namespace: Option<String>) -> Result<Config, ArgsError> {
-        let Self { namespace, pod_name, query_listen, registry_listen, grpc_listen, health_listen, metrics_listen } = self;
-        let namespace = namespace.filter(|name| !name.is_empty()).or(own_namespace).ok_or(ArgsError::NoNamespace)?;
-        if pod_name.is_empty() {
+        let namespace = self.namespace.filter(|name| !name.is_empty()).or(own_namespace).ok_or(ArgsError::NoNamespace)?;
+        if self.pod_name.is_empty() {
             return Err(ArgsError::NoPodName);
         }
-        Ok(Config { namespace, pod_name, query_listen, registry_listen, grpc_listen, health_listen, metrics_listen })
+        Ok(Config {
+            namespace,
+            pod_name: self.pod_name,
+            query_listen: self.query_listen,
+            registry_listen: self.registry_listen,
+            grpc_listen: self.grpc_listen,
+            health_listen: self.health_listen,
+            tls_folder: self.tls_folder,
+            grpc_open_reads: self.grpc_open_reads,
+            metrics_listen: self.metrics_listen,
+        })
     }
 }

@@ -12,8 +12,11 @@ use tars_proto::registry::v1::{
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-/// What a caller needs. Tars clients ask `QueryObj` for the same without credentials.
-pub const ACCESS: [(&str, Access); 1] = [("/tars.registry.v1.NameService/Resolve", Access::Open)];
+/// What a caller needs for each function. If reads are open, a lookup needs nothing, because Tars clients ask `QueryObj` for the same
+/// without credentials (docs/reference/trust.md#3.8).
+pub const fn list_access(open_reads: bool) -> [(&'static str, Access); 1] {
+    [("/tars.registry.v1.NameService/Resolve", if open_reads { Access::Open } else { Access::Get })]
+}
 
 /// The implementation of `NameService`.
 #[derive(Debug)]

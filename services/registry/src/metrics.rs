@@ -19,7 +19,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use tars::server::{AdapterStats, Stats};
-use tars_kit::metrics::{LabelNames, MetricDeclaration, Registry};
+use tars_kit::{
+    auth,
+    metrics::{LabelNames, MetricDeclaration, Registry},
+};
 
 /// The functions that look up a servant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +117,8 @@ pub struct Metrics {
     skipped: Family<ResourceLabels, Counter>,
     reports: Family<OutcomeLabels, Counter>,
     renderings: Family<OutcomeLabels, Counter>,
+    /// The callers of gRPC.
+    pub callers: auth::Metrics,
 }
 
 impl Metrics {
@@ -136,6 +141,7 @@ impl Metrics {
             skipped: Family::default(),
             reports: Family::default(),
             renderings: Family::default(),
+            callers: auth::Metrics::register(registry),
         };
         for kind in SourceKind::ALL {
             let labels = ResourceLabels { resource: kind.plural() };

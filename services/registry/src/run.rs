@@ -8,7 +8,7 @@
 use crate::{
     args::Config,
     contact::{ContactLayer, Contacts},
-    grpc::{ACCESS, Resolver},
+    grpc::{Resolver, list_access},
     index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer},
     metrics::{Metrics, Readings},
     query::QueryObj,
@@ -28,11 +28,13 @@ use tars::{
     server::{Adapter, AdapterLimits, BindError, Server},
 };
 use tars_kit::{
+    auth::Guard,
     grpc::{self, Offer},
     health::{self, Health},
     metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
+    tls::{self, ServingCertificate},
 };
 use tars_proto::registry::v1::{DESCRIPTORS, name_service_server::NameServiceServer};
 use tokio::sync::watch as cell;
@@ -72,12 +74,17 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let last_stop = CancellationToken::new();
     let mut tasks = Tasks::new(last_stop.clone());
     let names = NameServiceServer::new(Resolver::new(index.clone(), metrics.clone(), synced.clone()));
-    let offer = Offer::new(&health, &[DESCRIPTORS], &ACCESS).map_err(Fatal::configuration)?.add_service(names);
+    let offer = Offer::new(&health, &[DESCRIPTORS], &list_access(config.grpc_open_reads))
+        .map_err(Fatal::configuration)?
+        .add_service(names);
+    let guard = Guard::new(client.clone(), &config.namespace, metrics.callers.clone());
+    let certificate = ServingCertificate::default();
     let grpc_listener = listen(config.grpc_listen).await?;
     let health_listener = listen(config.health_listen).await?;
     let metrics_listener = listen(config.metrics_listen).await?;
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), last_stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve_open_in_plain_text(grpc_listener, offer, last_stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve_open_first(grpc_listener, offer, certificate.clone(), guard, last_stop.clone()));
+    tasks.spawn("follow the certificate", tls::follow_files(config.tls_folder, certificate, last_stop.clone()));
     tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
     tasks.spawn("watch Kubernetes objects", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });

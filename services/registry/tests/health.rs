@@ -12,15 +12,22 @@ use http::{Request, Response};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use kube::{Client, client::Body};
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 use std::{
     convert::Infallible,
+    fs,
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient};
 use tarsregistry::{args::Config, contact::Contacts, run::run_with};
 use tokio_util::sync::CancellationToken;
+use tonic::{
+    Code,
+    transport::{Certificate, ClientTlsConfig, Endpoint},
+};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
@@ -85,7 +92,7 @@ fn free() -> SocketAddr {
 
 /// Returns the answer to a gRPC probe, or `None` if no server listens.
 async fn probe(address: SocketAddr, service: &str) -> Option<ServingStatus> {
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.ok()?;
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.ok()?;
     let mut client = HealthClient::new(channel);
     let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await.ok()?;
     Some(answer.into_inner().status())
@@ -113,6 +120,8 @@ async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
         registry_listen: free(),
         grpc_listen: free(),
         health_listen,
+        tls_folder: "/nowhere".into(),
+        grpc_open_reads: true,
         metrics_listen: free(),
     };
     let process = tokio::spawn(run_with(config, cluster.client(), Arc::new(Contacts::default()), stop.clone()));
@@ -135,4 +144,52 @@ async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
     stop.cancel();
     until(health_listen, ServingStatus::NotServing).await;
     assert!(process.await.unwrap().is_ok());
+}
+
+/// Starts a registry that serves gRPC at the returned address with a certificate of its own for `the.service`, which is returned, too.
+async fn start_with_certificate(grpc_open_reads: bool, stop: &CancellationToken) -> (SocketAddr, String) {
+    tars_kit::crypto::install();
+    let (folder, key) = (tempfile::tempdir().unwrap(), KeyPair::generate().unwrap());
+    let leaf = CertificateParams::new(vec!["the.service".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
+    fs::write(folder.path().join("tls.crt"), &leaf).unwrap();
+    fs::write(folder.path().join("tls.key"), key.serialize_pem()).unwrap();
+    let (health_listen, grpc_listen) = (free(), free());
+    let config = Config {
+        namespace: "tars".into(),
+        pod_name: "own-0".into(),
+        query_listen: free(),
+        registry_listen: free(),
+        grpc_listen,
+        health_listen,
+        tls_folder: folder.path().into(),
+        grpc_open_reads,
+        metrics_listen: free(),
+    };
+    tokio::spawn(run_with(config, Cluster::default().client(), Arc::new(Contacts::default()), stop.clone()));
+    while probe(health_listen, "liveness").await.is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until(health_listen, ServingStatus::Serving).await;
+    (grpc_listen, leaf)
+}
+
+#[tokio::test]
+async fn a_lookup_over_tls_needs_no_token_unless_reads_are_closed() {
+    for (open_reads, code) in [(true, Code::NotFound), (false, Code::Unauthenticated)] {
+        let stop = CancellationToken::new();
+        let (address, leaf) = start_with_certificate(open_reads, &stop).await;
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(leaf)).domain_name("the.service");
+        let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap();
+        // The certificate is read beside the other beginnings of the process.
+        let channel = loop {
+            match endpoint.connect().await {
+                Ok(channel) => break channel,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        let mut names = NameServiceClient::new(channel);
+        let request = ResolveRequest { servant: "Demo.Store.StockObj".to_owned() };
+        assert_eq!(names.resolve(request).await.unwrap_err().code(), code, "open reads: {open_reads}");
+        stop.cancel();
+    }
 }
