@@ -8,7 +8,6 @@ use e2e::{
     wait_for,
 };
 use k8s_openapi::api::{
-    admissionregistration::v1::ValidatingWebhookConfiguration,
     core::v1::{ConfigMap, ServiceAccount},
     rbac::v1::{Role, RoleBinding, RoleRef, Subject},
 };
@@ -40,12 +39,11 @@ const REGISTRY: Component = Component {
     health: 17893,
     grpc: 17892,
 };
-const COMPONENTS: [Component; 4] = [
-    Component { labels: "tars.io/Controller=true", ..WEBHOOK },
-    WEBHOOK,
-    Component { labels: "tars.io/Agent=true", ..WEBHOOK },
-    REGISTRY,
-];
+const CONTROLLER: Component = Component { labels: "tars.io/Controller=true", ..WEBHOOK };
+const AGENT: Component = Component { labels: "tars.io/Agent=true", ..WEBHOOK };
+/// The components of the chart `tarscontroller`, with the names in their certificates.
+const SYSTEM_COMPONENTS: [(Component, &str); 3] =
+    [(CONTROLLER, "tars-controller"), (WEBHOOK, "tars-webhook-service"), (AGENT, "tars-agent")];
 
 impl Component {
     async fn connect(&self, client: &Client, port: u16, trust: Option<Trust<'_>>) -> Result<Channel, tonic::transport::Error> {
@@ -73,7 +71,7 @@ async fn expect_refusal(channel: &Channel, token: &str, code: Code, words: &str)
 #[tokio::test]
 async fn every_component_answers_probes_in_plain_text_on_a_port_of_its_own() {
     let client = connect().await;
-    for component in COMPONENTS {
+    for component in [CONTROLLER, WEBHOOK, AGENT, REGISTRY] {
         let channel = component.connect(&client, component.health, None).await.expect("the port of the probes");
         for service in ["readiness", "liveness"] {
             let request = HealthCheckRequest { service: service.to_owned() };
@@ -95,14 +93,6 @@ async fn a_lookup_needs_no_token() {
     expect_refusal(&channel, "", Code::Unauthenticated, "token").await;
 }
 
-/// The certificates of the authorities that API servers trust when they call the webhook.
-async fn read_authorities(client: &Client) -> String {
-    let registration: ValidatingWebhookConfiguration =
-        Api::all(client.clone()).get("tars-validating-webhook").await.expect("the registration");
-    let webhook = registration.webhooks.and_then(|webhooks| webhooks.into_iter().next()).expect("a webhook");
-    String::from_utf8(webhook.client_config.ca_bundle.expect("a bundle").0).expect("PEM")
-}
-
 fn bind(space: &Space, kind: &str, role: &str, subject: Subject) -> RoleBinding {
     let api_group = "rbac.authorization.k8s.io".to_owned();
     RoleBinding {
@@ -112,53 +102,71 @@ fn bind(space: &Space, kind: &str, role: &str, subject: Subject) -> RoleBinding 
     }
 }
 
+/// Reads the key `ca.crt` of a `ConfigMap`, which may be on its way.
+async fn read_authorities(client: &Client, namespace: &str, name: &str) -> String {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    wait_for(&format!("the authorities in {namespace}/{name}"), || async {
+        maps.get_opt(name).await.expect("an answer")?.data?.remove("ca.crt")
+    })
+    .await
+}
+
 #[tokio::test]
 async fn only_callers_with_a_token_for_us_and_a_right_are_served() {
     let space = Space::create("trust").await;
     let client = space.client.clone();
-    let authorities = read_authorities(&client).await;
-    let name = "tars-webhook-service.tars-system.svc";
-    let trust = |authorities| Some(Trust { authorities, name });
-
-    let foreign: ConfigMap =
-        wait_for("the authority of the cluster", || async { space.api().get_opt("kube-root-ca.crt").await.expect("an answer") })
-            .await;
-    let foreign = foreign.data.and_then(|data| data.get("ca.crt").cloned()).expect("a certificate");
-    assert!(WEBHOOK.connect(&client, WEBHOOK.grpc, trust(&foreign)).await.is_err(), "a foreign authority is not trusted");
-    assert!(
-        WEBHOOK.connect(&client, WEBHOOK.grpc, None).await.is_err() || {
-            let plain = WEBHOOK.connect(&client, WEBHOOK.grpc, None).await.expect("a connection");
-            reflect(&plain, "").await.is_err()
-        }
-    );
-
-    let channel = WEBHOOK.connect(&client, WEBHOOK.grpc, trust(&authorities)).await.expect("a trusted connection");
-    expect_refusal(&channel, "", Code::Unauthenticated, "kubectl create token tars-view -n tars-system --audience=tars.io").await;
-    expect_refusal(&channel, "a-word", Code::Unauthenticated, "for the audience tars.io").await;
-    for account in ["tars-view", "tars-edit"] {
-        let elsewhere = request_token(&client, SYSTEM, account, "https://kubernetes.default.svc").await;
-        expect_refusal(&channel, &elsewhere, Code::Unauthenticated, "for the audience tars.io").await;
-        let token = request_token(&client, SYSTEM, account, AUDIENCE).await;
-        reflect(&channel, &token).await.expect("the accounts of the chart may read");
-    }
-
+    let authorities = read_authorities(&client, SYSTEM, "tars-ca").await;
+    let foreign = read_authorities(&client, &space.name, "kube-root-ca.crt").await;
+    let token = async |account, audience| request_token(&client, SYSTEM, account, audience).await;
+    let elsewhere = token("tars-view", "https://kubernetes.default.svc").await;
+    let (viewer, editor) = (token("tars-view", AUDIENCE).await, token("tars-edit", AUDIENCE).await);
     wait_for("the account of the namespace", || async {
         space.api::<ServiceAccount>().get_opt("default").await.expect("an answer")
     })
     .await;
-    let token = request_token(&client, &space.name, "default", AUDIENCE).await;
-    let words = "may not get the resource reflection of the API group grpc.tars.io in namespace tars-system";
-    expect_refusal(&channel, &token, Code::PermissionDenied, words).await;
-    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), SYSTEM);
+    let poor = request_token(&client, &space.name, "default", AUDIENCE).await;
+
+    let mut channels = Vec::new();
+    for (component, name) in SYSTEM_COMPONENTS {
+        let name = format!("{name}.tars-system.svc");
+        let trust = |authorities| Some(Trust { authorities, name: &name });
+        // The kubelet brings a new Secret into a running pod within a minute or so.
+        let channel = wait_for(&format!("{name} to be trusted"), || async {
+            component.connect(&client, component.grpc, trust(&authorities)).await.ok()
+        })
+        .await;
+        assert!(component.connect(&client, component.grpc, trust(&foreign)).await.is_err(), "{name} is not of that authority");
+        let plain = match component.connect(&client, component.grpc, None).await {
+            Ok(channel) => HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ()),
+            Err(_) => Err(Status::unavailable("no connection")),
+        };
+        assert!(plain.is_err(), "{name} speaks no plain text");
+
+        let command = "kubectl create token tars-view -n tars-system --audience=tars.io";
+        expect_refusal(&channel, "", Code::Unauthenticated, command).await;
+        for useless in ["a-word", &elsewhere] {
+            expect_refusal(&channel, useless, Code::Unauthenticated, "for the audience tars.io").await;
+        }
+        let words = "may not get the resource reflection of the API group grpc.tars.io in namespace tars-system";
+        expect_refusal(&channel, &poor, Code::PermissionDenied, words).await;
+        for rich in [&viewer, &editor] {
+            reflect(&channel, rich).await.expect("the accounts of the chart may read");
+        }
+        channels.push(channel);
+    }
+
     let account = Subject {
         kind: "ServiceAccount".to_owned(),
         name: "default".to_owned(),
         namespace: Some(space.name.clone()),
         ..Subject::default()
     };
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), SYSTEM);
     let binding = bind(&space, "Role", "tars-view", account);
     bindings.create(&PostParams::default(), &binding).await.expect("a binding");
-    wait_for("the new right to be seen", || async { reflect(&channel, &token).await.ok() }).await;
+    for channel in channels {
+        wait_for("the new right to be seen", || async { reflect(&channel, &poor).await.ok() }).await;
+    }
     bindings.delete(&space.name, &DeleteParams::default()).await.expect("the end of the binding");
     space.delete().await;
 }

@@ -11,12 +11,14 @@
 //! A CA signs leaves only when every API server trusts it, and it stays trusted until no replica can serve a leaf of it. A certificate is
 //! due when a third of its life is left, by the wall clock.
 
+mod leaf;
 mod pair;
 #[cfg(test)]
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
+pub use leaf::plan_leaf;
 pub use pair::CertificateError;
 use pair::{Pair, make_authority, make_leaf, read_expiry, split_bundle};
 use std::collections::BTreeMap;

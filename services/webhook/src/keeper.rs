@@ -13,6 +13,7 @@
 
 mod carrier;
 mod decision;
+mod leaves;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{WatchStreamExt, watcher},
 };
+use leaves::LEAVES;
 use std::{collections::BTreeMap, convert::Infallible, pin::Pin, time::Duration};
 use tars_common::names;
 use tars_kit::{
@@ -132,15 +134,19 @@ impl Keeper {
 
     /// The DNS names by which API servers call this webhook.
     fn dns_names(&self) -> Vec<String> {
-        let Self { service, namespace, .. } = self;
+        self.dns_names_of(&self.service)
+    }
+
+    fn dns_names_of(&self, host: &str) -> Vec<String> {
+        let namespace = &self.namespace;
         ["", ".svc", ".svc.cluster.local"]
-            .map(|suffix| format!("{service}.{namespace}{suffix}"))
+            .map(|suffix| format!("{host}.{namespace}{suffix}"))
             .into_iter()
-            .chain([service.clone()])
+            .chain([host.to_owned()])
             .collect()
     }
 
-    /// Does each step that is possible now. Returns whether all carriers could be read and written.
+    /// Does each step that is possible now. Returns whether all carriers and all objects of other components could be read and written.
     async fn run_pass(&self, leads: bool, memory: &mut Memory) -> Result<bool, KeeperError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
@@ -149,7 +155,7 @@ impl Keeper {
             self.serve_leaf(material, &[], &mut memory.served).await?;
         }
         let mut seen = self.look_at_carriers().await;
-        let mut stored = Ok(());
+        let (mut stored, mut others) = (Ok(()), true);
         if leads {
             let placed = material.as_ref().is_some_and(|material| is_placed(&seen, &material.bundle()));
             if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, Timestamp::now())? {
@@ -161,6 +167,7 @@ impl Keeper {
             if let Some(material) = &material {
                 self.serve_leaf(material, &seen, &mut memory.served).await?;
                 self.place_bundle(&material.bundle(), &mut seen).await;
+                others = self.keep_leaves(material).await;
             }
         }
         if let Some(material) = &material {
@@ -174,7 +181,7 @@ impl Keeper {
             }
             self.report(&seen, served, &mut memory.states);
         }
-        stored.map(|()| seen.iter().all(|seen| seen.failure.is_none()))
+        stored.map(|()| others && seen.iter().all(|seen| seen.failure.is_none()))
     }
 
     async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), KeeperError> {
@@ -273,7 +280,9 @@ impl Keeper {
         let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let secrets = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), &self.namespace);
         let mut changes = SelectAll::new();
-        changes.push(drop_content(watcher(secrets, only(SECRET))));
+        for name in [SECRET].into_iter().chain(LEAVES.map(|(secret, _)| secret)) {
+            changes.push(drop_content(watcher(secrets.clone(), only(name))));
+        }
         let all = self.client.clone();
         changes.push(drop_content(watcher(
             Api::<PartialObjectMeta<MutatingWebhookConfiguration>>::all(all.clone()),

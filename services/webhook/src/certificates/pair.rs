@@ -88,6 +88,12 @@ fn build_params(name: &str, from: Timestamp, to: Timestamp) -> CertificateParams
     params
 }
 
+/// Whether the key of `authority` has signed `cert`.
+pub fn is_signed_by(cert: &str, authority: &str) -> bool {
+    let check = |authority: &X509Certificate<'_>| parse(cert, |cert| cert.verify_signature(Some(authority.public_key())).ok());
+    parse(authority, check).is_some()
+}
+
 /// Reads when a certificate ends. `None` when it does not parse.
 pub fn read_expiry(cert: &str) -> Option<Timestamp> {
     parse(cert, |parsed| Timestamp::from_second(parsed.validity().not_after.timestamp()).ok())

@@ -75,3 +75,26 @@ fn no_leaf_is_served_before_it_is_trusted_through_rotations() {
     assert!(authorities >= 4, "{authorities} authorities in three years");
     assert!(stored.trusted.len() <= 3);
 }
+
+#[test]
+fn a_leaf_of_another_component_follows_the_clock_and_the_authority() {
+    let (made, hosts) = (first(), vec!["tars-agent.tars-system.svc".to_owned()]);
+    let plan_at =
+        |material: &Material, stored: &BTreeMap<String, ByteString>, now| plan_leaf(material, Some(stored), &hosts, now).unwrap();
+    let stored = plan_leaf(&made, None, &hosts, start()).unwrap().unwrap();
+    assert_eq!(stored[CA_CERT].0, made.bundle().as_bytes());
+    assert_eq!(plan_at(&made, &stored, start() + LEAF_LIFE / 2), None);
+    let renewed = plan_at(&made, &stored, start() + LEAF_LIFE / 4 * 3).unwrap();
+    assert!(renewed[LEAF_CERT] != stored[LEAF_CERT]);
+
+    let renamed = plan_leaf(&made, Some(&stored), &names(), start()).unwrap().unwrap();
+    assert!(renamed[LEAF_CERT] != stored[LEAF_CERT]);
+    let moved = plan_at(&first(), &stored, start()).unwrap();
+    assert!(moved[LEAF_CERT] != stored[LEAF_CERT], "another authority with the same name and time is another authority");
+    let mut broken = stored.clone();
+    broken.insert(LEAF_KEY.to_owned(), ByteString(vec![0xff]));
+    assert!(plan_at(&made, &broken, start()).is_some());
+    let mut untrusted = stored.clone();
+    untrusted.remove(CA_CERT);
+    assert_eq!(plan_at(&made, &untrusted, start()), Some(stored), "only what is missing changes");
+}

@@ -226,3 +226,37 @@ async fn a_trusted_leaf_is_served_until_the_bundles_trust_its_successor() {
     }
     assert!(leader.health.is_ready() && follower.health.is_ready());
 }
+
+fn object(world: &Shared, kind: &str, name: &str) -> Option<Value> {
+    world.lock().unwrap().objects.get(&format!("/api/v1/namespaces/{NAMESPACE}/{kind}/{name}")).cloned()
+}
+
+#[tokio::test]
+async fn the_leader_keeps_the_leaves_of_the_other_components_and_publishes_the_authorities() {
+    let world = make_world(&Carrier::ALL);
+    let keeper = make_keeper(&world).await;
+    let _ = keeper.run_pass(false, &mut Memory::default()).await;
+    assert_eq!(object(&world, "configmaps", "tars-ca"), None, "a follower writes nothing");
+    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert_eq!(object(&world, "configmaps", "tars-ca").unwrap()["data"], json!({"ca.crt": stored(&world).bundle()}));
+    let leaves =
+        || ["tars-controller-tls", "tars-agent-tls"].map(|name| object(&world, "secrets", name).unwrap()["data"].clone());
+    let made = leaves();
+    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert_eq!(leaves(), made, "what is good stays");
+
+    // With the authority, the leaves that it signed are of no use.
+    world.lock().unwrap().objects.remove(&secret_path());
+    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert!(leaves().iter().zip(&made).all(|(new, old)| new["tls.crt"] != old["tls.crt"] && new["ca.crt"] != old["ca.crt"]));
+}
+
+#[tokio::test]
+async fn a_leaf_that_cannot_be_stored_stops_nothing_else() {
+    let world = make_world(&Carrier::ALL);
+    world.lock().unwrap().forbid(Method::GET, "tars-controller-tls");
+    let keeper = make_keeper(&world).await;
+    assert!(!keeper.run_pass(true, &mut Memory::default()).await.unwrap(), "the keeper tries again");
+    assert!(keeper.health.is_ready());
+    assert!(object(&world, "secrets", "tars-agent-tls").is_some() && object(&world, "configmaps", "tars-ca").is_some());
+}
