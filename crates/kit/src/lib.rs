@@ -24,6 +24,7 @@ pub mod crypto;
 pub mod events;
 pub mod grpc;
 pub mod health;
+pub mod keeper;
 pub mod lease;
 pub mod metrics;
 pub mod process;

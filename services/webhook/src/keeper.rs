@@ -17,10 +17,7 @@ mod leaves;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    certificates::{CertificateError, Material, plan},
-    metrics::Metrics,
-};
+use crate::metrics::Metrics;
 use carrier::{CONVERTED, Carrier, MUTATING, VALIDATING, read_clauses};
 use decision::{Finding, Seen, State, is_callable, is_placed, may_serve};
 use futures::{Stream, StreamExt, stream::SelectAll};
@@ -43,6 +40,7 @@ use std::{collections::BTreeMap, convert::Infallible, pin::Pin, time::Duration};
 use tars_common::names;
 use tars_kit::{
     health::Health,
+    keeper::{CertificateError, Material, Store, plan},
     lease::{Elector, Timing},
     tls::{self, ServingCertificate},
 };
@@ -134,16 +132,7 @@ impl Keeper {
 
     /// The DNS names by which API servers call this webhook.
     fn dns_names(&self) -> Vec<String> {
-        self.dns_names_of(&self.service)
-    }
-
-    fn dns_names_of(&self, host: &str) -> Vec<String> {
-        let namespace = &self.namespace;
-        ["", ".svc", ".svc.cluster.local"]
-            .map(|suffix| format!("{host}.{namespace}{suffix}"))
-            .into_iter()
-            .chain([host.to_owned()])
-            .collect()
+        Store::new(self.client.clone(), &self.namespace).dns_names_of(&self.service)
     }
 
     /// Does each step that is possible now. Returns whether all carriers and all objects of other components could be read and written.

@@ -14,7 +14,6 @@
 //!   The API server does not call a replica that is not ready. So no request is refused because a replica has just started.
 //! - The first leader makes the certificate authority. The key of the authority is stored in the Secret only.
 
-mod certificates;
 mod keeper;
 mod lookup;
 mod metrics;

@@ -1,8 +1,8 @@
 //! Decides from what a pass has seen: whether a rotation may go on, which leaf to serve, and whether the replica is ready. Pure.
 
 use super::carrier::{Carrier, Clause};
-use crate::certificates::Material;
 use jiff::Timestamp;
+use tars_kit::keeper::Material;
 
 /// What a pass found at the place of a carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]

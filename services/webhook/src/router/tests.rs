@@ -1,12 +1,12 @@
 //! Calls the service in memory and over real TLS, beside an API server that knows one template and one configuration.
 
 use super::*;
-use crate::certificates::plan;
 use axum::body::Body as RawBody;
 use http_body_util::BodyExt;
 use kube::Client;
 use serde_json::{Value, json};
 use std::sync::Mutex;
+use tars_kit::keeper::plan;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 

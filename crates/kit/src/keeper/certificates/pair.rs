@@ -18,7 +18,7 @@ pub enum CertificateError {
     #[error("cannot make a certificate")]
     Make(#[from] rcgen::Error),
     /// A certificate that was made or stored does not parse.
-    #[error("a certificate of the Secret tars-webhook-tls does not parse; delete the Secret, then the webhook makes it again")]
+    #[error("a certificate does not parse; delete its Secret, then it is made again")]
     Read,
 }
 
@@ -56,7 +56,7 @@ impl Pair {
 /// Makes a certificate authority.
 pub fn make_authority(from: Timestamp, to: Timestamp) -> Result<Pair, CertificateError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut params = build_params(&format!("tars-webhook-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
+    let mut params = build_params(&format!("tars-ca {}", from.strftime("%Y-%m-%dT%H:%M:%SZ")), from, to);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let cert = params.self_signed(&key)?;

@@ -1,7 +1,7 @@
-//! Plans the Secret of a component whose leaf this webhook makes.
+//! Plans the Secret of a component that does not hold the key of the authority.
 
 use super::{
-    CA_CERT, CLOCK_SKEW, CertificateError, LEAF_CERT, LEAF_KEY, LEAF_LIFE, Material, is_due,
+    CLOCK_SKEW, CertificateError, LEAF_CERT, LEAF_KEY, LEAF_LIFE, Material, build_leaf_secret, is_due,
     pair::{Pair, is_signed_by, make_leaf},
 };
 use jiff::Timestamp;
@@ -33,7 +33,6 @@ pub fn plan_leaf(
         },
         Ok,
     )?;
-    let entry = |key: &str, text: &str| (key.to_owned(), ByteString(text.as_bytes().to_vec()));
-    let wanted = BTreeMap::from([entry(CA_CERT, &material.bundle()), entry(LEAF_CERT, &leaf.cert), entry(LEAF_KEY, &leaf.key)]);
+    let wanted = build_leaf_secret(&leaf, &material.bundle());
     Ok((stored != Some(&wanted)).then_some(wanted))
 }

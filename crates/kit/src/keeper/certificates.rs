@@ -1,7 +1,7 @@
-//! Decides about the webhook's own certificates: which exist, which are due, and which step comes next. Pure; [`crate::keeper`] acts.
+//! Decides about certificates: which exist, which are due, and which step comes next. Pure; a keeper acts.
 //!
 //! ```text
-//!                 Secret tars-webhook-tls                         caBundle of registrations and CRDs
+//!                 Secret with the key of the CA                   places where clients look: caBundles, the ConfigMap
 //!  install        CA ─signs─► leaf            bundle: CA          ◄── bundle
 //!  leaf due       CA ─signs─► new leaf        bundle: CA
 //!  CA due         CA, next CA                 bundle: CA, next    ◄── bundle, then time for API servers to see it
@@ -81,6 +81,11 @@ impl Material {
         data
     }
 
+    /// The wanted content of a Secret that only has the leaf, its key and the authorities to trust.
+    pub fn to_leaf_secret(&self) -> BTreeMap<String, ByteString> {
+        build_leaf_secret(&self.leaf, &self.bundle())
+    }
+
     /// PEM certificates of all authorities to trust, which is the wanted content of each `caBundle`.
     pub fn bundle(&self) -> String {
         self.trusted.concat()
@@ -91,6 +96,7 @@ impl Material {
         (&self.leaf.cert, &self.leaf.key)
     }
 
+    /// When the serving certificate ends.
     pub fn leaf_ends(&self) -> Timestamp {
         self.leaf.not_after
     }
@@ -143,6 +149,12 @@ pub fn plan(
         wanted.leaf = make_leaf(&wanted.authority, names, now - CLOCK_SKEW, end)?;
     }
     Ok((wanted != *stored).then_some(wanted))
+}
+
+fn build_leaf_secret(leaf: &Pair, bundle: &str) -> BTreeMap<String, ByteString> {
+    [(CA_CERT, bundle), (LEAF_CERT, &leaf.cert), (LEAF_KEY, &leaf.key)]
+        .map(|(key, text)| (key.to_owned(), ByteString(text.as_bytes().to_vec())))
+        .into()
 }
 
 /// Whether at most a third of the life is left.
