@@ -76,17 +76,6 @@ impl Guard {
         result
     }
 
-    /// Decides about a call on a port in plain text, where only open functions can be called: a token that is sent there is not secret.
-    pub(crate) fn admit_openly(rights: &Rights, path: &str) -> Result<(), Status> {
-        match rights.find(path) {
-            None => Err(refuse_unlisted(path)),
-            Some((_, Need::Nothing)) => Ok(()),
-            Some(_) => {
-                Err(Status::unauthenticated("this function needs a token, and this port is in plain text, so it takes none"))
-            }
-        }
-    }
-
     async fn check(&self, right: &Right, headers: &HeaderMap) -> Result<String, Status> {
         let State { namespace, reviews, callers, permissions, metrics } = &*self.0;
         let token = read_token(headers).ok_or_else(|| {

@@ -71,8 +71,8 @@ pub(crate) enum Http {
     Two,
 }
 
-/// Serves the connections of `listener` until `stop` is cancelled. Then open connections may still finish their requests. `shake_hands`
-/// makes the stream of a connection, for example by TLS, and chooses what is served on it; an error ends that connection only.
+/// Serves `router` on the connections of `listener` until `stop` is cancelled. Then open connections may still finish their requests.
+/// `shake_hands` makes the stream of a connection, for example by TLS; an error ends that connection only.
 ///
 /// A failed handshake is logged at level debug, because port scans and probes cause many of them. An error of accepting a connection does
 /// not end the service. It is logged when it begins, and once a minute while it lasts.
@@ -80,11 +80,12 @@ pub(crate) async fn serve<S, F>(
     limits: Limits,
     http: Http,
     listener: TcpListener,
+    router: Router,
     shake_hands: impl Fn(TcpStream) -> F,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Future<Output = io::Result<(S, Router)>> + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let connections = TaskTracker::new();
     let places = Places::new(limits);
@@ -97,13 +98,13 @@ pub(crate) async fn serve<S, F>(
         if evicted && full.may_speak() {
             tracing::warn!(%peer, limit = limits.connections, "too many connections are open, the least useful one was closed");
         }
-        let (handshake, stop) = (shake_hands(stream), stop.clone());
+        let (handshake, router, stop) = (shake_hands(stream), router.clone(), stop.clone());
         connections.spawn(async move {
             tokio::select! {
                 () = place.wait_for_loss() => tracing::debug!(%peer, "the connection lost its place"),
                 () = async {
                     match tokio::time::timeout(limits.handshake, handshake).await {
-                        Ok(Ok((stream, router))) => serve_connection(stream, http, peer, &place, router, stop).await,
+                        Ok(Ok(stream)) => serve_connection(stream, http, peer, &place, router, stop).await,
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
                         Err(_) => tracing::debug!(%peer, "the handshake took too long"),
                     }

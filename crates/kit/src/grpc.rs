@@ -6,7 +6,7 @@
 
 use crate::{
     auth::{Access, Guard, Rights, TableError},
-    connections::{self, Http, Limits},
+    connections::{Http, Limits},
     health::Health,
     tls::{self, ServingCertificate},
 };
@@ -18,7 +18,7 @@ use axum::{
 };
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
-use tokio_util::{either::Either, sync::CancellationToken};
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, server::NamedService, service::Routes};
 use tracing::Instrument;
 
@@ -86,56 +86,21 @@ pub async fn serve(
     guard: Guard,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    let router = build_router(Arc::new(offer.rights), offer.routes, Some(guard));
+    let door = Arc::new(Door { guard, rights: offer.rights });
+    let router: Router = offer.routes.prepare().into_axum_router().layer(middleware::from_fn_with_state(door, answer));
     tls::serve_versions(Http::Two, LIMITS, listener, router, certificate, stop).await
 }
 
-/// Does what [`serve`] does as soon as there is a certificate. Until then it serves the open functions in plain text and refuses the others,
-/// for a port whose open functions must not wait for a certificate.
-pub async fn serve_open_first(
-    listener: TcpListener,
-    offer: Offer,
-    certificate: ServingCertificate,
-    guard: Guard,
-    stop: CancellationToken,
-) -> Result<(), Infallible> {
-    let (rights, acceptor) = (Arc::new(offer.rights), tls::build_acceptor(Http::Two, certificate.clone()));
-    let guarded = build_router(rights.clone(), offer.routes.clone(), Some(guard));
-    let open = build_router(rights, offer.routes, None);
-    let shake_hands = |stream| {
-        let handshake = certificate.is_loaded().then(|| acceptor.clone());
-        let (guarded, open) = (guarded.clone(), open.clone());
-        async move {
-            Ok(match handshake {
-                Some(acceptor) => (Either::Left(acceptor.accept(stream).await?), guarded),
-                None => (Either::Right(stream), open),
-            })
-        }
-    };
-    connections::serve(LIMITS, Http::Two, listener, shake_hands, stop).await;
-    Ok(())
-}
-
-fn build_router(rights: Arc<Rights>, routes: Routes, guard: Option<Guard>) -> Router {
-    let door = Arc::new(Door { guard, rights });
-    routes.prepare().into_axum_router().layer(middleware::from_fn_with_state(door, answer))
-}
-
 struct Door {
-    /// `None` on a connection in plain text.
-    guard: Option<Guard>,
-    rights: Arc<Rights>,
+    guard: Guard,
+    rights: Rights,
 }
 
 async fn answer(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let (span, deadline) = (trace::open_span(&request), deadline::read_timeout(request.headers()));
     let work = async {
         let path = request.uri().path();
-        let caller = match &door.guard {
-            Some(guard) => guard.admit(&door.rights, path, request.headers()).await?,
-            None => Guard::admit_openly(&door.rights, path).map(|()| None)?,
-        };
-        if let Some(caller) = caller {
+        if let Some(caller) = door.guard.admit(&door.rights, path, request.headers()).await? {
             tracing::Span::current().record("user", caller);
         }
         Ok(next.run(request).await)

@@ -32,8 +32,8 @@ pub const LIVENESS: &str = "liveness";
 /// so probes have this port of their own (docs/reference/trust.md#1.1).
 pub async fn serve(listener: TcpListener, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
     let router = Routes::new(health.service()).prepare().into_axum_router();
-    let plain = |stream| future::ready(Ok((stream, router.clone())));
-    connections::serve(Limits::default(), Http::Two, listener, plain, stop).await;
+    let plain = |stream| future::ready(Ok(stream));
+    connections::serve(Limits::default(), Http::Two, listener, router, plain, stop).await;
     Ok(())
 }
 

@@ -100,21 +100,12 @@ pub(crate) async fn serve_versions(
     certificate: ServingCertificate,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    let acceptor = build_acceptor(http, certificate);
-    let shake_hands = |stream| {
-        let (handshake, router) = (acceptor.accept(stream), router.clone());
-        async move { Ok((handshake.await?, router)) }
-    };
-    connections::serve(limits, http, listener, shake_hands, stop).await;
-    Ok(())
-}
-
-/// Builds what makes the handshakes of a port.
-pub(crate) fn build_acceptor(http: Http, certificate: ServingCertificate) -> TlsAcceptor {
     let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(certificate));
     config.alpn_protocols = match http {
         Http::Any => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Http::Two => vec![b"h2".to_vec()],
     };
-    TlsAcceptor::from(Arc::new(config))
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    connections::serve(limits, http, listener, router, |stream| acceptor.accept(stream), stop).await;
+    Ok(())
 }

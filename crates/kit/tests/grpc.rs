@@ -9,7 +9,7 @@ use std::{convert::Infallible, net::SocketAddr};
 use tars_kit::{
     auth::{Guard, Metrics},
     crypto,
-    grpc::{Offer, serve, serve_open_first},
+    grpc::{Offer, serve},
     health::Health,
     tls::ServingCertificate,
 };
@@ -130,31 +130,6 @@ async fn only_open_functions_are_served_without_a_token() {
         assert_eq!(reflect(channel.clone(), token).await.unwrap_err().code(), Code::Unauthenticated, "{token:?}");
     }
     assert!(reflect(channel, "good").await.is_ok());
-    stop.cancel();
-}
-
-#[tokio::test]
-async fn open_functions_need_not_wait_for_a_certificate() {
-    crypto::install();
-    let (authority, certificate, stop) = (Authority::make(), ServingCertificate::default(), CancellationToken::new());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve_open_first(listener, offer().await, certificate.clone(), know_one_caller(), stop.clone()));
-
-    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
-    let plain = || endpoint.connect();
-    let early = plain().await.unwrap();
-    assert_eq!(probe(early.clone()).await.unwrap(), ServingStatus::Serving);
-    assert_eq!(reflect(early, "good").await.unwrap_err().code(), Code::Unauthenticated, "no token is taken in plain text");
-
-    authority.give_leaf(&certificate);
-    let channel = connect(address, &authority).await.unwrap();
-    assert!(reflect(channel, "good").await.is_ok());
-    let late = match plain().await {
-        Ok(channel) => probe(channel).await.is_err(),
-        Err(_) => true,
-    };
-    assert!(late, "plain text ends when there is a certificate");
     stop.cancel();
 }
 

@@ -84,22 +84,28 @@ async fn every_component_answers_probes_in_plain_text_on_a_port_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_lookup_needs_no_token() {
+async fn a_lookup_needs_no_token_and_reflection_does() {
     let client = connect().await;
-    let channel = REGISTRY.connect(&client, REGISTRY.grpc, None).await.expect("the registry");
+    let channel = connect_trusting(&client, &REGISTRY, "tars-tarsregistry").await;
     let request = ResolveRequest { servant: "tars.tarsregistry.QueryObj".to_owned() };
     let answer = NameServiceClient::new(channel.clone()).resolve(request).await.expect("an answer").into_inner();
     assert!(!answer.active.is_empty());
     expect_refusal(&channel, "", Code::Unauthenticated, "token").await;
+    let elsewhere = request_token(&client, SYSTEM, "tars-view", AUDIENCE).await;
+    expect_refusal(&channel, &elsewhere, Code::PermissionDenied, "in namespace tars;").await;
+    let token = request_token(&client, FRAMEWORK, "tars-view", AUDIENCE).await;
+    reflect(&channel, &token).await.expect("the account of the chart may read");
 }
 
-fn bind(space: &Space, kind: &str, role: &str, subject: Subject) -> RoleBinding {
-    let api_group = "rbac.authorization.k8s.io".to_owned();
-    RoleBinding {
-        metadata: ObjectMeta { name: Some(space.name.clone()), ..ObjectMeta::default() },
-        role_ref: RoleRef { api_group, kind: kind.to_owned(), name: role.to_owned() },
-        subjects: Some(vec![subject]),
-    }
+/// Connects to the gRPC port of a component with the name `host`, and trusts the authorities of its namespace.
+async fn connect_trusting(client: &Client, component: &Component, host: &str) -> Channel {
+    let authorities = read_authorities(client, component.namespace, "tars-ca").await;
+    let name = format!("{host}.{}.svc", component.namespace);
+    // The kubelet brings a new Secret into a running pod within a minute or so.
+    wait_for(&format!("{name} to be trusted"), || async {
+        component.connect(client, component.grpc, Some(Trust { authorities: &authorities, name: &name })).await.ok()
+    })
+    .await
 }
 
 /// Reads the key `ca.crt` of a `ConfigMap`, which may be on its way.
@@ -111,11 +117,19 @@ async fn read_authorities(client: &Client, namespace: &str, name: &str) -> Strin
     .await
 }
 
+fn bind(space: &Space, kind: &str, role: &str, subject: Subject) -> RoleBinding {
+    let api_group = "rbac.authorization.k8s.io".to_owned();
+    RoleBinding {
+        metadata: ObjectMeta { name: Some(space.name.clone()), ..ObjectMeta::default() },
+        role_ref: RoleRef { api_group, kind: kind.to_owned(), name: role.to_owned() },
+        subjects: Some(vec![subject]),
+    }
+}
+
 #[tokio::test]
 async fn only_callers_with_a_token_for_us_and_a_right_are_served() {
     let space = Space::create("trust").await;
     let client = space.client.clone();
-    let authorities = read_authorities(&client, SYSTEM, "tars-ca").await;
     let foreign = read_authorities(&client, &space.name, "kube-root-ca.crt").await;
     let token = async |account, audience| request_token(&client, SYSTEM, account, audience).await;
     let elsewhere = token("tars-view", "https://kubernetes.default.svc").await;
@@ -127,15 +141,11 @@ async fn only_callers_with_a_token_for_us_and_a_right_are_served() {
     let poor = request_token(&client, &space.name, "default", AUDIENCE).await;
 
     let mut channels = Vec::new();
-    for (component, name) in SYSTEM_COMPONENTS {
-        let name = format!("{name}.tars-system.svc");
-        let trust = |authorities| Some(Trust { authorities, name: &name });
-        // The kubelet brings a new Secret into a running pod within a minute or so.
-        let channel = wait_for(&format!("{name} to be trusted"), || async {
-            component.connect(&client, component.grpc, trust(&authorities)).await.ok()
-        })
-        .await;
-        assert!(component.connect(&client, component.grpc, trust(&foreign)).await.is_err(), "{name} is not of that authority");
+    for (component, host) in SYSTEM_COMPONENTS {
+        let channel = connect_trusting(&client, &component, host).await;
+        let name = format!("{host}.{SYSTEM}.svc");
+        let trust = Trust { authorities: &foreign, name: &name };
+        assert!(component.connect(&client, component.grpc, Some(trust)).await.is_err(), "{name} is not of that authority");
         let plain = match component.connect(&client, component.grpc, None).await {
             Ok(channel) => HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ()),
             Err(_) => Err(Status::unavailable("no connection")),

@@ -4,10 +4,13 @@
 //! `cargo bench -p tarsregistry --bench lookup`
 
 use bytes::{Buf, Bytes, BytesMut};
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 use std::{
     collections::VecDeque,
+    fs,
     net::SocketAddr,
+    path::Path,
     time::{Duration, Instant},
 };
 use tars::{
@@ -18,7 +21,7 @@ use tars::{
 use tars_bench::{Figures, Result, Window, connect_when_ready, find_free_address};
 use tars_kit::{
     auth::{self, Guard},
-    grpc::{Offer, serve_open_first},
+    grpc::{self, Offer},
     health::Health,
     tls::ServingCertificate,
 };
@@ -31,6 +34,7 @@ use tarsregistry::{
     metrics::Metrics,
     readiness::{Pods, Reporter},
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -38,8 +42,10 @@ use tokio::{
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 
+/// The name in the certificate of gRPC.
+const NAME: &str = "the.registry";
 const SERVERS: usize = 1_000;
 const PODS: usize = 3;
 /// How long each kind of load is measured.
@@ -50,10 +56,11 @@ const SAMPLE: usize = 8;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    if let [_, serve, query, grpc] = arguments.as_slice()
+    if let [_, serve, query, grpc, folder] = arguments.as_slice()
         && serve == "serve"
     {
-        return runtime.block_on(serve_index(query.parse()?, grpc.parse()?));
+        tars_kit::crypto::install();
+        return runtime.block_on(serve_index(query.parse()?, grpc.parse()?, Path::new(folder)));
     }
     let server = Server::start()?;
     runtime.block_on(measure(&server))
@@ -75,7 +82,7 @@ async fn measure(server: &Server) -> Result<()> {
 }
 
 /// The server: an index with the content that watches would bring, served as the name service does it.
-async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
+async fn serve_index(query: SocketAddr, grpc: SocketAddr, folder: &Path) -> Result<()> {
     let index = Index::default();
     let mut writer = Writer::new(index.clone());
     for i in 0..SERVERS {
@@ -99,8 +106,10 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
     let names = NameServiceServer::new(Resolver::new(index, metrics, receiver));
     let offer = Offer::new(&Health::new(&[]).await, &[DESCRIPTORS], &list_access(true))?.add_service(names);
     let guard = Guard::new(client, "bench", auth::Metrics::default());
+    let certificate = ServingCertificate::default();
+    certificate.replace(&fs::read(folder.join("tls.crt"))?, &fs::read(folder.join("tls.key"))?)?;
     let stop = CancellationToken::new();
-    let grpc = serve_open_first(TcpListener::bind(grpc).await?, offer, ServingCertificate::default(), guard, stop.clone());
+    let grpc = grpc::serve(TcpListener::bind(grpc).await?, offer, certificate, guard, stop.clone());
     let (result, ()) = tokio::join!(grpc, server.serve(stop));
     Ok(result?)
 }
@@ -109,14 +118,23 @@ async fn serve_index(query: SocketAddr, grpc: SocketAddr) -> Result<()> {
 struct Server {
     query: SocketAddr,
     grpc: SocketAddr,
+    /// The certificate of gRPC, which the clients trust.
+    certificate: String,
+    /// Holds the certificate and its key for the process.
+    _folder: TempDir,
     process: tars_bench::Server,
 }
 
 impl Server {
     fn start() -> Result<Self> {
         let (query, grpc) = (find_free_address()?, find_free_address()?);
-        let process = tars_bench::Server::start_this(["serve", &query.to_string(), &grpc.to_string()])?;
-        Ok(Self { query, grpc, process })
+        let (folder, key) = (tempfile::tempdir()?, KeyPair::generate()?);
+        let certificate = CertificateParams::new(vec![NAME.to_owned()])?.self_signed(&key)?.pem();
+        fs::write(folder.path().join("tls.crt"), &certificate)?;
+        fs::write(folder.path().join("tls.key"), key.serialize_pem())?;
+        let arguments = ["serve", &query.to_string(), &grpc.to_string(), &folder.path().to_string_lossy()];
+        let process = tars_bench::Server::start_this(arguments)?;
+        Ok(Self { query, grpc, certificate, _folder: folder, process })
     }
 
     /// Measures lookups over `connections` connections with `pipelined` calls under way on each. If `rate` is given, each
@@ -144,7 +162,8 @@ impl Server {
         let window = Window::default();
         let mut callers = Vec::new();
         for _ in 0..channels {
-            let endpoint = Channel::from_shared(format!("http://{}", self.grpc))?;
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.certificate)).domain_name(NAME);
+            let endpoint = Channel::from_shared(format!("https://{}", self.grpc))?.tls_config(tls)?;
             let channel = connect_when_ready(|| endpoint.connect()).await?;
             for first in 0..parallel {
                 let client = NameServiceClient::new(channel.clone());

@@ -31,6 +31,7 @@ use tars_kit::{
     auth::Guard,
     grpc::{self, Offer},
     health::{self, Health},
+    keeper::Keeper,
     metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
@@ -83,7 +84,19 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let health_listener = listen(config.health_listen).await?;
     let metrics_listener = listen(config.metrics_listen).await?;
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), last_stop.clone()));
-    tasks.spawn("serve gRPC", grpc::serve_open_first(grpc_listener, offer, certificate.clone(), guard, last_stop.clone()));
+    tasks.spawn("serve gRPC", grpc::serve(grpc_listener, offer, certificate.clone(), guard, last_stop.clone()));
+    // Every replica mounts the Secret with the leaf (docs/reference/trust.md#2.6).
+    let keeper = Keeper {
+        client: client.clone(),
+        namespace: config.namespace.clone(),
+        authority: "tars-registry-ca",
+        leaf: "tars-registry-tls",
+        host: "tars-tarsregistry",
+        lease: "tars-registry",
+    };
+    // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
+    let identity = format!("{}_{:x}", config.pod_name, jiff::Timestamp::now().as_nanosecond());
+    tasks.spawn("keep the certificates", keeper.run(identity, last_stop.clone()));
     tasks.spawn("follow the certificate", tls::follow_files(config.tls_folder, certificate, last_stop.clone()));
     tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
