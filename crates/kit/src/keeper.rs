@@ -25,6 +25,10 @@ const PASS_PERIOD: Duration = Duration::from_mins(1);
 /// The wait after a failed pass. It doubles up to [`PASS_PERIOD`].
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
+/// The election is slow and costs the API server little, because a certificate is renewed days before it ends.
+const TIMING: Timing =
+    Timing { duration: Duration::from_mins(1), deadline: Duration::from_secs(40), retry: Duration::from_secs(10) };
+
 /// Keeps the certificates of an installation that has one leaf. Every replica runs one; the leader by the Lease writes.
 pub struct Keeper {
     /// Access to the cluster.
@@ -45,7 +49,7 @@ impl Keeper {
     /// Keeps the certificates until `stop`. `identity` is unique among all processes that run a keeper for this Lease.
     pub async fn run(self, identity: String, stop: CancellationToken) -> Result<(), Infallible> {
         loop {
-            let elector = Elector::new(self.client.clone(), &self.namespace, self.lease, identity.clone(), Timing::default());
+            let elector = Elector::new(self.client.clone(), &self.namespace, self.lease, identity.clone(), TIMING);
             let Some(leadership) = elector.acquire(&stop).await else { return Ok(()) };
             tokio::select! {
                 () = stop.cancelled() => {}
