@@ -51,6 +51,7 @@ pub mod derived;
 mod kind;
 pub mod kinds;
 pub mod lenient;
+pub mod managed;
 pub mod names;
 pub mod node_labels;
 pub mod rules;

@@ -10,23 +10,18 @@
 //! and fields of other managers are not compared.
 
 use serde_json::{Map, Value};
-use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
+use tars_common::{
+    managed::{is_entry, list_entries},
+    names::CONTROLLER_FIELD_MANAGER as MANAGER,
+};
 
 /// The managers of fields that the previous controller wrote by full updates. Its binary is `tarscontroller`. The API server uses
 /// `before-first-apply` for fields that are older than managed fields.
 const PREDECESSORS: &[&str] = &["tarscontroller", MANAGER, "before-first-apply"];
 
-/// Returns the fields of `live` that our apply entry names; `None` if we never applied.
-///
-/// `live` is a complete object as the API server sends it. Entries of subresources do not count.
-pub fn find_owned(live: &Value) -> Option<Value> {
-    let ours = entries(live).find(|entry| is(entry, MANAGER, "Apply"))?;
-    Some(project(live, ours.get("fieldsV1")?.as_object()?))
-}
-
 /// Whether an entry of the previous controller is left. As long as one is left, no apply can remove the fields that it names.
 pub fn has_predecessor(live: &Value) -> bool {
-    entries(live).any(is_predecessor)
+    list_entries(live).any(is_predecessor)
 }
 
 /// Returns the managed fields of `live` with the entries of predecessors turned into our apply entry; `None` if no such entry is left.
@@ -36,31 +31,22 @@ pub fn take_over(live: &Value) -> Option<Value> {
     }
     let mut fields = Map::new();
     let mut version = None;
-    for entry in entries(live).filter(|entry| is_predecessor(entry) || is(entry, MANAGER, "Apply")) {
+    for entry in list_entries(live).filter(|entry| is_predecessor(entry) || is_entry(entry, MANAGER, "Apply")) {
         version = version.or_else(|| entry.get("apiVersion").cloned());
         if let Some(more) = entry.get("fieldsV1").and_then(Value::as_object) {
             merge(&mut fields, more);
         }
     }
     let mut kept: Vec<Value> =
-        entries(live).filter(|entry| !is_predecessor(entry) && !is(entry, MANAGER, "Apply")).cloned().collect();
+        list_entries(live).filter(|entry| !is_predecessor(entry) && !is_entry(entry, MANAGER, "Apply")).cloned().collect();
     kept.push(serde_json::json!({
         "manager": MANAGER, "operation": "Apply", "apiVersion": version?, "fieldsType": "FieldsV1", "fieldsV1": fields,
     }));
     Some(Value::Array(kept))
 }
 
-fn entries(live: &Value) -> impl Iterator<Item = &Value> {
-    let all = live.pointer("/metadata/managedFields").and_then(Value::as_array);
-    all.into_iter().flatten().filter(|entry| entry.get("subresource").is_none_or(|name| name == ""))
-}
-
-fn is(entry: &Value, manager: &str, operation: &str) -> bool {
-    entry.get("manager").is_some_and(|name| name == manager) && entry.get("operation").is_some_and(|name| name == operation)
-}
-
 fn is_predecessor(entry: &Value) -> bool {
-    PREDECESSORS.iter().any(|manager| is(entry, manager, "Update"))
+    PREDECESSORS.iter().any(|manager| is_entry(entry, manager, "Update"))
 }
 
 fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
@@ -70,54 +56,6 @@ fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
             _ => {
                 into.insert(key.clone(), value.clone());
             }
-        }
-    }
-}
-
-/// The part of `value` that the field set names, in the order of `value`. A leaf of the set names everything below it.
-fn project(value: &Value, fields: &Map<String, Value>) -> Value {
-    if fields.is_empty() {
-        return value.clone();
-    }
-    match value {
-        Value::Object(members) => {
-            let named = fields.iter().filter_map(|(key, below)| Some((key.strip_prefix("f:")?, below.as_object()?)));
-            let kept = named.filter_map(|(name, below)| Some((name.to_owned(), project(members.get(name)?, below))));
-            Value::Object(kept.collect())
-        }
-        Value::Array(items) => {
-            let wanted: Vec<_> =
-                fields.iter().filter_map(|(key, below)| Some((Element::parse(key)?, below.as_object()?))).collect();
-            let kept = items.iter().filter_map(|item| {
-                let (_, below) = wanted.iter().find(|(element, _)| element.is(item))?;
-                Some(project(item, below))
-            });
-            Value::Array(kept.collect())
-        }
-        scalar => scalar.clone(),
-    }
-}
-
-/// How a field set names an element of a list.
-enum Element {
-    /// By the values of some of its fields, for example `k:{"name":"x"}`.
-    Key(Map<String, Value>),
-    /// By its value, for example `v:"x"`.
-    Value(Value),
-}
-
-impl Element {
-    fn parse(key: &str) -> Option<Self> {
-        if let Some(text) = key.strip_prefix("k:") {
-            return serde_json::from_str(text).ok().map(Self::Key);
-        }
-        serde_json::from_str(key.strip_prefix("v:")?).ok().map(Self::Value)
-    }
-
-    fn is(&self, item: &Value) -> bool {
-        match self {
-            Self::Key(fields) => fields.iter().all(|(name, value)| item.get(name) == Some(value)),
-            Self::Value(value) => item == value,
         }
     }
 }
@@ -234,16 +172,6 @@ mod tests {
                 "finalizers": ["drop", "keep"],
             },
         })
-    }
-
-    #[test]
-    fn only_fields_of_our_apply_entry_are_owned() {
-        let expected = json!({
-            "metadata": {"labels": {"ours": "1"}},
-            "spec": {"selector": {"a": "b", "c": "d"}, "ports": [{"port": 80, "name": "http"}], "finalizers": ["keep"]},
-        });
-        assert_eq!(find_owned(&live()), Some(expected));
-        assert_eq!(find_owned(&json!({"metadata": {}})), None, "never applied");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::engine::{
 };
 use kube::api::DynamicObject;
 use serde_json::Value;
+use tars_common::managed::find_owned;
 
 /// The owner that controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Live {
             controller: controller.map(|owner| Controller { kind: owner.kind.clone(), uid: owner.uid.clone() }),
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
-            owned: fields::find_owned(&whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
+            owned: find_owned(&whole, &whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
             facts: (recipe.read)(&whole),
             uid: object.metadata.uid.unwrap_or_default(),
             version: object.metadata.resource_version.unwrap_or_default(),
