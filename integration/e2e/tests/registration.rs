@@ -88,7 +88,7 @@ async fn the_controller_and_the_garbage_collector_cost_no_review_of_derived_obje
     let refusal = expect_refusal(collector.patch(SERVER, &PatchParams::default(), &change).await);
     assert!(refusal.contains("resource should be modified through tserver"), "{refusal}");
 
-    let change = Patch::Merge(json!({"spec": {"sessionAffinity": "ClientIP"}}));
+    let change = Patch::Merge(json!({"spec": {"selector": {"other": "pods"}}}));
     let refusal = expect_refusal(services.patch(SERVER, &PatchParams::default(), &change).await);
     assert!(refusal.contains("resource should be modified through tserver"), "{refusal}");
     let made = services.get(SERVER).await.expect("the Service");

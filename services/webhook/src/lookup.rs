@@ -8,10 +8,14 @@
 //! So no object is refused because a cache lags behind: only the API server can say that another object does not exist. TServers are
 //! not cached at all. A list of them can need a conversion, which this process serves, so its start would wait for itself.
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, future::try_join};
+use k8s_openapi::api::{
+    authentication::v1::UserInfo,
+    authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
     core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObjectMeta},
     runtime::{
         WatchStreamExt,
@@ -39,6 +43,11 @@ type TemplateMeta = PartialObjectMeta<TTemplate>;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
 /// The API server accepts no longer value of a label, neither in an object nor in a selector.
 const LABEL_LIMIT: usize = 63;
+
+/// The verb on TServers that permits to change the objects of servers by hand.
+const REPAIR: &str = "repair";
+/// A verb that no role names. Who has it nevertheless, has every verb.
+const ANY_VERB: &str = "have-every-verb";
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -215,6 +224,38 @@ impl Lookup {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             result => result.map(|_| ()),
         }
+    }
+
+    /// Whether `user` has the verb `repair` on this TServer, by its name and not by a wildcard (docs/reference/admission.md#6.7.4).
+    pub async fn may_repair(&self, namespace: &str, name: &str, user: &UserInfo) -> Result<bool, LookupError> {
+        let both = try_join(self.may(namespace, name, user, REPAIR), self.may(namespace, name, user, ANY_VERB));
+        match tokio::time::timeout(LOOKUP_TIMEOUT, both).await {
+            Ok(result) => result.map(|(repair, anything)| repair && !anything),
+            Err(_) => Err(LookupError::Timeout { namespace: namespace.to_owned() }),
+        }
+    }
+
+    async fn may(&self, namespace: &str, name: &str, user: &UserInfo, verb: &str) -> Result<bool, LookupError> {
+        let spec = SubjectAccessReviewSpec {
+            user: user.username.clone(),
+            groups: user.groups.clone(),
+            uid: user.uid.clone(),
+            extra: user.extra.clone(),
+            resource_attributes: Some(ResourceAttributes {
+                namespace: Some(namespace.to_owned()),
+                name: Some(name.to_owned()),
+                verb: Some(verb.to_owned()),
+                group: Some(names::GROUP.to_owned()),
+                resource: Some("tservers".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        };
+        let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+        let reviews: Api<SubjectAccessReview> = Api::all(self.client.clone());
+        let answer =
+            reviews.create(&PostParams::default(), &review).await.map_err(api_error("subjectaccessreview", namespace))?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
     }
 
     fn api<K>(&self, namespace: &str) -> Api<K>

@@ -106,6 +106,17 @@ impl Review {
         }
     }
 
+    /// Accepts a change of a protected object, and tells the audit log and the author so (docs/reference/admission.md#6.7.4).
+    pub fn accept_repair(&self) -> AdmissionResponse {
+        let request = self.as_request();
+        let object = format!("{} {}/{}", request.resource, request.namespace, request.name);
+        let mut response = AdmissionResponse::from(&self.request);
+        let note = format!("{} changed {object} past its tserver, by the verb repair on tservers", request.user);
+        response.audit_annotations.insert("repaired".to_owned(), note);
+        response.warnings = Some(vec![format!("{object}: the controller undoes what contradicts tserver {}", request.name)]);
+        response
+    }
+
     pub fn deny(&self, reason: impl ToString) -> AdmissionResponse {
         AdmissionResponse::from(&self.request).deny(reason)
     }

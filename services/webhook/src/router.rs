@@ -25,7 +25,7 @@ use kube::core::{
 };
 use serde_json::Value;
 use std::{sync::Arc, time::Instant};
-use tars_common::admission;
+use tars_common::admission::{self, Resource};
 use tokio::sync::Semaphore;
 
 /// Bytes of an admission review. The API server limits a request to 3 MiB, and the review of an update holds the object twice.
@@ -119,6 +119,10 @@ async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject
     };
     let verdict = admit(&review, phase, &facts);
     if let Some(denied) = &verdict.denied {
+        if matches!(request.resource, Resource::Derived(_)) && may_repair(app, &review).await {
+            tracing::info!(operation = ?request.operation, user = request.user, reason = %denied, "repair by hand accepted");
+            return (review.accept_repair(), kind, Outcome::Accepted);
+        }
         tracing::info!(phase = phase.as_str(), operation = ?request.operation, user = request.user, reason = %denied, "request refused");
         return (verdict.response, kind, Outcome::Denied(denied.denial.category()));
     }
@@ -133,6 +137,19 @@ async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject
         }
     }
     (verdict.response, kind, Outcome::Accepted)
+}
+
+/// Whether the author of a request that a rule refuses may repair objects by hand. A question without answer is a no.
+async fn may_repair(app: &App, review: &Review) -> bool {
+    let request = review.as_request();
+    // Refusals are rare, so every other review does not carry the memory of this question.
+    match Box::pin(app.lookup.may_repair(request.namespace, request.name, &review.request.user_info)).await {
+        Ok(may) => may,
+        Err(error) => {
+            tracing::warn!(user = request.user, %error, "cannot ask whether this user may repair");
+            false
+        }
+    }
 }
 
 async fn handle_conversion(State(app): State<Arc<App>>, body: Body<ConversionReview>) -> Response {
