@@ -54,6 +54,7 @@ pub mod lenient;
 pub mod managed;
 pub mod names;
 pub mod node_labels;
+pub mod replicas;
 pub mod rules;
 mod schema;
 pub mod templates;

@@ -1,5 +1,6 @@
 //! Changes of the Service and the workload of a server by others than the controller (docs/reference/admission.md#6.7): what keeps the
-//! TServer's decisions is accepted, what deviates is refused, and the verb `repair` permits everything.
+//! TServer's decisions is accepted, what deviates is refused, and the verb `repair` permits everything. The number of pods comes from
+//! the TServer, within its bounds.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
@@ -127,6 +128,29 @@ async fn the_scale_of_a_statefulset_of_a_server_is_refused_and_that_of_others_is
         (set.spec?.replicas == Some(3)).then_some(())
     })
     .await;
+    space.delete().await;
+}
+
+#[tokio::test]
+async fn a_number_that_comes_through_the_scale_of_a_tserver_counts_within_its_bounds_and_the_status_says_so() {
+    let space = Space::create("workload-bounds").await;
+    make_server(&space).await;
+    let (servers, sets) = (space.api::<TServer>(), space.api::<StatefulSet>());
+    let bounds = Patch::Merge(json!({"metadata": {"annotations": {"tars.io/MinReplicas": "1", "tars.io/MaxReplicas": "3"}}}));
+    servers.patch(SERVER, &PatchParams::default(), &bounds).await.expect("bounds");
+    for (number, count, annotation) in [(9, 3, "tars.io/MaxReplicas"), (0, 1, "tars.io/MinReplicas")] {
+        let scale = Patch::Merge(json!({"spec": {"replicas": number}}));
+        servers.patch_scale(SERVER, &PatchParams::default(), &scale).await.expect("the scale of the TServer");
+        let why = format!("spec.k8s.replicas {number} counts as {count} because of the annotation {annotation}");
+        wait_for(&why, || async {
+            space.find_condition(SERVER, "Applied").await.filter(|condition| condition.message.ends_with(&why))
+        })
+        .await;
+        let set = sets.get(SERVER).await.expect("the StatefulSet");
+        assert_eq!(set.spec.and_then(|spec| spec.replicas), Some(count));
+        let server = servers.get(SERVER).await.expect("the TServer");
+        assert_eq!((server.spec.k8s.replicas, server.status.map(|status| status.replicas)), (Some(number), Some(count)));
+    }
     space.delete().await;
 }
 

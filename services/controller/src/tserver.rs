@@ -20,6 +20,7 @@ pub mod fixtures;
 mod live_objects;
 mod problem;
 mod reason;
+mod replicas;
 mod routes;
 mod status;
 mod surroundings;

@@ -17,6 +17,7 @@ use crate::{
         resource::Resource,
     },
     names::{READINESS_GATE, annotation, label},
+    replicas::parse_bound,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, iter};
@@ -204,14 +205,6 @@ pub(super) fn validate_changed_bounds(request: &Request<'_>) -> Result<(), Denia
         read_replica_bounds(request.object)?;
     }
     Ok(())
-}
-
-/// `^[1-9]?[0-9]$`
-fn parse_bound(text: &str) -> Option<i64> {
-    match text.as_bytes() {
-        [b'0'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'] => text.parse().ok(),
-        _ => None,
-    }
 }
 
 /// Whether the version has a list of gates. Older versions have a single gate.

@@ -35,7 +35,7 @@ pub const AREAS: &[Area] = &[
     Area {
         condition: "Applied",
         checks: &[spec::find_invalid_spec, spec::find_foreign_object, spec::find_failed_write],
-        good: |_| (Reason::UpToDate, "every derived object is as it should be".to_owned()),
+        good: spec::describe_objects,
     },
     Area { condition: "TemplateResolved", checks: &[spec::find_incomplete_template], good: spec::describe_template },
     Area {
@@ -48,6 +48,7 @@ pub const AREAS: &[Area] = &[
         checks: &[
             pods::find_scale_to_zero,
             pods::find_unmatched_nodes,
+            pods::find_long_name,
             pods::find_missing_pods,
             pods::find_unbound_claim,
             pods::find_absence_of_pods,

@@ -102,6 +102,9 @@ reasons! {
     ScaledToZero: Passes,
         "The server has a release and 0 replicas, so it does not run.",
         "Set `spec.k8s.replicas` above 0 if the server should run.";
+    NameTooLong: Warns,
+        "The name of the server is too long for the pods of a StatefulSet, so none can be created.",
+        "Set `spec.k8s.daemonSet: true`, or create the server under a shorter name.";
     PodsMissing: Passes,
         "Kubernetes has not made all pods yet; if that lasts, something such as a quota prevents it.",
         "If it lasts: `kubectl describe statefulset` shows the cause, such as a quota or pod security.";

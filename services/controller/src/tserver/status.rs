@@ -1,6 +1,6 @@
 //! Computes the status of a TServer from its pods and the verdicts of the checks.
 
-use super::{checks::verdict::Verdict, validate::count_replicas, views::PodView};
+use super::{checks::verdict::Verdict, replicas::Replicas, views::PodView};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub fn compute_status(
     let before = server.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let now = Time(cut_to_seconds(now));
     TServerStatus {
-        replicas: count_replicas(&server.spec),
+        replicas: Replicas::of(server).count,
         current_replicas: count(own().count()),
         ready_replicas: count(own().filter(|pod| pod.is_ready()).count()),
         selector: names::server_selector(app, name),

@@ -12,7 +12,7 @@ pub use mounts::{ClaimSource, LocalVolume, Mounts};
 pub use placement::Placement;
 pub use ports::Port;
 
-use super::problem::Problem;
+use super::{problem::Problem, replicas::Replicas};
 use crate::{engine::cache::Key, views::FrameworkView};
 use container::{build_container, build_security, validate_probes};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -117,7 +117,7 @@ pub fn validate(server: &TServer, framework: Option<&FrameworkView>) -> Result<V
         release: spec.release.as_ref().map(|release| Release { id: release.id.clone(), image: release.image.clone() }),
         node_image,
         pull_secrets,
-        workload: choose_workload(spec),
+        workload: choose_workload(server),
         container: build_container(spec),
         probes,
         security: build_security(spec),
@@ -139,18 +139,14 @@ fn validate_name(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) {
     }
 }
 
-/// How many pods a StatefulSet should have. The default is one, as for any StatefulSet, but zero before a release.
-pub fn count_replicas(spec: &TServerSpec) -> i32 {
-    spec.k8s.replicas.unwrap_or(i32::from(spec.release.is_some()))
-}
-
-fn choose_workload(spec: &TServerSpec) -> Workload {
+fn choose_workload(server: &TServer) -> Workload {
+    let spec = &server.spec;
     let rolling = spec.k8s.update_strategy.effective_rolling_update();
     if spec.k8s.daemon_set {
         return Workload::DaemonSet(DaemonSetSettings { max_unavailable: rolling.map(|update| update.partition.max(1)) });
     }
     Workload::StatefulSet(StatefulSetSettings {
-        replicas: count_replicas(spec),
+        replicas: Replicas::of(server).count,
         policy: spec.k8s.pod_management_policy.as_str(),
         partition: rolling.map(|update| update.partition.max(0)),
     })

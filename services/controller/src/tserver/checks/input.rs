@@ -2,7 +2,7 @@
 
 use crate::{
     engine::cache::Key,
-    tserver::{apply, derived::Facts, problem::Problem, surroundings::Surroundings, validate::count_replicas, views::PodView},
+    tserver::{apply, derived::Facts, problem::Problem, replicas::Replicas, surroundings::Surroundings, views::PodView},
 };
 use tars_common::{
     derived::DerivedKind,
@@ -13,6 +13,8 @@ use tars_common::{
 pub struct Input<'a> {
     pub key: &'a Key,
     pub spec: &'a TServerSpec,
+    /// How many pods a StatefulSet should have.
+    pub replicas: Replicas,
     /// The faults of the spec.
     pub problems: &'a [Problem],
     pub around: &'a Surroundings,
@@ -30,8 +32,8 @@ impl<'a> Input<'a> {
 
     /// The same input with other pods to judge.
     fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
-        let Self { key, spec, problems, around, failures, .. } = *self;
-        Self { key, spec, problems, around, failures, pods }
+        let Self { key, spec, replicas, problems, around, failures, .. } = *self;
+        Self { key, spec, replicas, problems, around, failures, pods }
     }
 
     /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
@@ -70,7 +72,7 @@ impl<'a> Input<'a> {
                 _ => 0,
             };
         }
-        i64::from(count_replicas(self.spec))
+        i64::from(self.replicas.count)
     }
 
     pub fn new(
@@ -80,7 +82,8 @@ impl<'a> Input<'a> {
         around: &'a Surroundings,
         failures: &'a [apply::Error],
     ) -> Self {
-        let all = Self { key, spec: &server.spec, problems, around, failures, pods: Vec::new() };
+        let replicas = Replicas::of(server);
+        let all = Self { key, spec: &server.spec, replicas, problems, around, failures, pods: Vec::new() };
         all.with_pods(all.living().collect())
     }
 }

@@ -80,9 +80,19 @@ impl Demand<'_> {
     fn explain(&self) -> String {
         match self {
             Self::Label(key) => format!("have the label {key}; add it to a node: kubectl label node NODE {key}="),
+            Self::Rule(rule) if compares_with_text(rule) => format!(
+                "satisfy spec.k8s.nodeSelector: {}; its value is no integer, so no node ever matches; correct the selector",
+                self.describe()
+            ),
             Self::Rule(_) => format!("satisfy spec.k8s.nodeSelector: {}; label a node, or correct the selector", self.describe()),
         }
     }
+}
+
+/// Whether the rule compares with a value that is no integer. Kubernetes accepts that, and it matches no node.
+fn compares_with_text(rule: &NodeSelectorRule) -> bool {
+    matches!(rule.operator, Some(NodeSelectorOperator::Gt | NodeSelectorOperator::Lt))
+        && rule.values.iter().any(|value| value.parse::<i64>().is_err())
 }
 
 #[cfg(test)]
@@ -134,6 +144,14 @@ mod tests {
             let spec = spec(&json!({"nodeSelector": [{"key": "cores", "operator": operator, "values": [limit]}]}));
             assert_eq!(explain_mismatch("bank", &spec, &node).is_none(), matches, "{operator} {limit}");
         }
+    }
+
+    #[test]
+    fn a_comparison_with_a_text_is_explained() {
+        let spec = spec(&json!({"nodeSelector": [{"key": "cores", "operator": "Gt", "values": ["many"]}]}));
+        let why = explain_mismatch("bank", &spec, &nodes(&[&[("tars.io/node.bank", ""), ("cores", "16")]])).unwrap();
+        let expected = "0 of 1 nodes satisfy spec.k8s.nodeSelector: label cores Gt many; its value is no integer, so no node ever matches; correct the selector";
+        assert_eq!(why, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::tserver::{
     views::{ClaimView, ContainerState, PodView},
 };
 use tars_common::{
-    names::{NODE_CONTAINER, READINESS_GATE, STORAGE_CLASS, label},
+    names::{NODE_CONTAINER, READINESS_GATE, STATEFUL_SERVER_NAME_LIMIT, STORAGE_CLASS, label},
     v1beta3::PodContainerStatus,
 };
 
@@ -56,7 +56,21 @@ pub fn find_scale_to_zero(input: &Input<'_>) -> Option<Verdict> {
     if input.spec.k8s.daemon_set || input.wanted_pods() > 0 || input.spec.release.is_none() {
         return None;
     }
-    Some(Verdict::open(Reason::ScaledToZero, "no pods are wanted; set spec.k8s.replicas above 0 to run the server".to_owned()))
+    let advice = input.replicas.explain().unwrap_or_else(|| "set spec.k8s.replicas above 0 to run the server".to_owned());
+    Some(Verdict::open(Reason::ScaledToZero, format!("no pods are wanted; {advice}")))
+}
+
+/// Such a server comes from an update that turns `daemonSet` off. The API server accepts the StatefulSet, but not its pods.
+pub fn find_long_name(input: &Input<'_>) -> Option<Verdict> {
+    let length = input.key.name.len();
+    let runs = input.living().next().is_some();
+    if input.spec.k8s.daemon_set || input.wanted_pods() == 0 || length <= STATEFUL_SERVER_NAME_LIMIT || runs {
+        return None;
+    }
+    let message = format!(
+        "the name has {length} characters, and a StatefulSet with more than {STATEFUL_SERVER_NAME_LIMIT} cannot create pods; set spec.k8s.daemonSet to true, or create the server under a shorter name"
+    );
+    Some(Verdict::violated(Reason::NameTooLong, message))
 }
 
 /// This check judges by labels. The scheduler only says how many nodes do not match, but not why.

@@ -41,6 +41,13 @@ pub fn find_failed_write(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(reason, format!("{failure}{what_next}")))
 }
 
+/// A number of pods that the bounds change is no fault, but whoever set it looks for it here.
+pub fn describe_objects(input: &Input<'_>) -> (Reason, String) {
+    let bounded = input.replicas.explain().filter(|_| !input.spec.k8s.daemon_set);
+    let bounded = bounded.map(|why| format!("; {why}")).unwrap_or_default();
+    (Reason::UpToDate, format!("every derived object is as it should be{bounded}"))
+}
+
 pub fn find_incomplete_template(input: &Input<'_>) -> Option<Verdict> {
     let namespace = &input.key.namespace;
     let (reason, message) = match input.around.template_error.as_ref()? {

@@ -28,6 +28,7 @@ k8s: { replicas: 1, readinessGates: [ tars.io/active ] }
 ";
 
 struct Case {
+    name: &'static str,
     spec: &'static str,
     around: Surroundings,
     failures: Vec<apply::Error>,
@@ -38,7 +39,7 @@ impl Case {
     fn new() -> Self {
         let mut around = surroundings();
         around.nodes = vec![node(&["tars.io/node.bank"])];
-        Self { spec: RELEASED, around, failures: Vec::new() }
+        Self { name: "ledger-audit", spec: RELEASED, around, failures: Vec::new() }
     }
 
     fn with(mut self, pod: PodView) -> Self {
@@ -48,7 +49,7 @@ impl Case {
 
     fn verdicts(&self) -> BTreeMap<&'static str, Verdict> {
         let server = server(self.spec);
-        let key = Key::new("bank", "ledger-audit");
+        let key = Key::new("bank", self.name);
         judge(&Input::new(&server, &key, &[], &self.around, &self.failures)).into_iter().collect()
     }
 
@@ -344,6 +345,32 @@ fn pods_that_are_missing_or_not_wanted_are_reported() {
     let scaled = Case { spec: "{ tars: { template: t }, release: { id: a, image: b }, k8s: { replicas: 0 } }", ..Case::new() };
     let (status, reason, _) = scaled.ready();
     assert_eq!((status, reason), (Status::False, Reason::ScaledToZero));
+}
+
+const LONG_NAME: &str = "ledger-audit-and-everything-else-that-a-bank-must-record";
+
+#[test]
+fn a_name_that_is_too_long_for_pods_of_a_stateful_set_is_the_cause_of_their_absence() {
+    let (_, reason, message) = Case { name: LONG_NAME, ..Case::new() }.ready();
+    assert_eq!(reason, Reason::NameTooLong);
+    assert!(
+        message.starts_with("the name has 56 characters, and a StatefulSet with more than 52 cannot create pods; "),
+        "{message}"
+    );
+    assert_eq!(Case { name: &LONG_NAME[..52], ..Case::new() }.ready().1, Reason::PodsMissing);
+    let daemons = "{ tars: { template: t }, release: { id: a, image: b }, k8s: { daemonSet: true } }";
+    assert_ne!(Case { name: LONG_NAME, spec: daemons, ..Case::new() }.ready().1, Reason::NameTooLong);
+}
+
+#[test]
+fn a_number_of_pods_outside_of_its_bounds_is_told_with_the_derived_objects() {
+    let mut server = server(RELEASED);
+    server.metadata.annotations = Some([("tars.io/MaxReplicas".to_owned(), "0".to_owned())].into());
+    let (case, key) = (Case::new(), Key::new("bank", "ledger-audit"));
+    let verdicts: BTreeMap<_, _> = judge(&Input::new(&server, &key, &[], &case.around, &case.failures)).into_iter().collect();
+    let why = "spec.k8s.replicas 1 counts as 0 because of the annotation tars.io/MaxReplicas";
+    assert_eq!(verdicts["Applied"].message, format!("every derived object is as it should be; {why}"));
+    assert_eq!(verdicts["Scheduled"].message, format!("no pods are wanted; {why}"));
 }
 
 #[test]

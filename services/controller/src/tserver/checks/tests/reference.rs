@@ -31,7 +31,7 @@ fn the_page_of_conditions_shows_every_reason() {
 
 fn add(gallery: &mut Gallery, case: &Case, problems: &[Problem]) {
     let server = server(case.spec);
-    let key = Key::new("bank", "ledger-audit");
+    let key = Key::new("bank", case.name);
     let verdicts = judge(&Input::new(&server, &key, problems, &case.around, &case.failures));
     for (area, (condition, verdict)) in verdicts.into_iter().enumerate() {
         // `Ready` only repeats, unless all is well.
@@ -83,6 +83,7 @@ fn cases() -> Vec<Case> {
         case.around.template_error = Some(error);
         case
     }));
+    cases.push(Case { name: LONG_NAME, ..Case::new() });
     let mut without_framework = Case::new();
     without_framework.around.framework = None;
     let mut without_node = Case::new().with(unplaced("Unschedulable", "0/1 nodes are available."));
