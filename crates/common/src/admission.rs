@@ -5,7 +5,7 @@
 //! Request ──► list_queries() ──► questions about other objects          (the webhook looks up the answers: Facts)
 //!    │                                                │
 //!    ├──────► mutate(request, facts) ──► the object with labels, defaults and stamps, or a Denial
-//!    ├──────► validate(request, facts) ─► Effects on other objects, or a Denial
+//!    ├──────► validate(request, facts) ─► acceptance, or a Denial
 //!    ├──────► list_changes(request, stored) ─► values that are stored differently from the manifest
 //!    └──────► list_warnings(request) ─► settings that are accepted, but are probably a mistake
 //! ```
@@ -16,6 +16,7 @@
 //!   members that are newer than the rules pass through unchanged. [`mutate`] ignores a member that is missing or has the wrong type:
 //!   the API server checks the schema afterwards and reports it better.
 //! - Mutation is idempotent: a second mutation changes nothing.
+//! - A review has no effect on other objects: the request may be a dry run, or be refused later.
 //! - An update of metadata only (a finalizer, an owner, an annotation) is not refused because of the spec. So an object that an
 //!   older release accepted can always be repaired and deleted.
 //! - A denial is one sentence: the problem, the remedy, and the object. The text up to the semicolon is that of the existing
@@ -40,7 +41,7 @@ use serde_json::Value;
 
 pub use denial::{Denial, Denied};
 pub use facts::{ConfigFacts, Facts, NodeImage, Query};
-pub use request::{Effect, Operation, Request};
+pub use request::{Operation, Request};
 pub use resource::Resource;
 
 /// Lists the questions about other objects that [`mutate`] and [`validate`] need answered.
@@ -64,7 +65,7 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     let result = match request.resource {
         Resource::Server => server::mutate(request, facts, &mut object),
         Resource::Config => {
-            config::mutate(request, &mut object);
+            config::mutate(request, facts, &mut object);
             Ok(())
         }
         Resource::Template => template::mutate(request, &mut object),
@@ -85,18 +86,17 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     Ok(object)
 }
 
-/// Accepts or denies the request, and returns the changes to other objects that acceptance requires
-/// (docs/reference/admission.md#6).
-pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Denied> {
+/// Accepts or denies the request (docs/reference/admission.md#6).
+pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denied> {
     let result = match request.resource {
-        Resource::Server => server::validate(request, facts).map(|()| Vec::new()),
+        Resource::Server => server::validate(request, facts),
         Resource::Config => config::validate(request, facts),
-        Resource::Template => template::validate(request, facts).map(|()| Vec::new()),
-        Resource::Tree => tree::validate(request, facts).map(|()| Vec::new()),
-        Resource::Account => account::validate(request).map(|()| Vec::new()),
+        Resource::Template => template::validate(request, facts),
+        Resource::Tree => tree::validate(request, facts),
+        Resource::Account => account::validate(request),
         // An image is a list of facts about builds. The schema finds every mistake in it.
-        Resource::Image => Ok(Vec::new()),
-        Resource::Derived(_) => workload::validate(request).map(|()| Vec::new()),
+        Resource::Image => Ok(()),
+        Resource::Derived(_) => workload::validate(request),
     };
     result.map_err(|denial| request.deny(denial))
 }

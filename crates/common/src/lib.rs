@@ -44,6 +44,7 @@
 
 #![deny(missing_docs)]
 
+pub mod activation;
 pub mod admission;
 pub mod convert;
 pub mod crd;

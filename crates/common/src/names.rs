@@ -87,11 +87,11 @@ pub mod label {
             "`true` if this version of the configuration is active, otherwise `false`.";
         DEACTIVATE = "tars.io/Deactivate",
             on "TConfig",
-            set by "the webhook, when another version is activated",
+            set by "the webhook of the existing system, when another version is activated",
             "`Deactivating` asks the controller to deactivate this version. The controller removes the label when it has done so.";
         DELETING = "tars.io/Deleting",
             on "TConfig",
-            set by "the webhook, when the active version is deleted",
+            set by "the webhook of the existing system, when the active version is deleted",
             "`Deleting` asks the controller to delete this version.";
         IMAGE_TYPE = "tars.io/ImageType",
             on "TImage",
@@ -193,6 +193,14 @@ pub mod annotation {
             on "claims of local volumes",
             set by "the controller",
             "The permissions of the directory, in octal digits. The node agent obeys it.";
+        ACTIVATED_AT = "tars.io/ActivatedAt",
+            on "TConfig that is or was active",
+            set by "the webhook",
+            "When the version was activated for the last time. Of several active versions of one configuration, the one with the latest time is live.";
+        LIVE_SINCE = "tars.io/LiveVersionSince",
+            on "inactive TConfig of a configuration that has a live version",
+            set by "the controller, and the webhook on creation",
+            "When the live version of the same configuration was activated. If that version is deleted, the controller deletes this one, too.";
         OFFERED_AT = "tars.io/OfferedAt",
             on "PersistentVolumes of local volumes",
             set by "the node agent",

@@ -1,18 +1,25 @@
-//! The versions of a configuration: hand-over, deletion on request, and the limit of their number
-//! (docs/reference/controller.md#7.10).
+//! The versions of a configuration: hand-over, deletion, and the limit of their number (docs/reference/controller.md#7.10).
 //!
 //! ```text
-//! admission of a new active version ─► label tars.io/Deactivate on the old one ─► here: activated = false
-//! admission of a deletion           ─► label tars.io/Deleting                  ─► here: delete
-//! more inactive versions than tars-framework allows                            ─► here: delete the oldest
+//! a version is activated (stamp and finalizer in the same write) ─► the others are deactivated, and note since when this one is live
+//! everything is noted                                            ─► the finalizer goes
+//! the live version is deleted                                    ─► the versions that noted it are deleted
+//! more inactive versions than tars-framework allows              ─► the oldest are deleted
 //! ```
 //!
 //! The key is the identity of the configuration, so that one run looks at all of its versions together.
 
+mod plan;
+mod view;
+
+use self::{
+    plan::{Step, plan},
+    view::ConfigView,
+};
 use crate::{
     engine::{
         Engine,
-        cache::{Cache, Change, Key, View},
+        cache::{Cache, Change, Key, View as _},
         feed::Selection,
         queue::Queue,
         reconciler::{Outcome, Reconciler},
@@ -20,87 +27,17 @@ use crate::{
     },
     views::Views,
 };
-use jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, PropagationPolicy};
-use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use kube::api::ApiResource;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use tars_common::{
-    names::{fallback, label},
+    activation::{FINALIZER, format_time},
+    names::{annotation, fallback, label},
     v1beta3::TConfig,
 };
 
 /// A front end saves many configurations at once, and each needs a write or two.
 const WORKERS: u16 = 4;
-
-/// The metadata of one version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct ConfigView {
-    key: Key,
-    uid: String,
-    /// The resourceVersion that was seen.
-    version: String,
-    labels: BTreeMap<String, String>,
-    created: Option<Timestamp>,
-    deleting: bool,
-}
-
-impl View for ConfigView {
-    /// The identity: versions that agree in these four labels belong together.
-    fn group(&self) -> Option<Key> {
-        let parts = [label::SERVER_APP, label::SERVER_NAME, label::CONFIG_NAME, label::POD_SEQ];
-        let parts: Vec<&str> = parts.iter().map(|key| self.labels.get(*key).map_or("", String::as_str)).collect();
-        Some(Key::new(&self.key.namespace, parts.join("/")))
-    }
-}
-
-impl ConfigView {
-    #[allow(clippy::unnecessary_wraps, reason = "every decoder has this signature")]
-    fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
-        let key = Key::of(&object);
-        let metadata = object.metadata;
-        Ok(Self {
-            key,
-            uid: metadata.uid.unwrap_or_default(),
-            version: metadata.resource_version.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default(),
-            created: metadata.creation_timestamp.map(|time| time.0),
-            deleting: metadata.deletion_timestamp.is_some(),
-        })
-    }
-
-    fn is_to_be_deleted(&self) -> bool {
-        self.labels.contains_key(label::DELETING)
-    }
-
-    fn is_handing_over(&self) -> bool {
-        self.labels.contains_key(label::DEACTIVATE)
-    }
-
-    fn is_inactive(&self) -> bool {
-        self.labels.get(label::ACTIVATED).is_some_and(|value| value == "false")
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Deactivate,
-    Delete,
-}
-
-/// The steps for `versions`, of which at most `limit` inactive ones are kept.
-fn plan(versions: &[Arc<ConfigView>], limit: usize) -> Vec<(Arc<ConfigView>, Step)> {
-    let living = || versions.iter().filter(|version| !version.deleting);
-    let mut steps = Vec::new();
-    steps.extend(living().filter(|version| version.is_to_be_deleted()).map(|version| (version.clone(), Step::Delete)));
-    let kept = || living().filter(|version| !version.is_to_be_deleted());
-    steps.extend(kept().filter(|version| version.is_handing_over()).map(|version| (version.clone(), Step::Deactivate)));
-    // A version that hands over is still active. It counts in the next run.
-    let mut inactive: Vec<_> = kept().filter(|version| version.is_inactive() && !version.is_handing_over()).collect();
-    inactive.sort_by_key(|version| (version.created, version.labels.get(label::VERSION).cloned(), version.key.name.clone()));
-    let surplus = inactive.len().saturating_sub(limit);
-    steps.extend(inactive.into_iter().take(surplus).map(|version| (version.clone(), Step::Delete)));
-    steps
-}
 
 pub struct TConfigReconciler {
     queue: Queue<Key>,
@@ -124,22 +61,41 @@ impl TConfigReconciler {
     }
 
     fn on_config_change(&self, change: &Change<ConfigView>) {
-        if let Some(identity) = change.new.as_ref().and_then(|config| config.group()) {
+        if let Some(identity) = change.latest().and_then(|config| config.group()) {
             self.queue.add_soon(identity);
         }
     }
 
-    async fn deactivate(&self, version: &ConfigView) -> Result<(), kube::Error> {
-        let escaped = |key: &str| format!("/metadata/labels/{}", key.replace('~', "~0").replace('/', "~1"));
-        let operations = json!([
-            {"op": "test", "path": "/metadata/resourceVersion", "value": version.version},
-            {"op": "remove", "path": escaped(label::DEACTIVATE)},
-            {"op": "add", "path": escaped(label::ACTIVATED), "value": "false"},
-            {"op": "add", "path": "/activated", "value": false},
-        ]);
-        let answer = self.writer.patch(&resource(), &version.key, operations).await?;
+    async fn take(&self, version: &ConfigView, step: Step) -> Result<(), kube::Error> {
+        if step == Step::Delete {
+            // Somebody may have activated this version meanwhile.
+            return self.writer.delete_unchanged(&resource(), &version.key, &version.uid, &version.version).await;
+        }
+        let answer = self.writer.merge(&resource(), &version.key, &build_change(version, step)).await?;
         self.configs.observe(answer);
         Ok(())
+    }
+}
+
+/// Builds the merge patch for a step. The API server refuses it if the version has changed since it was seen.
+fn build_change(version: &ConfigView, step: Step) -> Value {
+    let mut metadata = json!({"uid": version.uid, "resourceVersion": version.version});
+    if version.is_held() && !matches!(step, Step::Note(_)) {
+        metadata["finalizers"] = version.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+    }
+    match step {
+        Step::Deactivate(since) => {
+            let activated = version.activation.as_ref().map(|activation| format_time(activation.at));
+            metadata["labels"] = json!({label::DEACTIVATE: null, label::ACTIVATED: "false"});
+            metadata["annotations"] =
+                json!({annotation::ACTIVATED_AT: activated, annotation::LIVE_SINCE: since.map(format_time)});
+            json!({"metadata": metadata, "activated": false})
+        }
+        Step::Note(since) => {
+            metadata["annotations"] = json!({annotation::LIVE_SINCE: since.map(format_time)});
+            json!({"metadata": metadata})
+        }
+        Step::Settle | Step::Delete => json!({"metadata": metadata}),
     }
 }
 
@@ -160,10 +116,11 @@ impl Reconciler for TConfigReconciler {
         let limit = limit.unwrap_or(fallback::CONFIG_HISTORY.unsigned_abs() as usize);
         let mut result = Ok(());
         for (version, step) in plan(&self.configs.group(identity), limit) {
-            let outcome = match step {
-                Step::Delete => self.writer.delete(&resource(), &version.key, &version.uid, PropagationPolicy::Background).await,
-                Step::Deactivate => self.deactivate(&version).await,
-            };
+            if step == Step::Settle && result.is_err() {
+                // The finalizer stays until everything else is done.
+                break;
+            }
+            let outcome = self.take(&version, step).await;
             tracing::info!(
                 version = version.key.name,
                 ?step,
@@ -180,47 +137,4 @@ impl Reconciler for TConfigReconciler {
 
 fn resource() -> ApiResource {
     ApiResource::erase::<TConfig>(&())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn version(name: &str, created: i64, labels: &[(&str, &str)]) -> Arc<ConfigView> {
-        Arc::new(ConfigView {
-            key: Key::new("bank", name),
-            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-            created: Timestamp::from_second(created).ok(),
-            ..ConfigView::default()
-        })
-    }
-
-    fn planned(versions: &[Arc<ConfigView>], limit: usize) -> Vec<(String, Step)> {
-        plan(versions, limit).into_iter().map(|(version, step)| (version.key.name.clone(), step)).collect()
-    }
-
-    const OFF: (&str, &str) = (label::ACTIVATED, "false");
-    const ON: (&str, &str) = (label::ACTIVATED, "true");
-
-    #[test]
-    fn the_version_that_hands_over_is_deactivated_and_the_new_one_is_left_alone() {
-        let versions = [version("old", 1, &[ON, (label::DEACTIVATE, "Deactivating")]), version("new", 2, &[ON])];
-        assert_eq!(planned(&versions, 10), [("old".to_owned(), Step::Deactivate)]);
-        assert!(planned(&versions[1..], 0).is_empty(), "an active version is never surplus");
-    }
-
-    #[test]
-    fn a_version_whose_deletion_was_asked_for_is_deleted_in_any_state() {
-        let versions = [version("gone", 1, &[ON, (label::DEACTIVATE, "Deactivating"), (label::DELETING, "Deleting")])];
-        assert_eq!(planned(&versions, 10), [("gone".to_owned(), Step::Delete)]);
-    }
-
-    #[test]
-    fn the_oldest_inactive_versions_above_the_limit_are_deleted() {
-        let same_second = |name: &str, number: &str| version(name, 5, &[OFF, (label::VERSION, number)]);
-        let versions = [same_second("c", "3"), version("d", 9, &[OFF]), same_second("b", "2"), version("a", 1, &[OFF])];
-        let gone: Vec<_> = planned(&versions, 1).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(gone, ["a", "b", "c"]);
-        assert!(planned(&versions, 4).is_empty());
-    }
 }

@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, PostParams},
     core::{ApiResource, DynamicObject, NamespaceResourceScope, PartialObjectMeta},
     runtime::{
         WatchStreamExt,
@@ -24,10 +24,11 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{fmt::Debug, pin::pin, time::Duration};
 use tars_common::{
-    admission::{ConfigFacts, Effect, Facts, NodeImage, Query},
+    activation::find_activation,
+    admission::{ConfigFacts, Facts, NodeImage, Query},
     convert::Context,
     names::{self, label},
     templates::LONGEST_CHAIN,
@@ -216,16 +217,6 @@ impl Lookup {
         Ok(found.items.iter().map(ResourceExt::name_any).collect())
     }
 
-    /// Writes the effect of an accepted request to another object. If that object no longer exists, there is nothing to write.
-    pub async fn apply_effect(&self, namespace: &str, effect: &Effect) -> Result<(), kube::Error> {
-        let labels = json!({"metadata": {"labels": {effect.label: effect.value}}});
-        let api = self.api::<TConfig>(namespace);
-        match api.patch_metadata(&effect.config, &PatchParams::default(), &Patch::Merge(&labels)).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-            result => result.map(|_| ()),
-        }
-    }
-
     /// Whether `user` has the verb `repair` on this TServer, by its name and not by a wildcard (docs/reference/admission.md#6.7.4).
     pub async fn may_repair(&self, namespace: &str, name: &str, user: &UserInfo) -> Result<bool, LookupError> {
         let both = try_join(self.may(namespace, name, user, REPAIR), self.may(namespace, name, user, ANY_VERB));
@@ -307,6 +298,7 @@ fn read_config_facts(config: &PartialObjectMeta<TConfig>) -> ConfigFacts {
         deactivating: labels.contains_key(label::DEACTIVATE),
         // The label announces the deletion. Once the deletion has begun, the label is not needed.
         deleting: labels.contains_key(label::DELETING) || config.metadata.deletion_timestamp.is_some(),
+        activation: find_activation(&config.metadata),
     }
 }
 

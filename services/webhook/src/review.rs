@@ -8,7 +8,7 @@ use kube::core::{
 };
 use serde_json::Value;
 use tars_common::{
-    admission::{self, Denied, Effect, Facts, Operation, Request, Resource},
+    admission::{self, Denied, Facts, Operation, Request, Resource},
     convert::{self, Context},
 };
 
@@ -139,11 +139,9 @@ fn describe_unsupported(request: AdmissionRequest<DynamicObject>, phase: Phase) 
     }
 }
 
-/// The decision about a review: the answer, and its effects on other objects.
+/// The decision about a review.
 pub struct Verdict {
     pub response: AdmissionResponse,
-    /// These are written before the answer is sent. A refusal has none.
-    pub effects: Vec<Effect>,
     /// The reason of a refusal.
     pub denied: Option<Denied>,
 }
@@ -151,21 +149,17 @@ pub struct Verdict {
 /// Decides a review.
 pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let accepted = AdmissionResponse::from(&review.request);
-    let refused = |denied: Denied| Verdict { response: review.deny(&denied), effects: Vec::new(), denied: Some(denied) };
+    let refused = |denied: Denied| Verdict { response: review.deny(&denied), denied: Some(denied) };
     match phase {
         Phase::Validating => match admission::validate(&review.as_request(), facts) {
-            Ok(effects) => Verdict {
-                response: add_warnings(accepted, admission::list_warnings(&review.as_request())),
-                effects,
-                denied: None,
-            },
+            Ok(()) => Verdict { response: add_warnings(accepted, admission::list_warnings(&review.as_request())), denied: None },
             Err(denied) => refused(denied),
         },
         Phase::Mutating => match admission::mutate(&review.as_request(), facts) {
             Ok(object) => {
                 let response =
                     add_warnings(add_patch(review, accepted, &object), admission::list_changes(&review.as_request(), &object));
-                Verdict { response, effects: Vec::new(), denied: None }
+                Verdict { response, denied: None }
             }
             Err(denied) => refused(denied),
         },

@@ -127,15 +127,6 @@ async fn decide(app: &App, phase: Phase, request: AdmissionRequest<DynamicObject
         return (verdict.response, kind, Outcome::Denied(denied.denial.category()));
     }
     tracing::debug!(phase = phase.as_str(), operation = ?request.operation, kind, namespace = request.namespace, name = request.name, "request accepted");
-    if !review.request.dry_run {
-        for effect in &verdict.effects {
-            if let Err(error) = app.lookup.apply_effect(request.namespace, effect).await {
-                let denied = effect.deny(&request, &error.to_string());
-                tracing::warn!(reason = %denied, "request refused");
-                return (review.deny(&denied), kind, Outcome::Denied("effect"));
-            }
-        }
-    }
     (verdict.response, kind, Outcome::Accepted)
 }
 

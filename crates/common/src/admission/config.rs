@@ -1,21 +1,18 @@
-//! TConfig: versions of a configuration, of which one is active (docs/reference/admission.md#5.2 and docs/reference/admission.md#6.2).
+//! TConfig: versions of a configuration, of which one is live (docs/reference/admission.md#5.2 and docs/reference/admission.md#6.2).
 //!
-//! ```text
-//! a version is activated ────────► the active version gets the label Deactivate ──► the controller sets its `activated` to false
-//! the active version is deleted ─► the other versions get the label Deleting ─────► the controller deletes them
-//! ```
-//!
-//! The labels are [`Effect`]s: the webhook writes them, but not for a dry run. A version that already carries such a label no longer
-//! counts as active, so a second activation right after the first one is possible.
+//! A review writes no other object. A version that becomes active gets the time of its activation and a finalizer, in the same write.
+//! By what is stored, the controller then deactivates the version before, and deletes the others when the live version is deleted
+//! (docs/reference/controller.md#7.10).
 
 use crate::{
+    activation::{FINALIZER, follow, format_time},
     admission::{
         denial::Denial,
         facts::{ConfigFacts, Facts, Query},
         json,
-        request::{Effect, Operation, Request},
+        request::{Operation, Request},
     },
-    names::label,
+    names::{annotation, label},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -51,7 +48,7 @@ pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }]
 }
 
-pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
+pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) {
     if request.operation == Operation::Create {
         let version = build_version(request.now, json::text(object, "/metadata/name"));
         let time = request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -60,6 +57,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
             members.insert("updateTime".to_owned(), Value::from(time));
         }
     }
+    record_activation(request, &facts.configs, object);
     let activated = if is_active(object) { "true" } else { "false" }.to_owned();
     for (key, value) in [
         (label::SERVER_APP, json::text(object, "/app").to_owned()),
@@ -73,23 +71,67 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
     }
 }
 
+/// Stamps a version that becomes active. Otherwise only the controller changes the record, and a new inactive version notes the live
+/// version that it belongs to.
+fn record_activation(request: &Request<'_>, versions: &[ConfigFacts], object: &mut Value) {
+    let created = request.operation == Operation::Create;
+    if is_active(object) && (created || !is_active(request.old)) {
+        let seq = json::text(object, "/podSeq");
+        let others = versions.iter().filter(|version| version.pod_seq.as_deref() == Some(seq) && version.name != request.name);
+        let earlier = others.filter_map(|version| version.activation.as_ref().map(|activation| activation.at));
+        let time = format_time(follow(request.now, earlier));
+        json::set_annotation(object, annotation::ACTIVATED_AT, Some(&time));
+        json::set_annotation(object, annotation::LIVE_SINCE, None);
+        hold(object);
+    } else if created {
+        let live = find_live(versions, json::text(object, "/podSeq"), request.name);
+        let since = live.and_then(|live| live.activation.as_ref()).map(|activation| format_time(activation.at));
+        json::set_annotation(object, annotation::ACTIVATED_AT, None);
+        json::set_annotation(object, annotation::LIVE_SINCE, since.as_deref());
+    } else if !request.is_from_controller() {
+        for key in [annotation::ACTIVATED_AT, annotation::LIVE_SINCE] {
+            json::set_annotation(object, key, json::annotation(request.old, key));
+        }
+        if json::list(request.old, "/metadata/finalizers").iter().any(|finalizer| finalizer == FINALIZER) {
+            hold(object);
+        }
+    }
+}
+
+/// Adds the finalizer that the controller removes. The API server accepts no new finalizer on an object that is being deleted.
+fn hold(object: &mut Value) {
+    if object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string) {
+        return;
+    }
+    let Some(metadata) = json::members(object, "/metadata") else { return };
+    let finalizers = metadata.entry("finalizers").or_insert_with(|| Value::Array(Vec::new()));
+    if finalizers.is_null() {
+        *finalizers = Value::Array(Vec::new());
+    }
+    if let Some(finalizers) = finalizers.as_array_mut()
+        && !finalizers.iter().any(|finalizer| finalizer == FINALIZER)
+    {
+        finalizers.push(Value::from(FINALIZER));
+    }
+}
+
 /// Builds the version of a new object. Versions sort by time, and objects of the same second differ in the second part. The time is
 /// in UTC and has 24 hours; the existing webhook used local time and 12 hours.
 fn build_version(now: Timestamp, name: &str) -> String {
     format!("{}-{:x}", now.strftime("%Y%m%d%H%M%S"), crc32fast::hash(name.as_bytes()))
 }
 
-pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<Vec<Effect>, Denial> {
+pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     match request.operation {
         Operation::Create => validate_creation(request, &facts.configs),
-        Operation::Update if request.is_from_controller() => Ok(Vec::new()),
-        Operation::Update => validate_update(request, &facts.configs),
-        Operation::Delete if request.is_from_controller() || request.is_from_kubernetes() => Ok(Vec::new()),
+        Operation::Update if request.is_from_controller() => Ok(()),
+        Operation::Update => validate_update(request),
+        Operation::Delete if request.is_from_controller() || request.is_from_kubernetes() => Ok(()),
         Operation::Delete => validate_deletion(request, &facts.configs),
     }
 }
 
-fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<(), Denial> {
     for key in [label::DEACTIVATE, label::DELETING] {
         if json::label(request.object, key).is_some() {
             return Err(Denial::forbidden(format!("can not set label [{key}] when create"), "remove the label"));
@@ -107,10 +149,10 @@ fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
             return Err(Denial::forbidden("no activated master tconfig found", remedy));
         }
     }
-    Ok(if is_active(request.object) { deactivate_others(request, versions) } else { Vec::new() })
+    Ok(())
 }
 
-fn validate_update(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
     // Finalizers and owners of an object that is being deleted must remain removable.
     if json::label(request.old, label::DELETING).is_some() && !request.is_metadata_only() {
         return Err(Denial::forbidden("can not update deleting tconfig", "create a new tconfig"));
@@ -124,30 +166,18 @@ fn validate_update(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Ve
             });
         }
     }
-    match (is_active(request.old), is_active(request.object)) {
-        (true, false) => Err(Denial::forbidden(
+    if is_active(request.old) && !is_active(request.object) {
+        return Err(Denial::forbidden(
             "only use authorized account can update /activated from true to false",
             "activate another version instead, the controller then deactivates this version",
-        )),
-        (false, true) => Ok(deactivate_others(request, versions)),
-        _ => Ok(Vec::new()),
+        ));
     }
+    Ok(())
 }
 
-/// Deactivates the active versions of the same configuration and the same pods. A race can leave more than one active version; all of
-/// them are deactivated.
-fn deactivate_others(request: &Request<'_>, versions: &[ConfigFacts]) -> Vec<Effect> {
-    let seq = json::text(request.object, "/podSeq");
-    let replaced =
-        |version: &&ConfigFacts| version.name != request.name && version.pod_seq.as_deref() == Some(seq) && version.is_active();
-    let effect =
-        |version: &ConfigFacts| Effect { config: version.name.clone(), label: label::DEACTIVATE, value: label::DEACTIVATING };
-    versions.iter().filter(replaced).map(effect).collect()
-}
-
-fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<Vec<Effect>, Denial> {
+fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<(), Denial> {
     if !is_active(request.old) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let created = json::text(request.old, "/metadata/creationTimestamp").parse::<Timestamp>().ok();
     if let Some(left) = created.map(|created| created + DELETION_GUARD - request.now).filter(|left| left.get_seconds() >= 0) {
@@ -155,21 +185,30 @@ fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
         return Err(Denial::forbidden(format!("tconfig during deletion guard time({}s)", DELETION_GUARD.as_secs()), remedy));
     }
     if [label::DEACTIVATE, label::DELETING].iter().any(|key| json::label(request.old, key).is_some()) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let Request { namespace, name, .. } = request;
     let seq = json::text(request.old, "/podSeq");
-    let others = || versions.iter().filter(|version| version.name != *name && !version.deleting);
-    let slave = others().find(|version| version.pod_seq.as_deref() != Some(MASTER));
-    if let (MASTER, Some(slave)) = (seq, slave) {
+    let own = versions.iter().find(|version| version.name == *name).and_then(|version| version.activation.as_ref());
+    if find_live(versions, seq, name).is_some_and(|live| live.activation.as_ref() > own) {
+        // A later version has taken over, and the controller has yet to deactivate this one.
+        return Ok(());
+    }
+    let mut others = versions.iter().filter(|version| version.name != *name && !version.deleting);
+    if seq == MASTER
+        && let Some(slave) = others.find(|version| version.pod_seq.as_deref() != Some(MASTER))
+    {
         let reason = format!("cannot delete tconfig {namespace}/{name} because it is reference by anther tconfig");
         let remedy = format!("tconfig {} overrides it for one pod, delete that tconfig first", slave.name);
         return Err(Denial::forbidden(reason, remedy));
     }
-    let same = others().filter(|version| version.pod_seq.as_deref() == Some(seq));
-    let effect =
-        |version: &ConfigFacts| Effect { config: version.name.clone(), label: label::DELETING, value: label::DELETING_VALUE };
-    Ok(same.map(effect).collect())
+    Ok(())
+}
+
+/// Finds the live version for the pods `seq` among all versions but `name`: the one that was activated last.
+fn find_live<'a>(versions: &'a [ConfigFacts], seq: &str, name: &str) -> Option<&'a ConfigFacts> {
+    let candidates = versions.iter().filter(|version| version.name != name && version.pod_seq.as_deref() == Some(seq));
+    candidates.filter(|version| version.is_active()).max_by_key(|version| version.activation.as_ref())
 }
 
 /// Reads `activated`. The default of the schema is true; an object that was stored under an older schema may lack the member.
@@ -189,127 +228,4 @@ impl ConfigFacts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admission::{Facts, Resource, mutate, tests::Fixture, validate};
-    use serde_json::json;
-
-    fn config(name: &str, seq: &str, activated: bool) -> Value {
-        json!({
-            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TConfig", "metadata": {"name": name, "creationTimestamp": "2026-03-04T15:00:00Z"},
-            "app": "Ledger", "server": "Audit", "configName": "audit.conf", "configContent": "a=1", "podSeq": seq, "activated": activated,
-        })
-    }
-
-    fn version(name: &str, seq: &str, activated: bool) -> ConfigFacts {
-        let pod_seq = Some(seq.to_owned());
-        ConfigFacts { name: name.to_owned(), pod_seq, activated, deactivating: false, deleting: false }
-    }
-
-    fn facts(configs: &[ConfigFacts]) -> Facts {
-        Facts { configs: configs.to_vec(), ..Facts::default() }
-    }
-
-    fn names(effects: &[Effect]) -> Vec<(&str, &str)> {
-        effects.iter().map(|effect| (effect.config.as_str(), effect.label)).collect()
-    }
-
-    #[test]
-    fn creation_stamps_version_time_and_labels() {
-        let mut object = config("first", "m", true);
-        object["updateTime"] = json!("2001-01-01T00:00:00Z");
-        let fixture = Fixture::create(Resource::Config, object);
-        let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
-        // CRC-32 (IEEE) of "first", 15 o'clock of a 24-hour clock.
-        assert_eq!(stored["version"], "20260304150607-b6f0a3d1".replace("b6f0a3d1", &format!("{:x}", crc32fast::hash(b"first"))));
-        assert_eq!(stored["updateTime"], "2026-03-04T15:06:07Z");
-        let expected = json!({
-            "tars.io/ServerApp": "Ledger", "tars.io/ServerName": "Audit", "tars.io/ConfigName": "audit.conf", "tars.io/PodSeq": "m",
-            "tars.io/Activated": "true", "tars.io/Version": stored["version"],
-        });
-        assert_eq!(stored["metadata"]["labels"], expected);
-    }
-
-    #[test]
-    fn crc_is_the_ieee_one() {
-        assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
-    }
-
-    #[test]
-    fn a_new_active_version_deactivates_each_active_version_of_its_identity() {
-        let fixture = Fixture::create(Resource::Config, config("new", "m", true));
-        let mut leaving = version("leaving", "m", true);
-        leaving.deactivating = true;
-        let known = [
-            version("old", "m", true),
-            version("older", "m", false),
-            version("pod", "3", true),
-            leaving,
-            version("race", "m", true),
-        ];
-        let effects = validate(&fixture.request(), &facts(&known)).unwrap();
-        assert_eq!(names(&effects), [("old", "tars.io/Deactivate"), ("race", "tars.io/Deactivate")]);
-        let fixture = Fixture::create(Resource::Config, config("new", "m", false));
-        assert_eq!(validate(&fixture.request(), &facts(&known)).unwrap(), []);
-    }
-
-    #[test]
-    fn a_configuration_of_one_pod_needs_an_active_master() {
-        let fixture = Fixture::create(Resource::Config, config("pod", "3", true));
-        let text = validate(&fixture.request(), &facts(&[version("m", "m", false)])).unwrap_err().to_string();
-        assert!(text.starts_with("no activated master tconfig found;"), "{text}");
-        assert!(validate(&fixture.request(), &facts(&[version("m", "m", true)])).is_ok());
-        let mut object = config("pod", "3", true);
-        object["server"] = json!("");
-        let text = validate(&Fixture::create(Resource::Config, object).request(), &Facts::default()).unwrap_err().to_string();
-        assert!(text.starts_with("app level tconfig does not support master/slave;"), "{text}");
-    }
-
-    #[test]
-    fn an_update_can_only_activate() {
-        let mut fixture = Fixture::create(Resource::Config, config("c", "m", false));
-        fixture.operation = Operation::Update;
-        fixture.old = fixture.object.clone();
-        fixture.object["activated"] = json!(true);
-        assert_eq!(
-            names(&validate(&fixture.request(), &facts(&[version("live", "m", true)])).unwrap()),
-            [("live", "tars.io/Deactivate")]
-        );
-        std::mem::swap(&mut fixture.object, &mut fixture.old);
-        let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
-        assert!(text.starts_with("only use authorized account can update /activated from true to false;"), "{text}");
-        for (member, kind) in [("configContent", "tconfig"), ("updateReason", "TConfig")] {
-            fixture.object = fixture.old.clone();
-            fixture.object[member] = json!("other");
-            let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("{kind} resource filed \"/{member}\" is immutable;")), "{text}");
-        }
-        fixture.user = crate::names::CONTROLLER_USER;
-        assert!(validate(&fixture.request(), &Facts::default()).is_ok());
-    }
-
-    #[test]
-    fn deleting_the_active_version_deletes_all_unless_a_pod_overrides_it() {
-        let fixture = Fixture::delete(Resource::Config, config("live", "m", true));
-        let versions = [version("live", "m", true), version("older", "m", false)];
-        assert_eq!(names(&validate(&fixture.request(), &facts(&versions)).unwrap()), [("older", "tars.io/Deleting")]);
-        let overridden = [version("older", "m", false), version("pod", "3", false)];
-        let text = validate(&fixture.request(), &facts(&overridden)).unwrap_err().to_string();
-        assert!(text.contains("because it is reference by anther tconfig; tconfig pod overrides it"), "{text}");
-        let fixture = Fixture::delete(Resource::Config, config("pod", "3", true));
-        assert_eq!(
-            names(&validate(&fixture.request(), &facts(&[version("live", "m", true), version("was", "3", false)])).unwrap()),
-            [("was", "tars.io/Deleting")]
-        );
-    }
-
-    #[test]
-    fn a_fresh_active_version_cannot_be_deleted() {
-        let mut fixture = Fixture::delete(Resource::Config, config("live", "m", true));
-        fixture.old["metadata"]["creationTimestamp"] = json!("2026-03-04T15:05:30Z");
-        let text = validate(&fixture.request(), &Facts::default()).unwrap_err().to_string();
-        assert!(text.starts_with("tconfig during deletion guard time(48s); try again in 12 s"), "{text}");
-        fixture.old["activated"] = json!(false);
-        assert!(validate(&fixture.request(), &Facts::default()).is_ok());
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The questions that rules ask about other objects, and the answers.
 
+use crate::activation::Activation;
 use std::collections::BTreeMap;
 
 /// A question about the other objects in the namespace of a request.
@@ -57,7 +58,7 @@ pub struct NodeImage {
     pub secret: String,
 }
 
-/// The labels of a TConfig, decoded.
+/// The metadata of a TConfig, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFacts {
     /// Name of the object.
@@ -66,8 +67,10 @@ pub struct ConfigFacts {
     pub pod_seq: Option<String>,
     /// Whether this version is active.
     pub activated: bool,
-    /// Whether the webhook has asked the controller to deactivate this version.
+    /// Whether somebody has asked the controller to deactivate this version.
     pub deactivating: bool,
-    /// Whether this version is being deleted, or the webhook has asked the controller to delete it.
+    /// Whether this version is being deleted, or somebody has asked the controller to delete it.
     pub deleting: bool,
+    /// The last activation of this version.
+    pub activation: Option<Activation>,
 }

@@ -31,13 +31,25 @@ pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 pub(super) fn set_label(object: &mut Value, key: &str, value: &str) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
-    if labels.is_null() {
-        *labels = Value::Object(Map::new());
+    set_metadata(object, "labels", key, value);
+}
+
+/// Sets the annotation `key`, or removes it if there is no value.
+pub(super) fn set_annotation(object: &mut Value, key: &str, value: Option<&str>) {
+    match value {
+        Some(value) => set_metadata(object, "annotations", key, value),
+        None => remove_annotation(object, key),
     }
-    if let Some(labels) = labels.as_object_mut() {
-        labels.insert(key.to_owned(), Value::from(value));
+}
+
+fn set_metadata(object: &mut Value, map: &str, key: &str, value: &str) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let entries = metadata.entry(map).or_insert_with(|| Value::Object(Map::new()));
+    if entries.is_null() {
+        *entries = Value::Object(Map::new());
+    }
+    if let Some(entries) = entries.as_object_mut() {
+        entries.insert(key.to_owned(), Value::from(value));
     }
 }
 

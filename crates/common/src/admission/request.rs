@@ -69,22 +69,3 @@ impl Request<'_> {
         }
     }
 }
-
-/// A change to a TConfig of the namespace that the acceptance of a request requires: `add /metadata/labels/KEY VALUE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// Name of the TConfig.
-    pub config: String,
-    /// Key of the label.
-    pub label: &'static str,
-    /// Value of the label.
-    pub value: &'static str,
-}
-
-impl Effect {
-    /// Denies the request because the effect could not be written.
-    pub fn deny(&self, request: &Request<'_>, error: &str) -> Denied {
-        let reason = names::message::failed("patch", Resource::Config.as_str(), request.namespace, &self.config, error);
-        request.deny(Denial::forbidden(reason, "nothing was stored, try again"))
-    }
-}

@@ -11,7 +11,7 @@ pub(super) struct Fixture {
     pub user: &'static str,
     pub object: Value,
     pub old: Value,
-    now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl Fixture {

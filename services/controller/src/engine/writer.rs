@@ -108,11 +108,25 @@ impl Writer {
 
     /// Deletes the object only if it has this uid. It succeeds if the object is gone already.
     pub async fn delete(&self, resource: &ApiResource, key: &Key, uid: &str, propagation: PropagationPolicy) -> Result<()> {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            propagation_policy: Some(propagation),
-            ..DeleteParams::default()
-        };
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        self.delete_if(resource, key, preconditions, propagation).await
+    }
+
+    /// Deletes the object only if it has this uid and this resourceVersion. It succeeds if the object is gone already.
+    pub async fn delete_unchanged(&self, resource: &ApiResource, key: &Key, uid: &str, version: &str) -> Result<()> {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
+        self.delete_if(resource, key, preconditions, PropagationPolicy::Background).await
+    }
+
+    async fn delete_if(
+        &self,
+        resource: &ApiResource,
+        key: &Key,
+        preconditions: Preconditions,
+        propagation: PropagationPolicy,
+    ) -> Result<()> {
+        let params =
+            DeleteParams { preconditions: Some(preconditions), propagation_policy: Some(propagation), ..DeleteParams::default() };
         let api = self.api(resource, key);
         let result = match Self::await_answer(api.delete(&key.name, &params)).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

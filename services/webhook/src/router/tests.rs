@@ -3,6 +3,7 @@
 use super::*;
 use axum::body::Body as RawBody;
 use http_body_util::BodyExt;
+use k8s_openapi::ByteString;
 use kube::Client;
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -10,7 +11,7 @@ use tars_kit::keeper::plan;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Path and body of each patch that the API server got.
+/// Path and body of each write that the API server got.
 type Writes = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// Answers as an API server does that has the template `ledger/root` and the live configuration `ledger/live`.
@@ -21,14 +22,18 @@ async fn api_server(request: axum::http::Request<kube::client::Body>, writes: Wr
             "metadata": {"name": name, "namespace": "ledger", "labels": labels, "resourceVersion": "7"},
         })
     };
-    let live = || meta("live", json!({"tars.io/PodSeq": "m", "tars.io/Activated": "true"}));
+    let live = || {
+        let mut live = meta("live", json!({"tars.io/PodSeq": "m", "tars.io/Activated": "true"}));
+        live["metadata"]["annotations"] = json!({"tars.io/ActivatedAt": "2999-01-01T00:00:00.000000Z"});
+        live
+    };
     let list = |items: Vec<Value>| json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"}, "items": items});
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if parts.uri.query().is_some_and(|query| query.contains("watch=")) {
         return std::future::pending().await;
     }
-    if parts.method == axum::http::Method::PATCH {
+    if parts.method != axum::http::Method::GET {
         let body = body.collect().await.unwrap().to_bytes();
         writes.lock().unwrap().push((path, serde_json::from_slice(&body).unwrap()));
         return respond(200, &live());
@@ -140,19 +145,24 @@ async fn a_question_without_answer_is_a_refusal_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_new_live_configuration_marks_the_one_before_unless_it_is_a_dry_run() {
+async fn a_new_live_configuration_is_stamped_and_no_review_writes_anything() {
     let (router, writes) = start_service();
-    let mut body = review("ledger", "tconfigs", "CREATE", &config("next"));
-    body["request"]["dryRun"] = json!(true);
-    let (_, answer) = call(&router, "/validating", &body).await;
-    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    let body = review("ledger", "tconfigs", "CREATE", &config("next"));
+    let (_, answer) = call(&router, "/mutating", &body).await;
+    let patch: ByteString = serde_json::from_value(answer["response"]["patch"].clone()).unwrap();
+    let patch: Vec<Value> = serde_json::from_slice(&patch.0).unwrap();
+    let added = |path: &str| patch.iter().find(|operation| operation["path"] == path).map(|operation| &operation["value"]);
+    // The version before claims to have been activated in the year 2999.
+    assert_eq!(added("/metadata/annotations").unwrap()["tars.io/ActivatedAt"], "2999-01-01T00:00:00.000001Z");
+    assert_eq!(added("/metadata/finalizers"), Some(&json!(["tars.io/activation"])));
+    let mut deletion = review("ledger", "tconfigs", "DELETE", &config("live"));
+    deletion["request"]["oldObject"] = deletion["request"]["object"].take();
+    deletion["request"]["name"] = json!("live");
+    for body in [body, deletion] {
+        let (_, answer) = call(&router, "/validating", &body).await;
+        assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    }
     assert!(writes.lock().unwrap().is_empty());
-    body["request"]["dryRun"] = json!(false);
-    let (_, answer) = call(&router, "/validating", &body).await;
-    assert_eq!(answer["response"]["allowed"], true, "{answer}");
-    let expected = json!({"metadata": {"labels": {"tars.io/Deactivate": "Deactivating"}}});
-    let path = "/apis/k8s.tars.io/v1beta3/namespaces/ledger/tconfigs/live".to_owned();
-    assert_eq!(*writes.lock().unwrap(), [(path, expected)]);
 }
 
 #[tokio::test]
