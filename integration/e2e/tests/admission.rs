@@ -7,7 +7,7 @@ use e2e::{Space, apply, expect_refusal, wait_for};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
@@ -206,17 +206,29 @@ async fn a_new_version_of_a_configuration_replaces_the_live_one() {
     let version = first.labels().get("tars.io/Version").expect("a version");
     assert_eq!(serde_json::to_value(&first).expect("JSON")["version"], json!(version));
 
-    // A dry run changes nothing.
+    // Neither a dry run nor a creation that fails changes another version.
     let dry = PatchParams { dry_run: true, ..PatchParams::apply("e2e").force() };
     let configs = space.api::<TConfig>();
     configs.patch("second", &dry, &Patch::Apply(&config("second"))).await.expect("a dry run");
-    let deactivated = |config: &TConfig| config.labels().contains_key("tars.io/Deactivate");
-    assert!(!deactivated(&configs.get("first").await.expect("the first version")));
-
-    space.apply::<TConfig>(&config("second").to_string()).await.expect("a second version");
+    let same_name: TConfig = serde_json::from_value(config("first")).expect("a configuration");
+    let text = expect_refusal(configs.create(&PostParams::default(), &same_name).await);
+    assert!(text.contains("already exists"), "{text}");
+    let mut draft = config("draft");
+    draft["activated"] = json!(false);
+    space.apply::<TConfig>(&draft.to_string()).await.expect("an inactive version");
     let first = configs.get("first").await.expect("the first version");
-    let live = serde_json::to_value(&first).expect("JSON")["activated"] == json!(true);
-    assert!(deactivated(&first) || !live, "the first version is asked to go");
+    assert!(first.activated && !first.labels().contains_key("tars.io/Deactivate"));
+
+    // Of two activations in quick succession the later one stays.
+    for name in ["third", "second"] {
+        space.apply::<TConfig>(&config(name).to_string()).await.expect("another version");
+    }
+    wait_for("one live version that is not held", || async {
+        let live: Vec<_> = configs.list(&ListParams::default()).await.expect("the versions").items;
+        let live: Vec<_> = live.into_iter().filter(|version| version.activated).collect();
+        (live.len() == 1 && live[0].finalizers().is_empty()).then(|| assert_eq!(live[0].name_any(), "second"))
+    })
+    .await;
     let text = expect_refusal(configs.delete("second", &DeleteParams::default()).await);
     assert!(text.contains("tconfig during deletion guard time(48s); try again in"), "{text}");
     space.delete().await;
