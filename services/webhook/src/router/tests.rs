@@ -33,14 +33,14 @@ async fn api_server(request: axum::http::Request<kube::client::Body>, writes: Wr
     if parts.uri.query().is_some_and(|query| query.contains("watch=")) {
         return std::future::pending().await;
     }
+    if path == "/apis/authorization.k8s.io/v1/subjectaccessreviews" {
+        let body = body.collect().await.unwrap().to_bytes();
+        return answer_access_review(serde_json::from_slice(&body).unwrap());
+    }
     if parts.method != axum::http::Method::GET {
         let body = body.collect().await.unwrap().to_bytes();
         writes.lock().unwrap().push((path, serde_json::from_slice(&body).unwrap()));
         return respond(200, &live());
-    }
-    if path == "/apis/authorization.k8s.io/v1/subjectaccessreviews" {
-        let body = body.collect().await.unwrap().to_bytes();
-        return answer_access_review(serde_json::from_slice(&body).unwrap());
     }
     match path.as_str() {
         "/apis/k8s.tars.io/v1beta3/ttemplates" | "/apis/k8s.tars.io/v1beta3/tframeworkconfigs" => respond(200, &list(Vec::new())),
