@@ -7,7 +7,7 @@
 //!    ├──────► mutate(request, facts) ──► the object with labels, defaults and stamps, or a Denial
 //!    ├──────► validate(request, facts) ─► acceptance, or a Denial
 //!    ├──────► list_changes(request, stored) ─► values that are stored differently from the manifest
-//!    └──────► list_warnings(request) ─► settings that are accepted, but are probably a mistake
+//!    └──────► list_warnings(request, facts) ─► settings that are accepted, but are probably a mistake
 //! ```
 //!
 //! Principles:
@@ -35,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod warning;
 mod workload;
 
 use serde_json::Value;
@@ -43,6 +44,7 @@ pub use denial::{Denial, Denied};
 pub use facts::{ConfigFacts, Facts, NodeImage, Query};
 pub use request::{Operation, Request};
 pub use resource::Resource;
+pub use warning::Warning;
 
 /// Lists the questions about other objects that [`mutate`] and [`validate`] need answered.
 pub fn list_queries(request: &Request<'_>) -> Vec<Query> {
@@ -102,19 +104,19 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denied> {
 }
 
 /// Lists warnings about an accepted object: settings that are valid, but are probably a mistake. An update that does not change the
-/// spec gets no warning.
-pub fn list_warnings(request: &Request<'_>) -> Vec<String> {
+/// spec gets no warning. `facts` answer the questions of [`list_queries`].
+pub fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
     match request.resource {
         _ if request.is_metadata_only() => Vec::new(),
         Resource::Server => server::list_warnings(request),
-        Resource::Template => template::list_warnings(request),
+        Resource::Template => template::list_warnings(request, facts),
         _ => Vec::new(),
     }
 }
 
 /// Lists the values that are stored differently from the author's manifest, if the author should know. `stored` is the result of
 /// [`mutate`].
-pub fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
+pub fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<Warning> {
     match request.resource {
         _ if request.operation == Operation::Delete => Vec::new(),
         Resource::Server => server::list_changes(request, stored),

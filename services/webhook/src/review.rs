@@ -8,7 +8,7 @@ use kube::core::{
 };
 use serde_json::Value;
 use tars_common::{
-    admission::{self, Denied, Facts, Operation, Request, Resource},
+    admission::{self, Denied, Facts, Operation, Request, Resource, Warning},
     convert::{self, Context},
 };
 
@@ -113,8 +113,10 @@ impl Review {
         let mut response = AdmissionResponse::from(&self.request);
         let note = format!("{} changed {object} past its tserver, by the verb repair on tservers", request.user);
         response.audit_annotations.insert("repaired".to_owned(), note);
-        response.warnings = Some(vec![format!("{object}: the controller undoes what contradicts tserver {}", request.name)]);
-        response
+        let warning = Warning::new("6.7.4", [&object, request.name], |[object, name]| {
+            format!("{object}: the controller undoes what contradicts tserver {name}")
+        });
+        add_warnings(response, vec![warning])
     }
 
     pub fn deny(&self, reason: impl ToString) -> AdmissionResponse {
@@ -152,7 +154,9 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
     let refused = |denied: Denied| Verdict { response: review.deny(&denied), denied: Some(denied) };
     match phase {
         Phase::Validating => match admission::validate(&review.as_request(), facts) {
-            Ok(()) => Verdict { response: add_warnings(accepted, admission::list_warnings(&review.as_request())), denied: None },
+            Ok(()) => {
+                Verdict { response: add_warnings(accepted, admission::list_warnings(&review.as_request(), facts)), denied: None }
+            }
             Err(denied) => refused(denied),
         },
         Phase::Mutating => match admission::mutate(&review.as_request(), facts) {
@@ -168,7 +172,8 @@ pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
 
 /// Adds the warnings of one phase. The mutating phase warns about what it changes, the validating phase about the rest, so the user
 /// reads each warning once.
-fn add_warnings(mut response: AdmissionResponse, warnings: Vec<String>) -> AdmissionResponse {
+fn add_warnings(mut response: AdmissionResponse, warnings: Vec<Warning>) -> AdmissionResponse {
+    let warnings: Vec<String> = warnings.into_iter().map(|warning| warning.text).collect();
     response.warnings = (!warnings.is_empty() && response.allowed).then_some(warnings);
     response
 }

@@ -49,6 +49,7 @@ fn hash_password(password: &str, salt: [u8; 16]) -> Result<String, Denial> {
         Ok(parts) if legal => Ok(parts.format_for_version(bcrypt::Version::TwoA)),
         // bcrypt fails only for costs and lengths that cannot occur here. If it failed, the password would be the cause.
         _ => Err(Denial::forbidden(
+            "5.4.2",
             r"password should match pattern ^[\x21-\x7e]{6,32}$",
             "use 6 to 32 printable ASCII characters without spaces",
         )),
@@ -65,7 +66,7 @@ pub(super) fn validate(request: &Request<'_>) -> Result<(), Denial> {
         return Ok(());
     }
     let remedy = format!("with this .spec.username, metadata.name must be {expected} (its MD5); user names cannot change");
-    Err(Denial::invalid(Resource::Account, "unexpected resource name", remedy))
+    Err(Denial::invalid("6.5.1", Resource::Account, "unexpected resource name", remedy))
 }
 
 fn encode_hex(bytes: &[u8]) -> String {

@@ -134,19 +134,19 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
 fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<(), Denial> {
     for key in [label::DEACTIVATE, label::DELETING] {
         if json::label(request.object, key).is_some() {
-            return Err(Denial::forbidden(format!("can not set label [{key}] when create"), "remove the label"));
+            return Err(Denial::forbidden("6.2.1", format!("can not set label [{key}] when create"), "remove the label"));
         }
     }
     let seq = json::text(request.object, "/podSeq");
     if seq != MASTER {
         if json::text(request.object, "/server").is_empty() {
             let remedy = "set .podSeq to m, or set .server to the server of that pod";
-            return Err(Denial::forbidden("app level tconfig does not support master/slave", remedy));
+            return Err(Denial::forbidden("6.2.2", "app level tconfig does not support master/slave", remedy));
         }
         let master = |version: &&ConfigFacts| version.pod_seq.as_deref() == Some(MASTER) && version.is_active();
         if !versions.iter().any(|version| master(&version)) {
             let remedy = "create and activate the configuration with .podSeq m first";
-            return Err(Denial::forbidden("no activated master tconfig found", remedy));
+            return Err(Denial::forbidden("6.2.3", "no activated master tconfig found", remedy));
         }
     }
     Ok(())
@@ -155,11 +155,12 @@ fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
 fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
     // Finalizers and owners of an object that is being deleted must remain removable.
     if json::label(request.old, label::DELETING).is_some() && !request.is_metadata_only() {
-        return Err(Denial::forbidden("can not update deleting tconfig", "create a new tconfig"));
+        return Err(Denial::forbidden("6.2.8", "can not update deleting tconfig", "create a new tconfig"));
     }
     for (pointer, kind) in IMMUTABLE {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
             return Err(Denial::Immutable {
+                rule: "6.2.4",
                 kind,
                 field: pointer,
                 remedy: "create a new tconfig, which becomes the next version",
@@ -168,6 +169,7 @@ fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
     }
     if is_active(request.old) && !is_active(request.object) {
         return Err(Denial::forbidden(
+            "6.2.7",
             "only use authorized account can update /activated from true to false",
             "activate another version instead, the controller then deactivates this version",
         ));
@@ -182,7 +184,11 @@ fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
     let created = json::text(request.old, "/metadata/creationTimestamp").parse::<Timestamp>().ok();
     if let Some(left) = created.map(|created| created + DELETION_GUARD - request.now).filter(|left| left.get_seconds() >= 0) {
         let remedy = format!("try again in {} s", left.get_seconds() + 1);
-        return Err(Denial::forbidden(format!("tconfig during deletion guard time({}s)", DELETION_GUARD.as_secs()), remedy));
+        return Err(Denial::forbidden(
+            "6.2.9",
+            format!("tconfig during deletion guard time({}s)", DELETION_GUARD.as_secs()),
+            remedy,
+        ));
     }
     if [label::DEACTIVATE, label::DELETING].iter().any(|key| json::label(request.old, key).is_some()) {
         return Ok(());
@@ -200,7 +206,7 @@ fn validate_deletion(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
     {
         let reason = format!("cannot delete tconfig {namespace}/{name} because it is reference by anther tconfig");
         let remedy = format!("tconfig {} overrides it for one pod, delete that tconfig first", slave.name);
-        return Err(Denial::forbidden(reason, remedy));
+        return Err(Denial::forbidden("6.2.10", reason, remedy));
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub enum Denial {
     /// The object breaks a rule.
     #[error("{}; {remedy}", message::invalid(resource.as_str(), reason))]
     Invalid {
+        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+        rule: &'static str,
         /// The resource of the object.
         resource: Resource,
         /// The problem, with the value.
@@ -21,6 +23,8 @@ pub enum Denial {
     /// An update changes a member that cannot change.
     #[error("{}; {remedy}", message::immutable(kind, field))]
     Immutable {
+        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+        rule: &'static str,
         /// The kind of the object, as in messages. The existing webhook sometimes writes `TConfig` and sometimes `tconfig`.
         kind: &'static str,
         /// The path of the member.
@@ -31,6 +35,8 @@ pub enum Denial {
     /// The object refers to an object that does not exist.
     #[error("{}; {remedy}", message::missing(resource.as_str(), namespace, name))]
     Missing {
+        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+        rule: &'static str,
         /// The resource of the missing object.
         resource: Resource,
         /// The namespace of the missing object.
@@ -43,6 +49,8 @@ pub enum Denial {
     /// The operation is not allowed now, or not allowed to this user.
     #[error("{reason}; {remedy}")]
     Forbidden {
+        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+        rule: &'static str,
         /// The operation that is not allowed.
         reason: String,
         /// Advice to the author.
@@ -61,16 +69,26 @@ impl Denial {
         }
     }
 
-    pub(super) fn invalid(resource: Resource, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Invalid { resource, reason: reason.into(), remedy: remedy.into() }
+    /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Invalid { rule, .. }
+            | Self::Immutable { rule, .. }
+            | Self::Missing { rule, .. }
+            | Self::Forbidden { rule, .. } => rule,
+        }
     }
 
-    pub(super) fn invalid_server(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::invalid(Resource::Server, reason, remedy)
+    pub(super) fn invalid(rule: &'static str, resource: Resource, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Invalid { rule, resource, reason: reason.into(), remedy: remedy.into() }
     }
 
-    pub(super) fn forbidden(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Forbidden { reason: reason.into(), remedy: remedy.into() }
+    pub(super) fn invalid_server(rule: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::invalid(rule, Resource::Server, reason, remedy)
+    }
+
+    pub(super) fn forbidden(rule: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Forbidden { rule, reason: reason.into(), remedy: remedy.into() }
     }
 }
 
@@ -86,4 +104,11 @@ pub struct Denied {
     pub name: String,
     /// The reason.
     pub denial: Box<Denial>,
+}
+
+impl Denied {
+    /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+    pub const fn rule(&self) -> &'static str {
+        self.denial.rule()
+    }
 }

@@ -1,7 +1,7 @@
 //! TImage: labels, and a list of releases without duplicates (docs/reference/admission.md#5.5).
 
 use crate::{
-    admission::{json, request::Request},
+    admission::{json, request::Request, warning::Warning},
     names::label,
 };
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) {
 }
 
 /// Names each release that [`mutate`] drops because an earlier one has its id.
-pub(super) fn list_changes(request: &Request<'_>) -> Vec<String> {
+pub(super) fn list_changes(request: &Request<'_>) -> Vec<Warning> {
     let mut first = BTreeMap::new();
     let mut warnings = Vec::new();
     for (index, release) in json::list(request.object, "/releases").iter().enumerate() {
@@ -30,9 +30,12 @@ pub(super) fn list_changes(request: &Request<'_>) -> Vec<String> {
             }
             Entry::Occupied(entry) => {
                 let (kept, stays) = entry.get();
-                warnings.push(format!(
-                    "releases[{index}] with image {image:?} is dropped, because releases[{kept}] has the same id {id:?}; image {stays:?} stays"
-                ));
+                warnings.push(Warning::new("5.5.5", [image, id, stays], |[image, id, stays]| {
+                    format!(
+                        "releases[{index}] with image {image:?} is dropped, because releases[{kept}] has the same id {id:?}; image \
+                         {stays:?} stays"
+                    )
+                }));
             }
         }
     }
@@ -79,7 +82,7 @@ fn find_stored_time<'a>(old: &'a Value, release: &Value) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::admission::{Facts, Operation, Resource, list_changes, mutate, tests::Fixture};
+    use crate::admission::{Facts, Operation, Resource, list_changes, mutate, tests::Fixture, warning::WARNING_LIMIT};
     use serde_json::{Value, json};
 
     fn stored(object: &Value) -> Value {
@@ -117,9 +120,14 @@ mod tests {
             Fixture::create(Resource::Image, json!({"kind": "TImage", "metadata": {"name": "hello"}, "releases": releases}));
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
         let expected = r#"releases[2] with image "three" is dropped, because releases[0] has the same id "a"; image "one" stays"#;
-        assert_eq!(list_changes(&fixture.request(), &stored), [expected]);
+        let warnings = list_changes(&fixture.request(), &stored);
+        assert!(warnings.len() == 1 && warnings[0].rule == "5.5.5" && warnings[0].text == expected, "{warnings:?}");
         fixture.object = stored;
-        assert_eq!(list_changes(&fixture.request(), &fixture.object), Vec::<String>::new());
+        assert_eq!(list_changes(&fixture.request(), &fixture.object), []);
+        let long = json!([{"id": "a", "image": "i".repeat(500)}, {"id": "a", "image": "j".repeat(500)}]);
+        fixture.object["releases"] = long;
+        let text = &list_changes(&fixture.request(), &fixture.object)[0].text;
+        assert!(text.chars().count() <= WARNING_LIMIT && text.ends_with("i…\" stays"), "{text}");
     }
 
     #[test]

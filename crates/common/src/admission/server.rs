@@ -15,6 +15,7 @@ use crate::{
         json,
         request::{Operation, Request},
         resource::Resource,
+        warning::Warning,
     },
     names::{READINESS_GATE, annotation, label},
     replicas::parse_bound,
@@ -77,6 +78,7 @@ fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
         let value = json::text(object, pointer).to_owned();
         if value.len() > json::LABEL_LIMIT {
             return Err(Denial::invalid_server(
+                "5.1.14",
                 format!("{} has {} characters", pointer.replace('/', "."), value.len()),
                 format!("its value becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
             ));
@@ -122,6 +124,7 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
     if json::has(object, "/spec/tars") && needs_node_image(object) {
         let Some(node) = facts.node_image.as_ref().filter(|node| !node.image.trim().is_empty()) else {
             return Err(Denial::invalid_server(
+                "5.1.12",
                 "no default node image has been set",
                 format!(
                     "set .spec.release.nodeImage, or .nodeImage.image of tframeworkconfig {0}/tars-framework; if namespace {0} has no \
@@ -151,7 +154,7 @@ fn read_replicas(object: &Value) -> Option<i64> {
 }
 
 /// Lists settings that are accepted, but are probably a mistake.
-pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
+pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
     if request.operation == Operation::Delete {
         return Vec::new();
     }
@@ -159,7 +162,7 @@ pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
 }
 
 /// Tells the author if [`mutate`] has changed the number of pods.
-pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String> {
+pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<Warning> {
     let (Some(wanted), Some(replicas)) = (read_replicas(request.object), read_replicas(stored)) else { return Vec::new() };
     if wanted == replicas || request.object.pointer("/spec/k8s/replicas").is_none_or(Value::is_null) {
         return Vec::new();
@@ -170,7 +173,7 @@ pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<String>
     } else {
         format!("nothing runs until spec.release is set; spec.k8s.replicas {wanted} is stored as {replicas}")
     };
-    vec![warning]
+    vec![Warning::fixed("5.1.15", warning)]
 }
 
 /// Reads the bounds that annotations set for the number of pods. Without annotations every number passes; the schema then refuses
@@ -180,7 +183,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
         None => Ok(absent),
         Some(text) => parse_bound(text).ok_or_else(|| {
             let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
-            Denial::invalid_server("unexpected annotation format", remedy)
+            Denial::invalid_server("5.1.5", "unexpected annotation format", remedy)
         }),
     };
     let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
@@ -190,7 +193,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
             annotation::MIN_REPLICAS,
             annotation::MAX_REPLICAS
         );
-        return Err(Denial::invalid_server("unexpected annotation value", remedy));
+        return Err(Denial::invalid_server("5.1.5", "unexpected annotation value", remedy));
     }
     Ok((min, max))
 }

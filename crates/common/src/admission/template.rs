@@ -8,9 +8,10 @@ use crate::{
         json,
         request::{Operation, Request},
         resource::Resource,
+        warning::Warning,
     },
     names::label,
-    templates::{ChainError, walk_parents},
+    templates::{ChainError, LONGEST_CHAIN, walk_parents},
 };
 use serde_json::Value;
 use tars::config::{Config, ParseError};
@@ -39,7 +40,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     if parent.len() > json::LABEL_LIMIT {
         let reason = format!(".spec.parent has {} characters", parent.len());
         let remedy = format!("its value becomes the label {}, use at most {} characters", label::PARENT, json::LABEL_LIMIT);
-        return Err(Denial::invalid(Resource::Template, reason, remedy));
+        return Err(Denial::invalid("5.6.2", Resource::Template, reason, remedy));
     }
     json::set_label(object, label::PARENT, &parent);
     Ok(())
@@ -56,13 +57,40 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
     }
 }
 
+/// Lists settings with which no server can start, although the template is accepted.
+pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
+    if request.operation == Operation::Delete {
+        return Vec::new();
+    }
+    warn_of_content(request).into_iter().chain(warn_of_chain(request, facts)).collect()
+}
+
 /// Warns about a text that was broken before this update and still is.
-pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
-    match find_problem(request.object) {
-        Some(problem) if find_problem(request.old).is_some() => {
-            vec![format!("spec.content still does not parse, so no server with this template can start: {problem}")]
-        }
-        _ => Vec::new(),
+fn warn_of_content(request: &Request<'_>) -> Option<Warning> {
+    let problem = find_problem(request.object)?.to_string();
+    find_problem(request.old)?;
+    Some(Warning::new("6.4.5", [&problem], |[problem]| {
+        format!("spec.content still does not parse, so no server with this template can start: {problem}")
+    }))
+}
+
+/// Warns about a chain of parents that the name service cannot follow.
+fn warn_of_chain(request: &Request<'_>, facts: &Facts) -> Option<Warning> {
+    match walk(request, facts).err()? {
+        ChainError::TooLong { .. } => Some(Warning::fixed(
+            "6.4.6",
+            format!(
+                "spec.parent: the chain of parents has more than {LONGEST_CHAIN} templates, so no server with this template can start; \
+                 name a parent with fewer ancestors"
+            ),
+        )),
+        ChainError::Missing { name, child: Some(child) } => Some(Warning::new("6.4.6", [&name, &child], |[name, child]| {
+            format!(
+                "spec.parent: no server with this template can start, because {name}, the parent of {child}, does not exist; create it"
+            )
+        })),
+        // [`validate`] has refused the request.
+        ChainError::Missing { child: None, .. } | ChainError::Cycle { .. } => None,
     }
 }
 
@@ -71,7 +99,12 @@ fn validate_content(request: &Request<'_>) -> Result<(), Denial> {
     match find_problem(request.object) {
         Some(problem) if find_problem(request.old).is_none() => {
             let reason = format!(".spec.content does not parse, {problem}");
-            Err(Denial::invalid(Resource::Template, reason, "correct this line, or no server with this template could start"))
+            Err(Denial::invalid(
+                "6.4.5",
+                Resource::Template,
+                reason,
+                "correct this line, or no server with this template could start",
+            ))
         }
         _ => Ok(()),
     }
@@ -88,31 +121,43 @@ fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> 
         // The trailing space is part of the existing text.
         let reason = "value of filed \".spec.parent\" should not empty ";
         return Err(Denial::invalid(
+            "6.4.1",
             Resource::Template,
             reason,
             "name the parent template, or the template itself if it has no parent",
         ));
     }
-    let parent_of = |name: &str| match facts.templates.get(name) {
-        // The facts may still have the parent that this template had before.
-        _ if name == request.name => Some(parent),
-        known => known.map(|parent| parent.as_deref().unwrap_or_default()),
-    };
-    match walk_parents(request.name, parent_of, |parent| parent) {
+    match walk(request, facts) {
         Err(ChainError::Missing { name, child }) if child.as_deref() == Some(request.name) => Err(Denial::Missing {
+            rule: "6.4.2",
             resource: Resource::Template,
             namespace: request.namespace.to_owned(),
             name,
             remedy: ".spec.parent names it, create it first or name an existing template".to_owned(),
         }),
         // Another template names the ancestor that does not exist, so this one is not refused for it. The existing webhook accepts
-        // chains of any length; the condition TemplateResolved reports one that is too long.
+        // chains of any length. Both draw a warning.
         Ok(_) | Err(ChainError::Missing { .. } | ChainError::TooLong { .. }) => Ok(()),
         Err(ChainError::Cycle { path }) => {
             let reason = format!("parents form a cycle: {}", path.join(" -> "));
-            Err(Denial::invalid(Resource::Template, reason, "set .spec.parent to a template that does not descend from it"))
+            Err(Denial::invalid(
+                "6.4.3",
+                Resource::Template,
+                reason,
+                "set .spec.parent to a template that does not descend from it",
+            ))
         }
     }
+}
+
+/// Follows the parents from the template of the request, as it would be stored.
+fn walk<'a>(request: &Request<'a>, facts: &'a Facts) -> Result<Vec<(String, &'a str)>, ChainError> {
+    let parent_of = |name: &str| match facts.templates.get(name) {
+        // The facts may still have the parent that this template had before.
+        _ if name == request.name => Some(json::text(request.object, PARENT)),
+        known => known.map(|parent| parent.as_deref().unwrap_or_default()),
+    };
+    walk_parents(request.name, parent_of, |parent| parent)
 }
 
 fn validate_deletion(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
@@ -122,7 +167,7 @@ fn validate_deletion(request: &Request<'_>, facts: &Facts) -> Result<(), Denial>
     let Request { namespace, name, .. } = request;
     let referenced = |by: Resource, which: &str| {
         let reason = format!("cannot delete ttemplate {namespace}/{name} because it is reference by some {by}");
-        Denial::forbidden(reason, format!("{by} {which} names it, change that {by} first"))
+        Denial::forbidden("6.4.4", reason, format!("{by} {which} names it, change that {by} first"))
     };
     if let Some(child) = &facts.child_template {
         return Err(referenced(Resource::Template, child));
@@ -193,6 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_that_the_name_service_cannot_follow_draws_a_warning() {
+        let warned = |parent: &str, known: &[(&str, Option<&str>)]| {
+            let fixture = Fixture::create(Resource::Template, template("leaf", parent));
+            assert_eq!(refusal("leaf", parent, &facts(known)), None);
+            list_warnings(&fixture.request(), &facts(known))
+        };
+        let names: Vec<_> = (0..=LONGEST_CHAIN).map(|i| format!("t{i}")).collect();
+        let mut known: Vec<_> = names.windows(2).map(|pair| (pair[0].as_str(), Some(pair[1].as_str()))).collect();
+        known.push((&names[LONGEST_CHAIN], None));
+        assert_eq!(warned("t2", &known), []);
+        let warnings = warned("t1", &known);
+        assert!(warnings.len() == 1 && warnings[0].text.contains("more than 32 templates"), "{warnings:?}");
+        let warnings = warned("b", &[("b", Some("gone"))]);
+        assert!(
+            warnings.len() == 1 && warnings[0].text.contains("because gone, the parent of b, does not exist"),
+            "{warnings:?}"
+        );
+        assert_eq!(warned("b", &[("b", None)]), []);
+        assert_eq!(warned("leaf", &[]), []);
+    }
+
+    #[test]
     fn the_label_follows_the_parent() {
         let mut fixture = Fixture::create(Resource::Template, template("leaf", "root"));
         let stored = mutate(&fixture.request(), &Facts::default()).unwrap();
@@ -246,12 +313,15 @@ mod tests {
 
         (fixture.operation, fixture.old) = (Operation::Update, with_content(good));
         assert!(validate(&fixture.request(), &Facts::default()).is_err(), "the update would break it");
-        assert_eq!(list_warnings(&fixture.request()), Vec::<String>::new());
+        assert_eq!(list_warnings(&fixture.request(), &Facts::default()), []);
         fixture.old = with_content("<tars>");
         assert!(validate(&fixture.request(), &Facts::default()).is_ok(), "it was broken before");
-        let warnings = list_warnings(&fixture.request());
-        assert!(warnings.len() == 1 && warnings[0].contains("line 3: </tars>"), "{warnings:?}");
+        let warnings = list_warnings(&fixture.request(), &Facts::default());
+        assert!(
+            warnings.len() == 1 && warnings[0].rule == "6.4.5" && warnings[0].text.contains("line 3: </tars>"),
+            "{warnings:?}"
+        );
         fixture.object = with_content(good);
-        assert_eq!(list_warnings(&fixture.request()), Vec::<String>::new(), "the update mends it");
+        assert_eq!(list_warnings(&fixture.request(), &Facts::default()), [], "the update mends it");
     }
 }

@@ -1,8 +1,13 @@
-//! The fixture of the tests of all rules.
+//! The fixture of the tests of all rules, and the test of their numbers.
 
 use super::{Operation, Request, Resource};
 use jiff::Timestamp;
 use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// An owned request. Where the rules allow it, names differ from app, server and namespace, so that a test finds swapped fields.
 pub(super) struct Fixture {
@@ -38,4 +43,35 @@ impl Fixture {
             salt: *b"0123456789abcdef",
         }
     }
+}
+
+/// Lists the files of the rules.
+fn list_sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list_sources(&path, found);
+        } else if path.file_name().unwrap() != "tests.rs" {
+            found.push(path);
+        }
+    }
+}
+
+/// Whether a text has the form of the number of a rule, such as `6.1.4`.
+fn is_rule(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    matches!(parts.len(), 2 | 3) && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[test]
+fn each_number_of_a_rule_is_an_anchor_of_the_reference() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../../docs/reference/admission.md")).unwrap();
+    let mut sources = Vec::new();
+    list_sources(&root.join("src/admission"), &mut sources);
+    let texts: Vec<String> = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let rules: BTreeSet<&str> = texts.iter().flat_map(|text| text.split('"')).filter(|text| is_rule(text)).collect();
+    assert!(rules.contains("6.1.4") && rules.len() > 30, "the sources were not read: {rules:?}");
+    let missing: Vec<&&str> = rules.iter().filter(|rule| !page.contains(&format!("**{rule}** *"))).collect();
+    assert!(missing.is_empty(), "{missing:?} are no rules of docs/reference/admission.md");
 }

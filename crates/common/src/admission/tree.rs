@@ -40,7 +40,7 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
         Operation::Create => {
             if request.name != TREE || facts.tree_exists {
                 let remedy = format!("a namespace has exactly one ttree, and its name is {TREE}");
-                return Err(Denial::forbidden("create ttree operation is defined", remedy));
+                return Err(Denial::forbidden("6.3.1", "create ttree operation is defined", remedy));
             }
             validate_unique(request.object)
         }
@@ -51,7 +51,7 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
         }
         Operation::Delete if request.name != TREE || request.is_from_controller() || request.is_from_kubernetes() => Ok(()),
         Operation::Delete => {
-            Err(Denial::forbidden("delete ttree operation is defined", "the framework needs the ttree, edit it instead"))
+            Err(Denial::forbidden("6.3.4", "delete ttree operation is defined", "the framework needs the ttree, edit it instead"))
         }
     }
 }
@@ -61,7 +61,7 @@ fn validate_unique(object: &Value) -> Result<(), Denial> {
         let mut seen = BTreeSet::new();
         if let Some(name) = names(object, pointer).find(|name| !seen.insert(*name)) {
             let reason = format!("duplicate {word} name : {name}");
-            return Err(Denial::invalid(Resource::Tree, reason, "remove the second entry"));
+            return Err(Denial::invalid("6.3.2", Resource::Tree, reason, "remove the second entry"));
         }
     }
     Ok(())
@@ -74,6 +74,7 @@ fn validate_removed_apps(request: &Request<'_>, facts: &Facts) -> Result<(), Den
         Some((app, server)) => {
             let reason = format!("cannot delete ttree/apps[{app}] because it is reference by some tserver");
             Err(Denial::invalid(
+                "6.3.3",
                 Resource::Tree,
                 reason,
                 format!("tserver {server} belongs to the application, delete that tserver first"),

@@ -47,19 +47,23 @@ pub(super) fn validate(request: &Request<'_>) -> Result<(), Denial> {
     if request.operation == Operation::Create {
         let reason = format!("only use authorized account can create {}", request.resource);
         let remedy = format!("create a tserver, or do not use the labels {} and {}", label::SERVER_APP, label::SERVER_NAME);
-        return Err(Denial::forbidden(reason, remedy));
+        return Err(Denial::forbidden("6.7.1", reason, remedy));
     }
     let identity = |object| [label::SERVER_APP, label::SERVER_NAME].map(|key| json::label(object, key).map(str::to_owned));
     if identity(request.object) == identity(request.old) && keeps_decisions(request.object, request.old) {
         return Ok(());
     }
     let (namespace, name) = (request.namespace, request.name);
-    let remedy = if json::text(request.object, "/kind") == "Scale" {
-        format!("scale tserver {namespace}/{name} (kubectl scale tserver), the controller then scales the {}", request.resource)
+    let (rule, remedy) = if json::text(request.object, "/kind") == "Scale" {
+        let remedy = format!(
+            "scale tserver {namespace}/{name} (kubectl scale tserver), the controller then scales the {}",
+            request.resource
+        );
+        ("6.7.5", remedy)
     } else {
-        format!("edit tserver {namespace}/{name}, the controller then changes the {}", request.resource)
+        ("6.7.2", format!("edit tserver {namespace}/{name}, the controller then changes the {}", request.resource))
     };
-    Err(Denial::forbidden("resource should be modified through tserver", remedy))
+    Err(Denial::forbidden(rule, "resource should be modified through tserver", remedy))
 }
 
 /// Whether an update keeps everything that the TServer decides. An object that the controller has never applied, and the scale of a

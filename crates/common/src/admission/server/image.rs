@@ -9,6 +9,7 @@ pub(super) fn validate_images(request: &Request<'_>) -> Result<(), Denial> {
         let reference = json::text(request.object, pointer);
         if reference != json::text(request.old, pointer) && repository(reference).contains(|c: char| c.is_ascii_uppercase()) {
             return Err(Denial::invalid_server(
+                "6.1.13",
                 format!("the repository of image {reference:?} has upper-case letters"),
                 format!("write {} in lower case, only the tag may have upper case", pointer.replace('/', ".")),
             ));

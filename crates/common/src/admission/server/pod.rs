@@ -2,7 +2,7 @@
 //! rules check combinations. Without them the API server would refuse the workload, or the kubelet the container, and only the status
 //! of the TServer would say so.
 
-use crate::admission::{denial::Denial, json};
+use crate::admission::{denial::Denial, json, warning::Warning};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(super) fn validate_probes(object: &Value, ports: &BTreeSet<String>) -> Resul
                 ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server has this name; use such a name, \
                  or a number without quotes"
             );
-            return Err(Denial::invalid_server(format!("port name {name} not exist"), remedy));
+            return Err(Denial::invalid_server("6.1.11", format!("port name {name} not exist"), remedy));
         }
     }
     Ok(())
@@ -32,7 +32,7 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     let is = |value: Option<&Value>, wanted: bool| value.and_then(Value::as_bool) == Some(wanted);
     if is(container("privileged"), true) && is(container("allowPrivilegeEscalation"), false) {
         let remedy = ".spec.k8s.securityContext has privileged: true and allowPrivilegeEscalation: false, remove one of them";
-        return Err(Denial::invalid_server("a privileged container can always gain privileges", remedy));
+        return Err(Denial::invalid_server("6.1.12", "a privileged container can always gain privileges", remedy));
     }
     for context in ["securityContext", "podSecurityContext"] {
         for profile in ["seccompProfile", "appArmorProfile"] {
@@ -41,6 +41,7 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
             if local == json::text(stated, "/localhostProfile").is_empty() {
                 let remedy = format!("correct .spec.k8s.{context}.{profile}");
                 return Err(Denial::invalid_server(
+                    "6.1.12",
                     "type Localhost needs a localhostProfile, and no other type may have one",
                     remedy,
                 ));
@@ -51,31 +52,30 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     if is(effective("runAsNonRoot"), true) && effective("runAsUser").and_then(Value::as_i64) == Some(0) {
         let remedy =
             "set runAsUser of .spec.k8s.securityContext or .spec.k8s.podSecurityContext to another user, or remove runAsNonRoot";
-        return Err(Denial::invalid_server("runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
+        return Err(Denial::invalid_server("6.1.12", "runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
     }
     Ok(())
 }
 
 /// Warns about a liveness probe under tarsnode.
-pub(super) fn warn_of_liveness_probe(object: &Value) -> Option<String> {
+pub(super) fn warn_of_liveness_probe(object: &Value) -> Option<Warning> {
     let supervised =
         json::text(object, "/spec/subType") == "tars" && json::text(object, "/spec/k8s/launcherType") != "foreground";
     if !supervised || !json::has(object, "/spec/k8s/livenessProbe") {
         return None;
     }
-    let warning = "spec.k8s.livenessProbe: with launcherType background the container's first process is tarsnode, which restarts the \
-                   server by itself; a failed probe restarts both. Use launcherType foreground, or no liveness probe";
-    Some(warning.to_owned())
+    Some(Warning::fixed(
+        "6.1.18",
+        "spec.k8s.livenessProbe: with launcherType background the container's first process is tarsnode, which restarts the server by \
+         itself; a failed probe restarts both. Use launcherType foreground, or no liveness probe",
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::{Facts, Operation, Resource, list_warnings, tests::Fixture, validate};
+    use crate::admission::{Facts, Operation, Resource, list_warnings, tests::Fixture, validate, warning::WARNING_LIMIT};
     use serde_json::json;
-
-    /// The API server cuts longer warnings.
-    const WARNING_LIMIT: usize = 256;
 
     fn server(sub_type: &str, k8s: &Value) -> Fixture {
         let block = if sub_type == "tars" { "tars" } else { "normal" };
@@ -129,11 +129,12 @@ mod tests {
 
     #[test]
     fn a_liveness_probe_under_a_supervisor_draws_a_warning() {
-        let warned = |sub_type: &str, k8s: Value| list_warnings(&server(sub_type, &k8s).request());
+        let warned = |sub_type: &str, k8s: Value| list_warnings(&server(sub_type, &k8s).request(), &Facts::default());
         let probe = || json!({"grpc": {"port": 1}});
         for background in [json!({"livenessProbe": probe()}), json!({"livenessProbe": probe(), "launcherType": "background"})] {
             let all = warned("tars", background);
-            assert!(all.len() == 1 && all[0].len() <= WARNING_LIMIT && all[0].starts_with("spec.k8s.livenessProbe: "), "{all:?}");
+            assert!(all.len() == 1 && all[0].rule == "6.1.18" && all[0].text.starts_with("spec.k8s.livenessProbe: "), "{all:?}");
+            assert!(all[0].text.len() <= WARNING_LIMIT, "{all:?}");
         }
         assert!(warned("tars", json!({"livenessProbe": probe(), "launcherType": "foreground"})).is_empty());
         assert!(warned("normal", json!({"livenessProbe": probe()})).is_empty(), "a normal server has no supervisor");
@@ -141,6 +142,6 @@ mod tests {
         let mut touched = server("tars", &json!({"livenessProbe": probe()}));
         touched.operation = Operation::Update;
         touched.old = touched.object.clone();
-        assert!(list_warnings(&touched.request()).is_empty(), "the spec did not change");
+        assert!(list_warnings(&touched.request(), &Facts::default()).is_empty(), "the spec did not change");
     }
 }

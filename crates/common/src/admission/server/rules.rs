@@ -8,6 +8,7 @@ use crate::{
         json,
         request::{Operation, Request},
         resource::Resource,
+        warning::Warning,
     },
     lenient::decode_or_default,
     names,
@@ -138,19 +139,19 @@ fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
 fn read_spec(object: &Value) -> Result<Spec, Denial> {
     let spec = object.get("spec").unwrap_or(&Value::Null);
     Spec::deserialize(spec)
-        .map_err(|error| Denial::invalid_server(format!("spec does not decode: {error}"), "compare it with the schema"))
+        .map_err(|error| Denial::invalid_server("6.1.19", format!("spec does not decode: {error}"), "compare it with the schema"))
 }
 
 fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
     let remedy = "delete the tserver and create it again, or create a second tserver";
     for (pointer, field) in [("/spec/app", ".spec.app"), ("/spec/server", ".spec.server"), ("/spec/subType", ".spec.subType")] {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
-            return Err(Denial::Immutable { kind: "tserver", field, remedy });
+            return Err(Denial::Immutable { rule: "6.1.1", kind: "tserver", field, remedy });
         }
     }
     for (pointer, field) in [("/spec/tars", ".spec.tars"), ("/spec/normal", ".spec.normal")] {
         if json::has(request.object, pointer) && !json::has(request.old, pointer) {
-            return Err(Denial::Immutable { kind: "tserver", field, remedy });
+            return Err(Denial::Immutable { rule: "6.1.2", kind: "tserver", field, remedy });
         }
     }
     Ok(())
@@ -160,11 +161,12 @@ fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
     let expected = names::server_object_name(&spec.app, &spec.server);
     if request.name != expected {
         let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
-        return Err(Denial::invalid_server("unexpected resource name", remedy));
+        return Err(Denial::invalid_server("6.1.3", "unexpected resource name", remedy));
     }
     if expected.len() > names::SERVER_NAME_LIMIT {
         let remedy = format!("{expected:?} has {}, shorten .spec.app or .spec.server", expected.len());
         return Err(Denial::invalid_server(
+            "6.1.4",
             format!("length of resource name should less then {}", names::SERVER_NAME_LIMIT + 1),
             remedy,
         ));
@@ -174,7 +176,7 @@ fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
             format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
         let remedy =
             format!("{expected:?} has {}, shorten .spec.app or .spec.server, or set .spec.k8s.daemonSet", expected.len());
-        return Err(Denial::invalid_server(reason, remedy));
+        return Err(Denial::invalid_server("6.1.10", reason, remedy));
     }
     Ok(())
 }
@@ -187,17 +189,17 @@ struct Ports {
 }
 
 impl Ports {
-    fn add(&mut self, word: &str, port: &Port) -> Result<(), Denial> {
+    fn add(&mut self, rule: &'static str, word: &str, port: &Port) -> Result<(), Denial> {
         if !self.names.insert(port.name.to_lowercase()) {
             let remedy = "all servants and ports must have different names; upper and lower case count as equal";
-            return Err(Denial::invalid_server(format!("duplicate {word} name value {}", port.name), remedy));
+            return Err(Denial::invalid_server(rule, format!("duplicate {word} name value {}", port.name), remedy));
         }
         if !self.numbers.insert(port.port) {
             let remedy = format!(
                 "another servant or port has the number of {:?}, and TCP and UDP share numbers; give it another number",
                 port.name
             );
-            return Err(Denial::invalid_server(format!("duplicate port value {}", port.port), remedy));
+            return Err(Denial::invalid_server(rule, format!("duplicate port value {}", port.port), remedy));
         }
         Ok(())
     }
@@ -211,14 +213,14 @@ fn validate_ports(spec: &Spec) -> Result<Ports, Denial> {
                 if port.port == NODE_PORT {
                     let field = if word == "servant" { "servants port" } else { "port" };
                     let remedy = format!("tarsnode listens on this port in every pod, give {:?} another number", port.name);
-                    return Err(Denial::invalid_server(format!("{field} value should not equal {NODE_PORT}"), remedy));
+                    return Err(Denial::invalid_server("6.1.5", format!("{field} value should not equal {NODE_PORT}"), remedy));
                 }
-                ports.add(word, port)?;
+                ports.add("6.1.5", word, port)?;
             }
         }
     } else if let Some(normal) = &spec.normal {
         for port in &normal.ports {
-            ports.add("port", port)?;
+            ports.add("6.1.6", "port", port)?;
         }
     }
     Ok(ports)
@@ -229,6 +231,7 @@ fn validate_template(request: &Request<'_>, tars: &Tars, facts: &Facts) -> Resul
         return Ok(());
     }
     Err(Denial::Missing {
+        rule: "6.1.9",
         resource: Resource::Template,
         namespace: request.namespace.to_owned(),
         name: tars.template.clone(),
@@ -242,15 +245,15 @@ fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
         let name = host.name_ref.to_lowercase();
         if !ports.names.contains(&name) {
             let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server has this name";
-            return Err(Denial::invalid_server(format!("port name {} not exist", host.name_ref), remedy));
+            return Err(Denial::invalid_server("6.1.7", format!("port name {} not exist", host.name_ref), remedy));
         }
         if !used.names.insert(name) {
             let remedy = "a servant or port can be published once, remove the second entry of .spec.k8s.hostPorts";
-            return Err(Denial::invalid_server(format!("duplicate nameRef value {}", host.name_ref), remedy));
+            return Err(Denial::invalid_server("6.1.7", format!("duplicate nameRef value {}", host.name_ref), remedy));
         }
         if !used.numbers.insert(host.port) {
             let remedy = format!("two entries of .spec.k8s.hostPorts have this number, give {:?} another number", host.name_ref);
-            return Err(Denial::invalid_server(format!("duplicate port value {}", host.port), remedy));
+            return Err(Denial::invalid_server("6.1.7", format!("duplicate port value {}", host.port), remedy));
         }
     }
     Ok(())
@@ -261,6 +264,7 @@ fn validate_mounts(k8s: &K8s) -> Result<(), Denial> {
     for mount in &k8s.mounts {
         if !names.insert(mount.name.as_str()) {
             return Err(Denial::invalid_server(
+                "6.1.8",
                 format!("duplicate .mounts.name value {}", mount.name),
                 "give each mount a different name",
             ));
@@ -269,7 +273,7 @@ fn validate_mounts(k8s: &K8s) -> Result<(), Denial> {
         if k8s.daemon_set && bound {
             let reason = "can not use TLocalVolume and PersistentVolumeClaimTemplate when .daemonSet value is true";
             let remedy = format!("use hostPath for mount {:?}, or a StatefulSet", mount.name);
-            return Err(Denial::invalid_server(reason, remedy));
+            return Err(Denial::invalid_server("6.1.8", reason, remedy));
         }
     }
     Ok(())
@@ -280,29 +284,35 @@ fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
         None => Ok(()),
         Some(mount) => {
             let reason = format!(".mounts.name value {} is reserved", mount.name);
-            Err(Denial::invalid_server(reason, "the controller adds a volume of that name to the pods, choose another name"))
+            Err(Denial::invalid_server(
+                "6.1.15",
+                reason,
+                "the controller adds a volume of that name to the pods, choose another name",
+            ))
         }
     }
 }
 
 /// Lists settings with which no pod can run, although Kubernetes accepts them or the object exists already.
-pub(super) fn list_warnings(request: &Request<'_>) -> Vec<String> {
+pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
     // [`validate`] has refused a spec that does not decode.
     let Ok(spec) = read_spec(request.object) else { return Vec::new() };
     let never = spec.k8s.node_selector.iter().filter(|selector| selector.compares_with_text()).map(|selector| {
         let Selector { key, operator, values } = selector;
-        format!(
-            "spec.k8s.nodeSelector: no node matches {key} {operator} {}, because the value is no integer; no pod can be scheduled",
-            values.concat()
-        )
+        Warning::new("6.1.14", [key, operator, &values.concat()], |[key, operator, value]| {
+            format!(
+                "spec.k8s.nodeSelector: no node matches {key} {operator} {value}, because the value is no integer; no pod can be scheduled"
+            )
+        })
     });
     let long = needs_shorter_name(request.name, &spec).then(|| {
         let limit = names::STATEFUL_SERVER_NAME_LIMIT;
-        format!(
+        let text = format!(
             "spec.k8s.daemonSet: the StatefulSet cannot create pods, because the name has {} characters and not at most {limit}; set \
              daemonSet, or create the server under a shorter name",
             request.name.len()
-        )
+        );
+        Warning::fixed("6.1.10", text)
     });
     never.chain(long).collect()
 }
@@ -331,7 +341,11 @@ fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
             _ => continue,
         };
         let remedy = "correct that entry of .spec.k8s.nodeSelector";
-        return Err(Denial::invalid_server(format!("operator {operator:?} of node selector {key:?} {problem}"), remedy));
+        return Err(Denial::invalid_server(
+            "6.1.14",
+            format!("operator {operator:?} of node selector {key:?} {problem}"),
+            remedy,
+        ));
     }
     Ok(())
 }
