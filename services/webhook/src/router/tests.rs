@@ -3,7 +3,6 @@
 use super::*;
 use axum::body::Body as RawBody;
 use http_body_util::BodyExt;
-use k8s_openapi::ByteString;
 use kube::Client;
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -149,8 +148,8 @@ async fn a_new_live_configuration_is_stamped_and_no_review_writes_anything() {
     let (router, writes) = start_service();
     let body = review("ledger", "tconfigs", "CREATE", &config("next"));
     let (_, answer) = call(&router, "/mutating", &body).await;
-    let patch: ByteString = serde_json::from_value(answer["response"]["patch"].clone()).unwrap();
-    let patch: Vec<Value> = serde_json::from_slice(&patch.0).unwrap();
+    let patch: Vec<u8> = serde_json::from_value(answer["response"]["patch"].clone()).unwrap();
+    let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
     let added = |path: &str| patch.iter().find(|operation| operation["path"] == path).map(|operation| &operation["value"]);
     // The version before claims to have been activated in the year 2999.
     assert_eq!(added("/metadata/annotations").unwrap()["tars.io/ActivatedAt"], "2999-01-01T00:00:00.000001Z");
