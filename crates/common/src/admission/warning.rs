@@ -11,19 +11,19 @@ pub const WARNING_LIMIT: usize = 256;
 pub struct Warning {
     /// The number of the rule in docs/reference/admission.md, such as `6.1.14`.
     pub rule: &'static str,
-    /// The problem and the remedy, in at most [`WARNING_LIMIT`] characters.
+    /// The problem and the remedy, in at most 256 characters.
     pub text: String,
 }
 
 impl Warning {
-    /// Builds a warning whose sentence has no value of unknown length. `text` has at most [`WARNING_LIMIT`] characters.
+    /// Builds a warning whose sentence has no value of unknown length. `text` has at most 256 characters.
     pub(super) fn fixed(rule: &'static str, text: impl Into<String>) -> Self {
         Self { rule, text: text.into() }
     }
 
     /// Builds a warning from the values that the author wrote. `write` puts them into the sentence. The values are shortened, longest
     /// first, until the sentence fits, so a long value never hides the remedy. The other words of the sentence have at most
-    /// [`WARNING_LIMIT`] characters.
+    /// 256 characters.
     pub fn new<const N: usize>(rule: &'static str, values: [&str; N], write: impl Fn([&str; N]) -> String) -> Self {
         let mut longest = WARNING_LIMIT;
         loop {
