@@ -19,6 +19,8 @@
 //! - A review has no effect on other objects: the request may be a dry run, or be refused later.
 //! - An update of metadata only (a finalizer, an owner, an annotation) is not refused because of the spec. So an object that an
 //!   older release accepted can always be repaired and deleted.
+//! - The schema has the rules about names and about members that never change, too. The API server checks the schema before it asks
+//!   [`validate`], and would answer with its own words. So [`mutate`] refuses by these rules first.
 //! - A denial is one sentence: the problem, the remedy, and the object. The text up to the semicolon is that of the existing
 //!   webhook, misspellings included, because front ends match it.
 
@@ -57,7 +59,8 @@ pub fn list_queries(request: &Request<'_>) -> Vec<Query> {
     }
 }
 
-/// Returns the object to store (docs/reference/admission.md#5). Deletions and derived objects stay as they are. An update of metadata
+/// Returns the object to store (docs/reference/admission.md#5), or denies it by a rule that the schema has, too
+/// (docs/reference/admission.md#7.2). Deletions and derived objects stay as they are. An update of metadata
 /// only is never denied because of the content (docs/reference/admission.md#3.5).
 pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     let mut object = request.object.clone();
@@ -66,15 +69,9 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
     }
     let result = match request.resource {
         Resource::Server => server::mutate(request, facts, &mut object),
-        Resource::Config => {
-            config::mutate(request, facts, &mut object);
-            Ok(())
-        }
+        Resource::Config => config::mutate(request, facts, &mut object),
         Resource::Template => template::mutate(request, &mut object),
-        Resource::Tree => {
-            tree::mutate(&mut object);
-            Ok(())
-        }
+        Resource::Tree => tree::mutate(request, &mut object),
         Resource::Account => account::mutate(request, &mut object),
         Resource::Image => {
             image::mutate(request, &mut object);

@@ -56,7 +56,10 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
         "{text}"
     );
     let text = expect_server_refusal(&space, |object| object["metadata"]["name"] = json!("audit")).await;
-    assert!(text.contains("unexpected resource name; metadata.name is \"audit\""), "{text}");
+    assert!(
+        text.contains("denied the request: tserver resource is invalid : unexpected resource name; metadata.name is \"audit\""),
+        "{text}"
+    );
     assert!(text.contains("it must be \"trade-audit\""), "{text}");
     let long = "a".repeat(50);
     let text = expect_server_refusal(&space, |object| {
@@ -112,7 +115,10 @@ async fn defaults_are_stored_and_identity_never_changes() {
     assert_eq!(spec["spec"]["k8s"]["replicas"], 0, "nothing runs without a release");
     assert_eq!(spec["spec"]["k8s"]["readinessGates"], json!(["tars.io/active"]));
     let text = expect_server_refusal(&space, |object| object["spec"]["subType"] = json!("normal")).await;
-    assert!(text.contains("tserver resource filed \".spec.subType\" is immutable; delete the tserver"), "{text}");
+    assert!(
+        text.contains("denied the request: tserver resource filed \".spec.subType\" is immutable; delete the tserver"),
+        "{text}"
+    );
     space.delete().await;
 }
 

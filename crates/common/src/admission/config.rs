@@ -34,6 +34,9 @@ const IMMUTABLE: [(&str, &str); 9] = [
     ("/updateReason", "TConfig"),
 ];
 
+/// Those of [`IMMUTABLE`] that every object has.
+const REQUIRED: [&str; 3] = ["/app", "/configName", "/configContent"];
+
 pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     let needed = match request.operation {
         Operation::Create => true,
@@ -48,7 +51,7 @@ pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }]
 }
 
-pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) {
+pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {
     if request.operation == Operation::Create {
         let version = build_version(request.now, json::text(object, "/metadata/name"));
         let time = request.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -69,6 +72,18 @@ pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) {
     ] {
         json::set_label(object, key, &value);
     }
+    if request.operation == Operation::Update && !request.is_from_controller() && has_form(request.object) {
+        validate_kept(request)?;
+    }
+    Ok(())
+}
+
+/// Whether the members that never change have the types of the schema. Otherwise the schema refuses the object, and says it better.
+fn has_form(object: &Value) -> bool {
+    IMMUTABLE.iter().all(|(pointer, _)| match object.pointer(pointer) {
+        None | Some(Value::Null) => !REQUIRED.contains(pointer),
+        Some(value) => value.is_string(),
+    })
 }
 
 /// Stamps a version that becomes active. Otherwise only the controller changes the record, and a new inactive version notes the live
@@ -153,6 +168,19 @@ fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
 }
 
 fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
+    validate_kept(request)?;
+    if is_active(request.old) && !is_active(request.object) {
+        return Err(Denial::forbidden(
+            "6.2.7",
+            "only use authorized account can update /activated from true to false",
+            "activate another version instead, the controller then deactivates this version",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that a version is not on its way out, and that what never changes is kept.
+fn validate_kept(request: &Request<'_>) -> Result<(), Denial> {
     // Finalizers and owners of an object that is being deleted must remain removable.
     if json::label(request.old, label::DELETING).is_some() && !request.is_metadata_only() {
         return Err(Denial::forbidden("6.2.8", "can not update deleting tconfig", "create a new tconfig"));
@@ -166,13 +194,6 @@ fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
                 remedy: "create a new tconfig, which becomes the next version",
             });
         }
-    }
-    if is_active(request.old) && !is_active(request.object) {
-        return Err(Denial::forbidden(
-            "6.2.7",
-            "only use authorized account can update /activated from true to false",
-            "activate another version instead, the controller then deactivates this version",
-        ));
     }
     Ok(())
 }

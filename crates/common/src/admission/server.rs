@@ -60,12 +60,12 @@ pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -
         set(object, "/spec/k8s", "replicas", Value::from(replicas));
     }
     if released {
-        complete_release(request, facts, object)
+        complete_release(request, facts, object)?;
     } else {
         // The controller copies the labels to the TEndpoint, so the label of a removed release must not stay.
         json::remove_label(object, label::SERVER_ID);
-        Ok(())
     }
+    rules::validate_identity(request)
 }
 
 fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {

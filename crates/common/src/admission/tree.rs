@@ -24,7 +24,13 @@ pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
 }
 
 /// Detaches applications from businesses that the tree does not have.
-pub(super) fn mutate(object: &mut Value) {
+pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), Denial> {
+    detach_apps(object);
+    // Without a name, the API server has yet to generate it.
+    if request.operation == Operation::Create && !request.name.is_empty() { validate_name(request) } else { Ok(()) }
+}
+
+fn detach_apps(object: &mut Value) {
     let businesses: BTreeSet<String> = names(object, "/businesses").map(str::to_owned).collect();
     let Some(apps) = object.get_mut("apps").and_then(Value::as_array_mut) else { return };
     for app in apps {
@@ -38,9 +44,9 @@ pub(super) fn mutate(object: &mut Value) {
 pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     match request.operation {
         Operation::Create => {
-            if request.name != TREE || facts.tree_exists {
-                let remedy = format!("a namespace has exactly one ttree, and its name is {TREE}");
-                return Err(Denial::forbidden("6.3.1", "create ttree operation is defined", remedy));
+            validate_name(request)?;
+            if facts.tree_exists {
+                return Err(refuse_creation());
             }
             validate_unique(request.object)
         }
@@ -54,6 +60,15 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
             Err(Denial::forbidden("6.3.4", "delete ttree operation is defined", "the framework needs the ttree, edit it instead"))
         }
     }
+}
+
+fn validate_name(request: &Request<'_>) -> Result<(), Denial> {
+    if request.name == TREE { Ok(()) } else { Err(refuse_creation()) }
+}
+
+fn refuse_creation() -> Denial {
+    let remedy = format!("a namespace has exactly one ttree, and its name is {TREE}");
+    Denial::forbidden("6.3.1", "create ttree operation is defined", remedy)
 }
 
 fn validate_unique(object: &Value) -> Result<(), Denial> {
@@ -137,6 +152,7 @@ mod tests {
         for (name, mut object, facts, expected) in cases {
             object["metadata"]["name"] = json!(name);
             let fixture = Fixture::create(Resource::Tree, object);
+            assert_eq!(mutate(&fixture.request(), &facts).is_err(), name != TREE, "the schema has the rule about the name, too");
             let text = validate(&fixture.request(), &facts).err().map(|denied| denied.to_string());
             assert_eq!(text.as_deref().map(|text| &text[..=text.find(';').unwrap()]), expected);
         }

@@ -148,6 +148,30 @@ fn an_update_can_only_activate() {
     assert!(validate(&fixture.request(), &Facts::default()).is_ok());
 }
 
+/// The schema has these rules, too, and comes before the validating phase.
+#[test]
+fn the_mutating_phase_refuses_what_the_schema_would_refuse_in_other_words() {
+    let refuse = |fixture: &Fixture| mutate(&fixture.request(), &Facts::default()).map_err(|denied| denied.to_string());
+    let mut fixture = update(config("c", "m", true), config("c", "m", true));
+    for (pointer, kind) in IMMUTABLE {
+        fixture.object = fixture.old.clone();
+        fixture.object[&pointer[1..]] = json!("7");
+        let text = refuse(&fixture).unwrap_err();
+        assert!(text.starts_with(&format!("{kind} resource filed \"{pointer}\" is immutable;")), "{text}");
+        assert_eq!(text, validate(&fixture.request(), &Facts::default()).unwrap_err().to_string());
+        fixture.object[&pointer[1..]] = json!(7);
+        assert!(refuse(&fixture).is_ok(), "the schema says it better");
+    }
+    fixture.object = fixture.old.clone();
+    fixture.object["configContent"] = json!(null);
+    assert!(refuse(&fixture).is_ok(), "the schema says it better");
+    fixture.object["configContent"] = json!("other");
+    fixture.old["metadata"]["labels"] = json!({"tars.io/Deleting": "Deleting"});
+    assert!(refuse(&fixture).unwrap_err().starts_with("can not update deleting tconfig;"), "the order of the rules stays");
+    fixture.user = CONTROLLER_USER;
+    assert!(refuse(&fixture).is_ok());
+}
+
 #[test]
 fn the_live_version_stays_while_another_version_overrides_it_for_a_pod() {
     let fixture = Fixture::delete(Resource::Config, config("live", "m", true));

@@ -111,7 +111,9 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
         return Ok(());
     }
     let spec = read_spec(request.object)?;
-    validate_name(request, &spec)?;
+    let expected = names::server_object_name(&spec.app, &spec.server);
+    validate_name(request, &expected)?;
+    validate_pod_names(request, &expected, &spec)?;
     let ports = validate_ports(&spec)?;
     if let Some(tars) = &spec.tars {
         validate_template(request, tars, facts)?;
@@ -128,6 +130,27 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
         validate_mount_names(&spec.k8s)?;
     }
     Ok(())
+}
+
+/// Checks the rules that the schema has, too. An object that breaks another rule of the schema about the same members is left to the
+/// schema.
+pub(super) fn validate_identity(request: &Request<'_>) -> Result<(), Denial> {
+    let [app, server] = ["/spec/app", "/spec/server"].map(|pointer| json::text(request.object, pointer));
+    let one_block = json::has(request.object, "/spec/tars") != json::has(request.object, "/spec/normal");
+    let known_type = matches!(json::text(request.object, "/spec/subType"), "tars" | "normal");
+    if !is_identifier(app) || !is_identifier(server) || !one_block || !known_type {
+        return Ok(());
+    }
+    if request.operation == Operation::Update {
+        validate_immutable(request)?;
+    }
+    // Without a name, the API server has yet to generate it.
+    if request.name.is_empty() { Ok(()) } else { validate_name(request, &names::server_object_name(app, server)) }
+}
+
+/// Whether a text has the form of the names of applications and servers ([`IDENT`](crate::rules::IDENT)).
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A part of `spec.k8s`. A rule that the existing webhook does not have checks only new and changed parts, so that objects which that
@@ -157,8 +180,7 @@ fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
-fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
-    let expected = names::server_object_name(&spec.app, &spec.server);
+fn validate_name(request: &Request<'_>, expected: &str) -> Result<(), Denial> {
     if request.name != expected {
         let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
         return Err(Denial::invalid_server("6.1.3", "unexpected resource name", remedy));
@@ -171,7 +193,11 @@ fn validate_name(request: &Request<'_>, spec: &Spec) -> Result<(), Denial> {
             remedy,
         ));
     }
-    if request.operation == Operation::Create && needs_shorter_name(&expected, spec) {
+    Ok(())
+}
+
+fn validate_pod_names(request: &Request<'_>, expected: &str, spec: &Spec) -> Result<(), Denial> {
+    if request.operation == Operation::Create && needs_shorter_name(expected, spec) {
         let reason =
             format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
         let remedy =

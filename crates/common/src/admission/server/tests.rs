@@ -367,6 +367,56 @@ fn identity_never_changes() {
     assert!(text.contains("\".spec.normal\" is immutable"), "{text}");
 }
 
+/// The schema has these rules, too, and comes before the validating phase.
+#[test]
+fn the_mutating_phase_refuses_what_the_schema_would_refuse_in_other_words() {
+    let changes: [fn(&mut Value); 4] = [
+        |object| object["spec"]["app"] = json!("Other"),
+        |object| object["spec"]["server"] = json!("Other"),
+        |object| object["spec"]["subType"] = json!("normal"),
+        |object| {
+            object["spec"]["tars"] = json!(null);
+            object["spec"]["normal"] = json!({"ports": []});
+        },
+    ];
+    for change in changes {
+        let mut old = tars();
+        old["spec"]["release"] = json!(null);
+        let text = mutate_update(&old, change).unwrap_err();
+        assert!(text.contains("\" is immutable;"), "{text}");
+        assert_eq!(Some(text), update_refused(&old, change));
+    }
+    let names: [fn(&mut Value); 2] = [
+        |object| object["metadata"]["name"] = json!("audit"),
+        |object| {
+            let app = "a".repeat(53);
+            object["metadata"]["name"] = json!(format!("{app}-audit"));
+            object["spec"]["app"] = json!(app);
+        },
+    ];
+    for change in names {
+        assert_eq!(Some(mutation_refused(tars(), change, &facts())), refused(tars(), change));
+    }
+}
+
+#[test]
+fn the_mutating_phase_leaves_members_that_break_the_schema_to_the_schema() {
+    let changes: [fn(&mut Value); 5] = [
+        |object| object["spec"]["app"] = json!("1st"),
+        |object| object["spec"]["server"] = json!(null),
+        |object| object["spec"]["subType"] = json!("other"),
+        |object| object["spec"]["normal"] = json!({"ports": []}),
+        |object| object["spec"]["tars"] = json!(null),
+    ];
+    let mut old = tars();
+    old["spec"]["release"] = json!(null);
+    for change in changes {
+        assert!(mutate_update(&old, change).is_ok());
+    }
+    // The API server has yet to generate the name.
+    assert_eq!(stored(tars(), |object| object["metadata"]["name"] = json!(""))["metadata"]["name"], "");
+}
+
 #[test]
 fn metadata_of_a_server_that_is_no_longer_valid_can_be_changed() {
     let mut old = tars();
