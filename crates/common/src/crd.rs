@@ -80,7 +80,7 @@ fn build_definition(kind: &KindDefinition, options: &CrdOptions) -> CustomResour
                 plural: kind.plural.to_owned(),
                 singular: Some(kind.singular.to_owned()),
                 short_names: Some(vec![kind.short.to_owned()]),
-                categories: None,
+                categories: kinds::build_categories(kind),
             },
             scope: "Namespaced".to_owned(),
             versions: kind.versions.iter().map(|of| build_version(kind, of, options, storage)).collect(),
@@ -110,7 +110,7 @@ fn build_version(
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some((of.schema)()) }),
         subresources: build_subresources(kind),
         additional_printer_columns: kinds::build_columns(of),
-        selectable_fields: None,
+        selectable_fields: kinds::build_selectable_fields(kind),
     }
 }
 

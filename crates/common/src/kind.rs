@@ -6,8 +6,8 @@
 /// Defines one kind in one version: the object with its metadata, its encoding with `apiVersion` and `kind`, and [`kube::Resource`].
 macro_rules! root {
     ($version:ident $plural:literal; $(#[$meta:meta])* pub struct $Kind:ident { $($body:tt)* }) => {
-        $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+        $(#[$meta])*
         #[serde(remote = "Self", rename_all = "camelCase")]
         pub struct $Kind {
             /// Standard metadata of the object.

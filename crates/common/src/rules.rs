@@ -2,8 +2,13 @@
 //!
 //! Regular expressions are in the syntax of RE2, which the API server uses. The `regex` crate reads the same syntax, so tests use them,
 //! too.
+//!
+//! Rules in CEL are the second line behind the webhook (docs/reference/resources.md#3.7). They carry the texts of the webhook. A stored
+//! object that breaks one of them can still be updated.
 
+use crate::names::{SERVER_NAME_LIMIT, TREE, message};
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
 /// Application and server names: a letter, then letters and digits.
 pub const IDENT: &str = "^[A-Za-z][0-9A-Za-z]*$";
@@ -99,6 +104,51 @@ pub(crate) fn build_conditions(_: &mut SchemaGenerator) -> Schema {
             },
         },
     })
+}
+
+/// Builds the rule that the field never changes. For a field that every stored object has.
+pub(crate) fn forbid_change(kind: &str, field: &str) -> Value {
+    json!([{"rule": "self == oldSelf", "message": message::immutable(kind, field)}])
+}
+
+/// Builds the rules that optional members of the object never change, come or go. `members` are names, each with the spelling of the kind
+/// in its message.
+pub(crate) fn forbid_changes(members: &[(&str, &str)]) -> Value {
+    let rules = members.iter().map(|(name, kind)| {
+        let rule = format!("has(self.{name}) ? has(oldSelf.{name}) && self.{name} == oldSelf.{name} : !has(oldSelf.{name})");
+        json!({"rule": rule, "message": message::immutable(kind, &format!("/{name}"))})
+    });
+    rules.collect()
+}
+
+/// Builds the rules that a TServer never gets the block that it was created without.
+pub(crate) fn forbid_other_block() -> Value {
+    let rules = ["tars", "normal"].map(|name| {
+        let rule = format!("has(oldSelf.{name}) || !has(self.{name})");
+        json!({"rule": rule, "message": message::immutable("tserver", &format!(".spec.{name}"))})
+    });
+    rules.into_iter().collect()
+}
+
+/// Builds the rules for the name of a new TServer.
+pub(crate) fn demand_server_name() -> Value {
+    let name = "self.metadata.name == self.spec.app.lowerAscii() + '-' + self.spec.server.lowerAscii()";
+    let length = format!("size(self.metadata.name) <= {SERVER_NAME_LIMIT}");
+    let too_long = format!("length of resource name should less then {}", SERVER_NAME_LIMIT + 1);
+    json!([
+        demand_of_new(name, &message::invalid("tserver", "unexpected resource name")),
+        demand_of_new(&length, &message::invalid("tserver", too_long)),
+    ])
+}
+
+/// Builds the rule for the name of a new TTree.
+pub(crate) fn demand_tree_name() -> Value {
+    json!([demand_of_new(&format!("self.metadata.name == '{TREE}'"), "create ttree operation is defined")])
+}
+
+/// Builds a rule that is checked at creation only. An object that was stored without the rule can be updated.
+fn demand_of_new(rule: &str, message: &str) -> Value {
+    json!({"rule": format!("oldSelf.hasValue() || {rule}"), "optionalOldSelf": true, "message": message})
 }
 
 #[cfg(test)]

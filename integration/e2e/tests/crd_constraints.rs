@@ -1,15 +1,16 @@
-//! A real API server accepts and refuses exactly the objects that the table of schema rules says.
+//! A real API server accepts and refuses exactly the objects that the table of schema rules says, and keeps the rules about names and
+//! about members that never change, although no webhook is there.
 //!
-//! The test installs the definitions a second time, from the same code, in groups of their own. So neither admission nor a controller
+//! The tests install the definitions a second time, from the same code, in groups of their own. So neither admission nor a controller
 //! acts on the objects. Each version has its own group, because the stored version would add its defaults and drop the fields that it
 //! does not have. There is no subresource `status`, because the API server would drop the status of a new object without checking it.
-//! All requests are server-side dry runs, so no object is stored.
 
 #![allow(clippy::expect_used, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, connect, wait_for};
+use e2e::{Space, connect, expect_refusal, wait_for};
 use futures::{StreamExt, stream};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
 use kube::{
     Client, ResourceExt,
     api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams},
@@ -25,31 +26,36 @@ use tars_common::{
     version::Version,
 };
 
-/// The name of the group in which a version is tested.
-fn group_name(version: Version) -> String {
-    format!("{}.schema-test.k8s.tars.io", version.as_str())
+/// The group of one test. Each version has a group below it.
+#[derive(Clone, Copy)]
+struct Group(&'static str);
+
+impl Group {
+    fn name_of(self, version: Version) -> String {
+        format!("{}.{}.k8s.tars.io", version.as_str(), self.0)
+    }
 }
 
-const NAME: &str = "tried";
+/// The group in which the table is tried. No object is stored there, because all requests are dry runs.
+const TABLE: Group = Group("schema-test");
+/// The group in which the rules in CEL are tried.
+const CEL: Group = Group("cel-test");
 
 /// Requests at the same time. The API server may have two cores only.
 const AT_ONCE: usize = 8;
 
-/// The definitions in the groups of [`group_name`]. [`Copies::delete`] removes them. If a run fails, the next run replaces them.
+/// The definitions in the groups of a test. [`Copies::delete`] removes them. If a run fails, the next run replaces them.
 struct Copies {
     client: Client,
+    group: Group,
     definitions: Vec<CustomResourceDefinition>,
 }
 
 impl Copies {
-    async fn install(client: Client) -> Self {
-        let definitions = Version::ALL.into_iter().flat_map(build_definitions).collect();
-        let copies = Self { client, definitions };
+    async fn install(client: Client, group: Group, definitions: Vec<CustomResourceDefinition>) -> Self {
+        let copies = Self { client, group, definitions };
+        copies.apply(&copies.definitions).await;
         let api = copies.api();
-        for definition in &copies.definitions {
-            let (name, params) = (definition.name_any(), PatchParams::apply("e2e").force());
-            api.patch(&name, &params, &Patch::Apply(definition)).await.expect("the API server takes the definition");
-        }
         for definition in &copies.definitions {
             let name = definition.name_any();
             wait_for(&format!("{name} to be served"), async || {
@@ -59,6 +65,13 @@ impl Copies {
             .await;
         }
         copies
+    }
+
+    async fn apply(&self, definitions: &[CustomResourceDefinition]) {
+        for definition in definitions {
+            let (name, params) = (definition.name_any(), PatchParams::apply("e2e").force());
+            self.api().patch(&name, &params, &Patch::Apply(definition)).await.expect("the API server takes the definition");
+        }
     }
 
     fn api(&self) -> Api<CustomResourceDefinition> {
@@ -76,9 +89,9 @@ impl Copies {
     fn apis(&self, namespace: &str) -> BTreeMap<(String, Version), Api<DynamicObject>> {
         let mut kinds = BTreeMap::new();
         for (definition, version) in self.definitions.iter().flat_map(|one| Version::ALL.map(|version| (one, version))) {
-            if definition.spec.group == group_name(version) {
+            if definition.spec.group == self.group.name_of(version) {
                 let names = &definition.spec.names;
-                let gvk = GroupVersionKind::gvk(&group_name(version), version.as_str(), &names.kind);
+                let gvk = GroupVersionKind::gvk(&self.group.name_of(version), version.as_str(), &names.kind);
                 let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
                 kinds.insert((names.kind.clone(), version), Api::namespaced_with(self.client.clone(), namespace, &resource));
             }
@@ -88,8 +101,9 @@ impl Copies {
 }
 
 /// Builds the definitions of all kinds that have the version `wanted`, with this version only.
-fn build_definitions(wanted: Version) -> Vec<CustomResourceDefinition> {
-    let options = CrdOptions { group: group_name(wanted), served: vec![wanted], storage: wanted, conversion: Conversion::None };
+fn build_definitions(group: Group, wanted: Version) -> Vec<CustomResourceDefinition> {
+    let options =
+        CrdOptions { group: group.name_of(wanted), served: vec![wanted], storage: wanted, conversion: Conversion::None };
     let mut definitions = build_all(&options);
     for definition in &mut definitions {
         let spec = &mut definition.spec;
@@ -100,22 +114,37 @@ fn build_definitions(wanted: Version) -> Vec<CustomResourceDefinition> {
     definitions
 }
 
+/// Removes the rules in CEL. They are about other things than the form of single members, and would hide what the table says.
+fn without_rules(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    fn remove(schema: &mut JSONSchemaProps) {
+        schema.x_kubernetes_validations = None;
+        schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(remove);
+    }
+    let schemas = definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    schemas.for_each(remove);
+    definition
+}
+
 fn is_true(definition: &CustomResourceDefinition, condition: &str) -> bool {
     let conditions = definition.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     conditions.iter().any(|one| one.type_ == condition && one.status == "True")
 }
 
-fn build_object(case: &Case, mut object: Value) -> DynamicObject {
-    object["apiVersion"] = json!(format!("{}/{}", group_name(case.version), case.version.as_str()));
-    object["kind"] = json!(case.kind);
-    object["metadata"] = json!({ "name": NAME });
+fn build_object(group: Group, version: Version, kind: &str, name: &str, mut object: Value) -> DynamicObject {
+    object["apiVersion"] = json!(format!("{}/{}", group.name_of(version), version.as_str()));
+    object["kind"] = json!(kind);
+    object["metadata"] = json!({ "name": name });
     serde_json::from_value(object).expect("an object")
+}
+
+fn build_case(case: &Case, object: Value) -> DynamicObject {
+    build_object(TABLE, case.version, &case.kind, "tried", object)
 }
 
 /// Sends a case to the API server. Returns how the answer differs from the verdict that the case expects.
 async fn find_problem(api: &Api<DynamicObject>, case: &Case) -> Option<String> {
     let dry_run = PostParams { dry_run: true, field_manager: None };
-    let answer = api.create(&dry_run, &build_object(case, case.object.clone())).await;
+    let answer = api.create(&dry_run, &build_case(case, case.object.clone())).await;
     let complaint = match (&case.verdict, answer) {
         (Verdict::Accepted, Ok(_)) => return find_type_problem(api, case).await,
         (Verdict::Defaulted { pointer, value }, Ok(made)) => {
@@ -147,7 +176,7 @@ async fn find_type_problem(api: &Api<DynamicObject>, case: &Case) -> Option<Stri
     }
     let (encoded, _) = cases::recode(&case.kind, case.version, &case.object)?.expect("a unit test has shown that it decodes");
     let dry_run = PostParams { dry_run: true, field_manager: None };
-    let error = api.create(&dry_run, &build_object(case, encoded)).await.err()?;
+    let error = api.create(&dry_run, &build_case(case, encoded)).await.err()?;
     Some(format!("the object as its type writes it must be accepted, but is refused: {error}"))
 }
 
@@ -173,7 +202,9 @@ async fn api_server_enforces_every_rule() {
     assert_eq!(cases::find_untried(&table, &cases), Vec::<String>::new(), "rules without a case");
 
     let space = Space::create("schema").await;
-    let copies = Copies::install(connect().await).await;
+    let definitions = Version::ALL.into_iter().flat_map(|version| build_definitions(TABLE, version));
+    let definitions = definitions.map(without_rules).collect();
+    let copies = Copies::install(connect().await, TABLE, definitions).await;
     let apis = copies.apis(&space.name);
     for (kind, version) in table.kinds.keys() {
         wait_until_served(&apis[&(kind.clone(), *version)], kind).await;
@@ -195,4 +226,177 @@ async fn api_server_enforces_every_rule() {
     let refused = cases.iter().filter(|case| matches!(case.verdict, Verdict::Refused { .. })).count();
     println!("{} cases, {refused} of them refused", cases.len());
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// The APIs of one version in the group of the rules in CEL.
+struct Kinds {
+    version: Version,
+    servers: Api<DynamicObject>,
+    configs: Api<DynamicObject>,
+    trees: Api<DynamicObject>,
+}
+
+impl Kinds {
+    fn list(copies: &Copies, namespace: &str) -> Vec<Self> {
+        let apis = copies.apis(namespace);
+        let api = |kind: &str, version| apis[&(kind.to_owned(), version)].clone();
+        let kinds = |version| Self {
+            version,
+            servers: api("TServer", version),
+            configs: api("TConfig", version),
+            trees: api("TTree", version),
+        };
+        Version::ALL.into_iter().map(kinds).collect()
+    }
+
+    fn server(&self, name: &str, app: &str) -> DynamicObject {
+        let spec =
+            json!({"app": app, "server": "Audit", "subType": "tars", "k8s": {}, "tars": {"template": "root", "servants": []}});
+        build_object(CEL, self.version, "TServer", name, json!({ "spec": spec }))
+    }
+
+    fn tree(&self, name: &str) -> DynamicObject {
+        build_object(CEL, self.version, "TTree", name, json!({"apps": [], "businesses": []}))
+    }
+
+    fn config(&self) -> DynamicObject {
+        let config = json!({
+            "app": "Trade", "server": "Audit", "podSeq": "m", "configName": "audit.conf", "configContent": "a=1",
+            "version": "20260304150607-1", "updateTime": "2026-03-04T15:06:07Z", "updateReason": "new",
+        });
+        build_object(CEL, self.version, "TConfig", "first", config)
+    }
+}
+
+fn dry_run() -> PostParams {
+    PostParams { dry_run: true, field_manager: None }
+}
+
+/// Asks for a change and stores nothing.
+async fn change(api: &Api<DynamicObject>, name: &str, change: &Value) -> kube::Result<DynamicObject> {
+    api.patch(name, &PatchParams { dry_run: true, ..PatchParams::default() }, &Patch::Merge(change)).await
+}
+
+/// Waits until a change is refused: the API server takes a moment to use a changed definition.
+async fn expect_refused_change(api: &Api<DynamicObject>, name: &str, asked: Value, expected: &str) {
+    let text = wait_for(&format!("a refusal of {asked}"), async || match change(api, name, &asked).await {
+        Ok(_) => None,
+        refused => Some(expect_refusal(refused)),
+    })
+    .await;
+    assert!(text.ends_with(expected), "{asked}: {text}");
+}
+
+async fn try_servers(kinds: &Kinds) {
+    let servers = &kinds.servers;
+    servers.create(&PostParams::default(), &kinds.server("trade-audit", "Trade")).await.expect("a server with the right name");
+    let longest = "A".repeat(52);
+    servers.create(&dry_run(), &kinds.server(&format!("{}-audit", "a".repeat(52)), &longest)).await.expect("58 characters");
+    let too_long = kinds.server(&format!("{}-audit", "a".repeat(53)), &"A".repeat(53));
+    let text = expect_refusal(servers.create(&dry_run(), &too_long).await);
+    assert!(text.ends_with("tserver resource is invalid : length of resource name should less then 59"), "{text}");
+
+    let other = json!({"tars": null, "normal": {"ports": []}});
+    for (changed, field) in [
+        (json!({"app": "Trad"}), ".spec.app"),
+        (json!({"server": "audit"}), ".spec.server"),
+        (json!({"subType": "normal"}), ".spec.subType"),
+        (other, ".spec.normal"),
+    ] {
+        let expected = format!("tserver resource filed \"{field}\" is immutable");
+        expect_refused_change(servers, "trade-audit", json!({ "spec": changed }), &expected).await;
+    }
+    change(servers, "trade-audit", &json!({"spec": {"k8s": {"replicas": 2}}})).await.expect("other members change");
+}
+
+async fn try_configs(kinds: &Kinds) {
+    let configs = &kinds.configs;
+    configs.create(&PostParams::default(), &kinds.config()).await.expect("a configuration");
+    let changes = [
+        ("app", json!("Trad"), "tconfig"),
+        ("server", json!(""), "tconfig"),
+        ("podSeq", json!("1"), "tconfig"),
+        ("configName", json!("other.conf"), "tconfig"),
+        ("configContent", json!("a=2"), "tconfig"),
+        ("version", json!("20260304150607-2"), "tconfig"),
+        ("version", json!(null), "tconfig"),
+        ("updateTime", json!("2026-03-04T15:06:08Z"), "TConfig"),
+        ("updatePerson", json!("somebody"), "TConfig"),
+        ("updateReason", json!("old"), "TConfig"),
+    ];
+    for (member, value, kind) in changes {
+        let expected = format!("{kind} resource filed \"/{member}\" is immutable");
+        expect_refused_change(configs, "first", json!({ member: value }), &expected).await;
+    }
+    change(configs, "first", &json!({"activated": false})).await.expect("other members change");
+}
+
+/// Field selectors and the category are there.
+async fn try_selection(kinds: &Kinds, client: &Client) {
+    let count = async |api: &Api<DynamicObject>, selector: &str| {
+        let params = ListParams::default().fields(selector);
+        wait_for(&format!("{selector} to select"), async || api.list(&params).await.ok()).await.items.len()
+    };
+    assert_eq!(count(&kinds.servers, "spec.app=Trade,spec.server=Audit,spec.tars.template=root").await, 2);
+    assert_eq!(count(&kinds.servers, "spec.app=Trad").await, 0);
+    assert_eq!(count(&kinds.servers, "spec.release.id=v1").await, 0);
+    assert_eq!(count(&kinds.configs, "configName=audit.conf,activated=true").await, 1);
+    assert_eq!(count(&kinds.configs, "activated=false").await, 0);
+    let group = format!("{}/{}", CEL.name_of(kinds.version), kinds.version.as_str());
+    wait_for("the category", async || {
+        let served = client.list_api_group_resources(&group).await.expect("the resources of the group").resources;
+        let served: Vec<_> = served.iter().filter(|one| !one.name.contains('/')).collect();
+        let listed = |one: &APIResource| one.categories.iter().flatten().any(|category| category == "tars");
+        (served.len() == 3 && served.iter().all(|one| listed(one))).then_some(())
+    })
+    .await;
+}
+
+/// Objects that were stored before the rules were there can be changed and deleted.
+async fn try_misnamed(kinds: &Kinds) {
+    for (api, changed) in [(&kinds.servers, json!({"spec": {"important": 7}})), (&kinds.trees, json!({"apps": []}))] {
+        change(api, "oak", &json!({"metadata": {"finalizers": ["example.org/held"]}})).await.expect("metadata of any object");
+        change(api, "oak", &changed).await.expect("an object with another name can be changed");
+    }
+    expect_refused_change(&kinds.servers, "oak", json!({"spec": {"app": "Other"}}), "\".spec.app\" is immutable").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_identity_hold_without_a_webhook() {
+    let space = Space::create("cel").await;
+    let definitions = Version::ALL.into_iter().flat_map(|version| build_definitions(CEL, version));
+    let definitions: Vec<_> =
+        definitions.filter(|one| ["TServer", "TConfig", "TTree"].contains(&one.spec.names.kind.as_str())).collect();
+    let before = definitions.iter().cloned().map(without_rules).collect();
+    let copies = Copies::install(connect().await, CEL, before).await;
+    let all = Kinds::list(&copies, &space.name);
+    for kinds in &all {
+        for (api, object) in [(&kinds.servers, kinds.server("oak", "Trade")), (&kinds.trees, kinds.tree("oak"))] {
+            wait_until_served(api, "a kind").await;
+            api.create(&PostParams::default(), &object).await.expect("an object that was stored before the rules were there");
+        }
+        wait_until_served(&kinds.configs, "TConfig").await;
+    }
+    copies.apply(&definitions).await;
+    for kinds in &all {
+        for (api, object, expected) in [
+            (&kinds.servers, kinds.server("elm", "Trade"), "tserver resource is invalid : unexpected resource name"),
+            (&kinds.trees, kinds.tree("elm"), "create ttree operation is defined"),
+        ] {
+            // The API server takes a moment to use a changed definition.
+            let text = wait_for("the rules to be there", async || match api.create(&dry_run(), &object).await {
+                Ok(_) => None,
+                refused => Some(expect_refusal(refused)),
+            })
+            .await;
+            assert!(text.ends_with(expected), "{text}");
+        }
+        kinds.trees.create(&dry_run(), &kinds.tree("tars-tree")).await.expect("the tree");
+        try_servers(kinds).await;
+        try_configs(kinds).await;
+        try_misnamed(kinds).await;
+        try_selection(kinds, &copies.client).await;
+    }
+    copies.delete().await;
+    space.delete().await;
 }

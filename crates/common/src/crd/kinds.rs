@@ -1,11 +1,13 @@
-//! Names, printer columns and subresources of the kinds (docs/reference/resources.md#2 and docs/reference/resources.md#5).
+//! Names, printer columns, selectable fields and subresources of the kinds (docs/reference/resources.md#2 and docs/reference/resources.md#5).
 
 use crate::{
     schema::build_structural,
     v1beta1, v1beta2, v1beta3,
     version::Version::{self, V1Beta1, V1Beta2, V1Beta3},
 };
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceColumnDefinition, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, JSONSchemaProps, SelectableField,
+};
 use schemars::JsonSchema;
 
 /// One kind of the group.
@@ -14,6 +16,10 @@ pub(super) struct KindDefinition {
     pub plural: &'static str,
     pub singular: &'static str,
     pub short: &'static str,
+    /// The words by which `kubectl get` lists the kind together with others.
+    pub categories: &'static [&'static str],
+    /// The paths that a field selector may name. They are the same in all versions, and at most eight.
+    pub selectable: &'static [&'static str],
     /// Whether `status` is a subresource.
     pub status: bool,
     /// Whether there is a `scale` subresource, with the paths of TServer.
@@ -37,6 +43,9 @@ pub(super) struct VersionDefinition {
     /// The printer columns without the age.
     pub columns: &'static [Column],
 }
+
+/// The category of the kinds that `kubectl get tars` lists. Kinds with credentials are left out, because no role of the chart reads them.
+const LISTED: &[&str] = &["tars"];
 
 /// Name, type and path of a printer column.
 type Column = (&'static str, &'static str, &'static str);
@@ -83,6 +92,8 @@ const PLAIN: KindDefinition = KindDefinition {
     plural: "",
     singular: "",
     short: "",
+    categories: LISTED,
+    selectable: &[],
     status: false,
     scale: false,
     converted: false,
@@ -96,6 +107,15 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tservers",
         singular: "tserver",
         short: "ts",
+        categories: LISTED,
+        selectable: &[
+            ".spec.app",
+            ".spec.server",
+            ".spec.subType",
+            ".spec.tars.template",
+            ".spec.release.id",
+            ".spec.release.image",
+        ],
         status: true,
         scale: true,
         converted: true,
@@ -110,6 +130,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tconfigs",
         singular: "tconfig",
         short: "tc",
+        selectable: &[".app", ".server", ".configName", ".podSeq", ".activated"],
         versions: &[
             describe::<v1beta1::TConfig>(V1Beta1, CONFIG),
             describe::<v1beta2::TConfig>(V1Beta2, CONFIG),
@@ -122,6 +143,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "ttemplates",
         singular: "ttemplate",
         short: "tt",
+        selectable: &[".spec.parent"],
         versions: &[
             describe::<v1beta1::TTemplate>(V1Beta1, &[]),
             describe::<v1beta2::TTemplate>(V1Beta2, &[]),
@@ -134,6 +156,8 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "taccounts",
         singular: "taccount",
         short: "ta",
+        categories: &[],
+        selectable: &[".spec.username"],
         versions: &[
             describe::<v1beta1::TAccount>(V1Beta1, &[]),
             describe::<v1beta2::TAccount>(V1Beta2, ACCOUNT),
@@ -146,6 +170,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "timages",
         singular: "timage",
         short: "ti",
+        selectable: &[".imageType"],
         versions: &[
             describe::<v1beta1::TImage>(V1Beta1, &[]),
             describe::<v1beta2::TImage>(V1Beta2, &[]),
@@ -158,6 +183,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tendpoints",
         singular: "tendpoint",
         short: "te",
+        selectable: &[".spec.app", ".spec.server"],
         status: true,
         versions: &[
             describe::<v1beta1::TEndpoint>(V1Beta1, &[]),
@@ -171,6 +197,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "texitedrecords",
         singular: "texitedrecord",
         short: "ter",
+        selectable: &[".app", ".server"],
         versions: &[
             describe::<v1beta1::TExitedRecord>(V1Beta1, &[]),
             describe::<v1beta2::TExitedRecord>(V1Beta2, &[]),
@@ -216,6 +243,7 @@ pub(super) static KINDS: &[KindDefinition] = &[
         plural: "tframeworkkey",
         singular: "tframeworkkey",
         short: "tfk",
+        categories: &[],
         versions: &[describe::<v1beta2::TFrameworkKey>(V1Beta2, &[]), describe::<v1beta3::TFrameworkKey>(V1Beta3, &[])],
         ..PLAIN
     },
@@ -230,4 +258,14 @@ pub(super) fn build_columns(of: &VersionDefinition) -> Option<Vec<CustomResource
         ..CustomResourceColumnDefinition::default()
     };
     (!of.columns.is_empty()).then(|| of.columns.iter().chain([&AGE]).map(column).collect())
+}
+
+/// Builds the fields that a field selector may name.
+pub(super) fn build_selectable_fields(kind: &KindDefinition) -> Option<Vec<SelectableField>> {
+    let field = |path: &&str| SelectableField { json_path: (*path).to_owned() };
+    (!kind.selectable.is_empty()).then(|| kind.selectable.iter().map(field).collect())
+}
+
+pub(super) fn build_categories(kind: &KindDefinition) -> Option<Vec<String>> {
+    (!kind.categories.is_empty()).then(|| kind.categories.iter().map(|&category| category.to_owned()).collect())
 }

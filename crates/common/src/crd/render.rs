@@ -3,6 +3,7 @@
 use crate::version::Version;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Number, Value};
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// A reason why definitions could not be written as text.
@@ -39,6 +40,8 @@ pub fn render(definitions: &[CustomResourceDefinition]) -> Result<String, Render
 /// version) of the chart replace the options of the same meaning. Users of the chart set them as `crds.servers` and `crds.storage`.
 ///
 /// TFrameworkConfig and TFrameworkKey have no v1beta1. If a user wants to store v1beta1, they are stored in v1beta3.
+///
+/// Parts that an older API server does not know are left out there: the fields of field selectors, and the rules for new objects.
 pub fn render_chart(definitions: &[CustomResourceDefinition]) -> Result<String, RenderError> {
     let mut text = "# Generated from the types in crates/common by `tarscontroller crd --chart`; do not edit.\n".to_owned();
     for definition in definitions {
@@ -51,6 +54,9 @@ pub fn render_chart(definitions: &[CustomResourceDefinition]) -> Result<String, 
                 format!("eq .Values.storage \"{name}\"")
             };
             version["storage"] = build_marker(&storage);
+            add_condition(version.pointer_mut("/selectableFields"), SELECTABLE_FIELDS);
+            let rules = version.pointer_mut("/schema/openAPIV3Schema/x-kubernetes-validations");
+            add_condition(rules.filter(|rules| rules.pointer("/0/optionalOldSelf").is_some()), OPTIONAL_OLD_SELF);
         })?);
     }
     Ok(replace_markers(&text))
@@ -85,6 +91,20 @@ fn write_whole_numbers(json: &mut Value) {
     }
 }
 
+/// The first version of Kubernetes with selectable fields. Earlier ones know the field, but have it turned off, or drop it.
+const SELECTABLE_FIELDS: &str = "1.31";
+/// The first version of Kubernetes that has `optionalOldSelf` turned on. Without it, the rules do not compile.
+const OPTIONAL_OLD_SELF: &str = "1.30";
+
+/// Puts a list, together with its key, under the condition that Kubernetes is at least as new as `version`.
+fn add_condition(list: Option<&mut Value>, version: &str) {
+    if let Some(items) = list.and_then(Value::as_array_mut) {
+        items.insert(0, build_marker(&format!("if semverCompare \">={version}-0\" .Capabilities.KubeVersion.Version")));
+        items.push(build_marker(END));
+    }
+}
+
+const END: &str = "end";
 const OPEN: &str = "HELM<";
 const CLOSE: &str = ">HELM";
 
@@ -93,20 +113,23 @@ fn build_marker(action: &str) -> Value {
     Value::String(format!("{OPEN}{}{CLOSE}", action.replace('"', "'")))
 }
 
-/// Replaces the markers, and the quotes of YAML around them, by actions of Helm.
+/// Replaces the markers, and the quotes of YAML around them, by actions of Helm. A marker that is an element of a list becomes a line of
+/// its own; a condition comes before the key of the list.
 fn replace_markers(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len());
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
     for line in text.lines() {
-        match (line.find(OPEN), line.find(CLOSE)) {
-            (Some(start), Some(end)) => {
-                let key = line[..start].trim_end_matches(['"', '\'']);
-                // YAML may have doubled the quotes inside of the marker.
-                let action = line[start + OPEN.len()..end].replace("''", "'").replace('\'', "\"");
-                lines.extend([key, "{{ ", &action, " }}"]);
-            }
-            _ => lines.push_str(line),
+        let (Some(start), Some(end)) = (line.find(OPEN), line.find(CLOSE)) else {
+            lines.push(line.into());
+            continue;
+        };
+        let key = line[..start].trim_end_matches(['"', '\'']);
+        // YAML may have doubled the quotes inside of the marker.
+        let action = line[start + OPEN.len()..end].replace("''", "'").replace('\'', "\"");
+        match key.trim() {
+            "-" if action == END => lines.push("{{- end }}".into()),
+            "-" => lines.insert(lines.len().saturating_sub(1), format!("{{{{- {action} }}}}").into()),
+            _ => lines.push(format!("{key}{{{{ {action} }}}}").into()),
         }
-        lines.push('\n');
     }
-    lines
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }

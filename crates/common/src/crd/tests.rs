@@ -1,4 +1,5 @@
 use super::*;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
 
 fn served_everywhere() -> CrdOptions {
@@ -29,6 +30,7 @@ fn chart_is_the_definitions_with_options_left_open() {
         (vec![Version::V1Beta2], Version::V1Beta2),
     ] {
         let mut text = template.clone();
+        text = text.lines().filter(|line| !line.starts_with("{{-")).flat_map(|line| [line, "\n"]).collect();
         for version in Version::ALL {
             let name = version.as_str();
             let set = |text: &str, action: String, value: bool| text.replace(&action, &value.to_string());
@@ -40,6 +42,31 @@ fn chart_is_the_definitions_with_options_left_open() {
         let wanted = render(&build_all(&CrdOptions { served, storage, ..CrdOptions::default() })).unwrap();
         assert_eq!(documents(&text), documents(&wanted));
     }
+}
+
+/// What an older API server does not know is left out for it, together with its key.
+#[test]
+fn chart_for_older_servers_has_neither_field_selectors_nor_rules_for_new_objects() {
+    let template = render_chart(&build_all(&CrdOptions::default())).unwrap();
+    let mut left_out = Vec::new();
+    let mut kept = Vec::new();
+    let mut condition = None;
+    for line in template.lines() {
+        match line.strip_prefix("{{- ") {
+            Some("end }}") => condition = None,
+            Some(action) => condition = Some(action),
+            None => condition.map_or(&mut kept, |_| &mut left_out).push((condition, line)),
+        }
+    }
+    let keys: Vec<_> =
+        left_out.iter().filter(|(_, line)| line.ends_with(':')).map(|(action, line)| (action.unwrap(), line.trim())).collect();
+    let since = |version: &str| format!("if semverCompare \">={version}-0\" .Capabilities.KubeVersion.Version }}}}");
+    let (rules, fields) = (since("1.30"), since("1.31"));
+    // Three versions of TServer and of TTree; three versions of the seven kinds with selectable fields.
+    assert_eq!(keys.iter().filter(|&&key| key == (&*rules, "x-kubernetes-validations:")).count(), 6, "{keys:?}");
+    assert_eq!(keys.iter().filter(|&&key| key == (&*fields, "selectableFields:")).count(), 21, "{keys:?}");
+    assert_eq!(keys.len(), 27, "{keys:?}");
+    assert!(!kept.iter().any(|(_, line)| line.contains("optionalOldSelf") || line.contains("jsonPath: .spec.release.id")));
 }
 
 /// Definitions have everything that the API server requires, and everything that ours promise.
@@ -79,15 +106,54 @@ fn names_and_columns() {
     let mut lines = Vec::new();
     for definition in build_all(&served_everywhere()) {
         let spec = definition.spec;
-        lines.push(format!("{} {} {}", spec.names.kind, spec.names.plural, spec.names.short_names.unwrap().join(" ")));
+        let categories = spec.names.categories.unwrap_or_default().join(" ");
+        lines.push(format!(
+            "{} {} {} {categories}",
+            spec.names.kind,
+            spec.names.plural,
+            spec.names.short_names.unwrap().join(" ")
+        ));
         for version in spec.versions {
             let columns = version.additional_printer_columns.unwrap_or_default();
             let columns: Vec<_> = columns.iter().map(|one| format!("{} {} {}", one.name, one.type_, one.json_path)).collect();
             let subresources = version.subresources.map(|one| serde_json::to_string(&one).unwrap()).unwrap_or_default();
             lines.push(format!("  {}: {} {subresources}", version.name, columns.join(", ")));
+            let fields = version.selectable_fields.unwrap_or_default();
+            lines.push(format!(
+                "    selectable: {}",
+                fields.into_iter().map(|field| field.json_path).collect::<Vec<_>>().join(" ")
+            ));
         }
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+fn list_rules(path: &str, schema: &JSONSchemaProps, lines: &mut Vec<String>) {
+    for rule in schema.x_kubernetes_validations.iter().flatten() {
+        lines.push(format!("{path}: {} | {}", rule.rule, rule.message.as_deref().unwrap()));
+    }
+    for (name, field) in schema.properties.iter().flatten() {
+        list_rules(&format!("{path}.{name}"), field, lines);
+    }
+}
+
+/// Lists the rules in CEL. They are the same in all versions.
+#[test]
+fn rules_in_cel() {
+    let mut all = Vec::new();
+    for definition in build_all(&served_everywhere()) {
+        let versions = definition.spec.versions.iter().map(|version| {
+            let mut lines = Vec::new();
+            let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+            list_rules(&definition.spec.names.kind, schema, &mut lines);
+            lines
+        });
+        let mut versions: Vec<_> = versions.collect();
+        versions.dedup();
+        assert_eq!(versions.len(), 1, "{}", definition.spec.names.kind);
+        all.append(&mut versions[0]);
+    }
+    insta::assert_snapshot!(all.join("\n"));
 }
 
 #[test]

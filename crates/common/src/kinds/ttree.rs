@@ -14,6 +14,7 @@ kind! {
     [v1beta1, v1beta2, v1beta3] "ttrees";
     {
         /// The applications of a namespace and their groups. A namespace has one TTree, named `tars-tree`.
+        #[schemars(extend("x-kubernetes-validations" = rules::demand_tree_name()))]
         pub struct TTree {
             /// Applications, unique by name.
             #[serde(default, deserialize_with = "decode_or_default")]

@@ -10,18 +10,22 @@ macro_rules! spec {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
         #[schemars(extend("oneOf" = [{"required": ["tars", "k8s"]}, {"required": ["normal", "k8s"]}]))]
+        #[schemars(extend("x-kubernetes-validations" = $crate::rules::forbid_other_block()))]
         pub struct TServerSpec {
             /// Name of the Tars application. It cannot change.
             #[schemars(regex(pattern = $crate::rules::IDENT), length(max = 63))]
+            #[schemars(extend("x-kubernetes-validations" = $crate::rules::forbid_change("tserver", ".spec.app")))]
             pub app: String,
             /// Name of the Tars server in the application. It cannot change.
             #[schemars(regex(pattern = $crate::rules::IDENT), length(max = 63))]
+            #[schemars(extend("x-kubernetes-validations" = $crate::rules::forbid_change("tserver", ".spec.server")))]
             pub server: String,
             /// Grade of importance for front ends and alarms, 1 to 20; 3 when absent.
             #[serde(default = "crate::lenient::int::<3>")]
             #[schemars(range(min = 1, max = 20))]
             pub important: i32,
             /// tars for a server under tarsnode, normal for any other process. It cannot change.
+            #[schemars(extend("x-kubernetes-validations" = $crate::rules::forbid_change("tserver", ".spec.subType")))]
             pub sub_type: $crate::kinds::tserver::SubType,
             /// Servants and template of a Tars server.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +140,7 @@ macro_rules! object {
         $crate::kind::root! {
             $version "tservers";
             /// A server of the Tars framework, or another server in the same namespace.
+            #[schemars(extend("x-kubernetes-validations" = $crate::rules::demand_server_name()))]
             pub struct TServer {
                 /// Desired state.
                 pub spec: TServerSpec,
