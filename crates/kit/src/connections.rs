@@ -6,8 +6,18 @@
 //! longest, and only then one with a request. A client that opens thousands of connections and sends nothing thus drives out its own
 //! connections only. Without that client's help two limits free the places as well: a connection must send its first request soon, and
 //! may not be idle for long afterwards. A request lasts until its answer has been sent to the end, so a long stream is not idle.
+//!
+//! # The end of a process behind a Service
+//! After the stop, clients still open connections for a moment, because the nodes learn late that the pod is leaving. An HTTP/1.1 client
+//! can also send a request at the moment at which an idle connection is closed, and then does not know whether the server has seen it.
+//! So for the time of [`Limits::linger`] connections are still accepted, idle ones stay open, and each answer asks its client
+//! to close the connection. HTTP/2 has a frame for this purpose, which is sent at once.
 
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Version, header::CONNECTION},
+};
 use http_body_util::BodyExt;
 use hyper::service::{Service, service_fn};
 use hyper_util::{
@@ -19,7 +29,10 @@ use places::{Place, Places};
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -38,7 +51,7 @@ const QUIET: Duration = Duration::from_mins(1);
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an HTTP/2 client may take to answer a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long open connections may finish their requests after the stop.
+/// How long open connections may finish their requests at the end, after [`Limits::linger`].
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// What one peer may use. The default is for a webhook, whose only caller is the API server.
@@ -53,12 +66,15 @@ pub struct Limits {
     /// How long a connection may be without a request afterwards. It is longer than the 90 seconds after which the API server closes
     /// an idle connection, so that no request meets a connection that is being closed.
     pub idle: Duration,
+    /// How long connections are still accepted after the stop. A Service in front of the process needs a second or two to send its
+    /// clients elsewhere.
+    pub linger: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connections: 1024, handshake: seconds(5), first_request: seconds(10), idle: seconds(120) }
+        Self { connections: 1024, handshake: seconds(5), first_request: seconds(10), idle: seconds(120), linger: seconds(5) }
     }
 }
 
@@ -71,8 +87,17 @@ pub(crate) enum Http {
     Two,
 }
 
-/// Serves `router` on the connections of `listener` until `stop` is cancelled. Then open connections may still finish their requests.
-/// `shake_hands` makes the stream of a connection, for example by TLS; an error ends that connection only.
+/// How a process says goodbye to its connections.
+#[derive(Clone)]
+struct Goodbye {
+    /// The process is asked to stop. No connection should be used for another request.
+    stop: CancellationToken,
+    /// The time to linger is over. Connections without a request are closed.
+    close: CancellationToken,
+}
+
+/// Serves `router` on the connections of `listener` until `stop` is cancelled and the time to linger is over. Then open connections may
+/// still finish their requests. `shake_hands` makes the stream of a connection, for example by TLS; an error ends that connection only.
 ///
 /// A failed handshake is logged at level debug, because port scans and probes cause many of them. An error of accepting a connection does
 /// not end the service. It is logged when it begins, and once a minute while it lasts.
@@ -90,21 +115,27 @@ pub(crate) async fn serve<S, F>(
     let connections = TaskTracker::new();
     let places = Places::new(limits);
     let mut full = Quiet::default();
-    while let Some(accepted) = stop.run_until_cancelled(accept(|| listener.accept())).await {
-        let (stream, peer) = accepted;
+    let goodbye = Goodbye { stop, close: CancellationToken::new() };
+    let lingered = linger(&goodbye.stop, limits.linger);
+    tokio::pin!(lingered);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = accept(|| listener.accept()) => accepted,
+            () = &mut lingered => break,
+        };
         // Small answers must not wait for each other. A failure only makes them slower.
         let _ = stream.set_nodelay(true);
         let (place, evicted) = places.take();
         if evicted && full.may_speak() {
             tracing::warn!(%peer, limit = limits.connections, "too many connections are open, the least useful one was closed");
         }
-        let (handshake, router, stop) = (shake_hands(stream), router.clone(), stop.clone());
+        let (handshake, router, goodbye) = (shake_hands(stream), router.clone(), goodbye.clone());
         connections.spawn(async move {
             tokio::select! {
                 () = place.wait_for_loss() => tracing::debug!(%peer, "the connection lost its place"),
                 () = async {
                     match tokio::time::timeout(limits.handshake, handshake).await {
-                        Ok(Ok(stream)) => serve_connection(stream, http, peer, &place, router, stop).await,
+                        Ok(Ok(stream)) => serve_connection(stream, http, peer, &place, router, goodbye).await,
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
                         Err(_) => tracing::debug!(%peer, "the handshake took too long"),
                     }
@@ -112,10 +143,16 @@ pub(crate) async fn serve<S, F>(
             }
         });
     }
+    goodbye.close.cancel();
     connections.close();
     if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
         tracing::warn!("some connections were still open at the end of the time to drain");
     }
+}
+
+async fn linger(stop: &CancellationToken, time: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(time).await;
 }
 
 /// Accepts the next connection. No error ends the service: a port can be the only way to the cluster's admission.
@@ -156,14 +193,22 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: SocketAddr,
     place: &Arc<Place>,
     router: Router,
-    stop: CancellationToken,
+    goodbye: Goodbye,
 ) {
     let router = TowerToHyperService::new(router);
+    let is_http2 = AtomicBool::new(http == Http::Two);
     let service = service_fn(|request| {
-        let (under_way, answer) = (place.begin(), router.call(request));
+        let version = request.version();
+        if version == Version::HTTP_2 {
+            is_http2.store(true, Relaxed);
+        }
+        let (under_way, answer, stop) = (place.begin(), router.call(request), goodbye.stop.clone());
         async move {
-            let answer = answer.await?;
+            let mut answer = answer.await?;
             under_way.note_answer();
+            if version != Version::HTTP_2 && stop.is_cancelled() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             // The body owns the request, which thus ends when the body has been sent or given up.
             Ok::<_, std::convert::Infallible>(answer.map(|body: Body| {
                 body.map_frame(move |frame| {
@@ -182,13 +227,21 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stop.cancelled() => {
+        () = wait_to_close(&goodbye, &is_http2) => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "the connection ended early");
+    }
+}
+
+/// Waits until a connection may be told that it ends.
+async fn wait_to_close(goodbye: &Goodbye, is_http2: &AtomicBool) {
+    goodbye.stop.cancelled().await;
+    if !is_http2.load(Relaxed) {
+        goodbye.close.cancelled().await;
     }
 }
 

@@ -31,6 +31,7 @@ const LIMITS: Limits = Limits {
     handshake: Duration::from_secs(5),
     first_request: Duration::from_mins(1),
     idle: Duration::from_hours(1),
+    linger: Duration::ZERO,
 };
 
 /// Why the functions of a port cannot be offered.

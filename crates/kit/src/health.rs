@@ -13,6 +13,7 @@ use std::{
     convert::Infallible,
     future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,8 @@ pub const LIVENESS: &str = "liveness";
 pub async fn serve(listener: TcpListener, health: Health, stop: CancellationToken) -> Result<(), Infallible> {
     let router = Routes::new(health.service()).prepare().into_axum_router();
     let plain = |stream| future::ready(Ok(stream));
-    connections::serve(Limits::default(), Http::Two, listener, router, plain, stop).await;
+    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    connections::serve(limits, Http::Two, listener, router, plain, stop).await;
     Ok(())
 }
 

@@ -69,8 +69,8 @@ impl ResolvesServerCert for ServingCertificate {
     }
 }
 
-/// Serves `router` over TLS (1.2 and 1.3, HTTP/1.1 and HTTP/2) on `listener` until `stop` is cancelled. Then open connections may still
-/// finish their requests. [`connections`] says which connections are closed when there are too many.
+/// Serves `router` over TLS (1.2 and 1.3, HTTP/1.1 and HTTP/2) on `listener` until `stop` is cancelled and the time to linger is over.
+/// Then open connections may still finish their requests. [`connections`] says which connections are closed when there are too many.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

@@ -12,7 +12,7 @@ use rustls::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tars_kit::{
     connections::Limits,
-    tls::{ServingCertificate, serve, serve_within},
+    tls::{ServingCertificate, serve_within},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -72,7 +72,8 @@ async fn a_replaced_certificate_serves_new_connections_and_a_bad_one_changes_not
     let address = listener.local_addr().expect("an address");
     let stop = CancellationToken::new();
     let router = Router::new().route("/", get(|| async { "hello" }));
-    let server = tokio::spawn(serve(listener, router, certificate.clone(), stop.clone()));
+    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    let server = tokio::spawn(serve_within(limits, listener, router, certificate.clone(), stop.clone()));
 
     assert!(fetch(address, &first).await.is_err(), "without a certificate no handshake succeeds");
 
@@ -110,13 +111,36 @@ async fn wait_for_end(stream: &mut (impl AsyncReadExt + Unpin)) {
     assert!(matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)), "the server closes the connection without a word");
 }
 
-fn serve_hello(limits: Limits, listener: TcpListener, authority: &Authority) {
+fn serve_hello(limits: Limits, listener: TcpListener, authority: &Authority) -> CancellationToken {
     tars_kit::crypto::install();
     let certificate = ServingCertificate::default();
     let (chain, key) = authority.leaf();
     certificate.replace(chain.as_bytes(), key.as_bytes()).expect("a good certificate");
     let router = Router::new().route("/", get(|| async { "hello" }));
-    tokio::spawn(serve_within(limits, listener, router, certificate, CancellationToken::new()));
+    let stop = CancellationToken::new();
+    tokio::spawn(serve_within(limits, listener, router, certificate, stop.clone()));
+    stop
+}
+
+#[tokio::test]
+async fn after_the_stop_connections_are_served_until_the_time_to_linger_is_over() {
+    let authority = authority();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let stop = serve_hello(Limits { linger: Duration::from_secs(2), ..Limits::default() }, listener, &authority);
+    let mut busy = connect(address, &authority).await.expect("a connection");
+    let mut idle = connect(address, &authority).await.expect("a connection");
+    fetch_again(&mut busy).await.expect("an answer");
+    fetch_again(&mut idle).await.expect("an answer");
+
+    stop.cancel();
+    busy.write_all(b"GET / HTTP/1.1\r\nhost: the.service\r\n\r\n").await.expect("the idle connection is open");
+    let mut text = String::new();
+    busy.read_to_string(&mut text).await.expect("an answer, and then the end");
+    assert!(text.contains("connection: close") && text.ends_with("hello"), "{text}");
+    assert!(fetch(address, &authority).await.expect("a newcomer is served").ends_with("hello"));
+    wait_for_end(&mut idle).await;
+    connect(address, &authority).await.expect_err("the port is closed");
 }
 
 #[tokio::test]
