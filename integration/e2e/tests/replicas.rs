@@ -1,5 +1,5 @@
 //! Two replicas of the webhook end one after the other while people write and read Tars objects: no request fails
-//! (docs/reference/admission.md#8.6).
+//! (docs/reference/admission.md#8.5.3).
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
