@@ -13,6 +13,7 @@
 //! So for the time of [`Limits::linger`] connections are still accepted, idle ones stay open, and each answer asks its client
 //! to close the connection. HTTP/2 has a frame for this purpose, which is sent at once.
 
+use crate::quiet_log::QuietLog;
 use axum::{
     Router,
     body::Body,
@@ -33,7 +34,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -45,8 +46,6 @@ mod places;
 
 /// The wait after an error of accepting. The usual cause is that the process has no free file descriptor, which lasts for a while.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The shortest time between two log lines about the same trouble with connections.
-const QUIET: Duration = Duration::from_mins(1);
 /// An HTTP/2 client that is gone without a word is noticed by a ping after this time without a frame.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an HTTP/2 client may take to answer a ping.
@@ -114,7 +113,7 @@ pub(crate) async fn serve<S, F>(
 {
     let connections = TaskTracker::new();
     let places = Places::new(limits);
-    let mut full = Quiet::default();
+    let full = QuietLog::default();
     let goodbye = Goodbye { stop, close: CancellationToken::new() };
     let lingered = linger(&goodbye.stop, limits.linger);
     tokio::pin!(lingered);
@@ -126,8 +125,8 @@ pub(crate) async fn serve<S, F>(
         // Small answers must not wait for each other. A failure only makes them slower.
         let _ = stream.set_nodelay(true);
         let (place, evicted) = places.take();
-        if evicted && full.may_speak() {
-            tracing::warn!(%peer, limit = limits.connections, "too many connections are open, the least useful one was closed");
+        if evicted && let Some(others) = full.permit() {
+            tracing::warn!(%peer, limit = limits.connections, others, "too many connections are open, the least useful one was closed");
         }
         let (handshake, router, goodbye) = (shake_hands(stream), router.clone(), goodbye.clone());
         connections.spawn(async move {
@@ -157,33 +156,19 @@ async fn linger(stop: &CancellationToken, time: Duration) {
 
 /// Accepts the next connection. No error ends the service: a port can be the only way to the cluster's admission.
 async fn accept<T, F: Future<Output = io::Result<T>>>(mut attempt: impl FnMut() -> F) -> T {
-    let mut failures = Quiet::default();
+    let failures = QuietLog::default();
     loop {
         match attempt().await {
             Ok(accepted) => return accepted,
             // The peer has closed the connection before we accepted it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if failures.may_speak() {
-                    tracing::error!(%error, "connections cannot be accepted at present, trying again");
+                if let Some(others) = failures.permit() {
+                    tracing::error!(%error, others, "connections cannot be accepted at present, trying again");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-/// Keeps repeated log lines apart.
-#[derive(Default)]
-struct Quiet(Option<Instant>);
-
-impl Quiet {
-    fn may_speak(&mut self) -> bool {
-        let may = self.0.is_none_or(|last| last.elapsed() >= QUIET);
-        if may {
-            self.0 = Some(Instant::now());
-        }
-        may
     }
 }
 

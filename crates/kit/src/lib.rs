@@ -28,6 +28,7 @@ pub mod keeper;
 pub mod lease;
 pub mod metrics;
 pub mod process;
+pub mod quiet_log;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Rules:
-//! - A request that breaks a rule gets an ordinary answer of one sentence. HTTP errors are for a body that is not a review (400) or too
-//!   large (413), and for too many reviews at the same time (429).
+//! - A request that breaks a rule gets an ordinary answer of one sentence. HTTP errors are for a body that is not a review (400), too late
+//!   (408) or too large (413), and for too many reviews at the same time (429).
 //! - A replica is ready when it serves a certificate, when every registration trusts that certificate, and when it knows the templates.
 //!   The API server does not call a replica that is not ready. So no request is refused because a replica has just started.
 //! - The first leader makes the certificate authority. The key of the authority is stored in the Secret only.
 
+mod answer;
+mod body;
 mod keeper;
 mod lookup;
 mod metrics;

@@ -7,40 +7,60 @@ use prometheus_client::{
 use std::time::Duration;
 use tars_kit::{auth, metrics::Registry};
 
-/// How a review ended.
+/// How an admission review ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The request was accepted, or all objects were converted.
+pub enum Verdict {
+    /// The request was accepted.
     Accepted,
-    /// A rule of this category refused the request.
-    Denied(&'static str),
+    /// A rule refused the request.
+    Refused,
+    /// A rule would have refused the request, but its author may repair objects by hand.
+    Repaired,
     /// There is no rule for the operation or the resource.
     Unsupported,
     /// The API server did not answer a query of the rules.
     LookupFailed,
-    /// The body was not a review.
-    BadRequest,
-    /// There were too many reviews at the same time.
-    Overloaded,
 }
 
-impl Outcome {
-    const fn as_str(self) -> &'static str {
+impl Verdict {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
-            Self::Denied(category) => category,
+            Self::Refused => "refused",
+            Self::Repaired => "repaired",
             Self::Unsupported => "unsupported",
             Self::LookupFailed => "lookup_failed",
-            Self::BadRequest => "bad_request",
-            Self::Overloaded => "overloaded",
         }
     }
 }
 
+/// Every value comes from a closed set: `rule` is a number in docs/reference/admission.md, and empty where no rule objected.
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReviewLabels {
+pub struct ReviewLabels {
+    pub path: &'static str,
+    pub kind: &'static str,
+    pub operation: &'static str,
+    pub verdict: &'static str,
+    pub rule: &'static str,
+}
+
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
     path: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WarningLabels {
     kind: &'static str,
+    rule: &'static str,
+}
+
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ConversionLabels {
+    kind: &'static str,
+    from: &'static str,
+    to: &'static str,
     outcome: &'static str,
 }
 
@@ -69,6 +89,9 @@ struct MemberLabel {
 #[derive(Clone)]
 pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
+    warnings: Family<WarningLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+    conversions: Family<ConversionLabels, Counter>,
     seconds: Family<PathLabel, Histogram>,
     dropped: Family<MemberLabel, Counter>,
     /// Unix time in seconds at which the served certificate ends; 0 while no certificate is served.
@@ -93,6 +116,9 @@ impl Metrics {
             || Histogram::new([0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]);
         let metrics = Self {
             reviews: Family::default(),
+            warnings: Family::default(),
+            refusals: Family::default(),
+            conversions: Family::default(),
             seconds: Family::new_with_constructor(buckets),
             dropped: Family::default(),
             certificate_ends: Gauge::default(),
@@ -100,7 +126,14 @@ impl Metrics {
             carrier_failures: Family::default(),
             callers: auth::Metrics::register(&mut registry),
         };
-        registry.register_family("reviews", "Reviews, by path, kind and outcome", metrics.reviews.clone());
+        let help = "Admission reviews, by path, kind, operation, verdict and the rule that objected";
+        registry.register_family("reviews", help, metrics.reviews.clone());
+        let help = "Warnings about accepted requests, by kind and rule";
+        registry.register_family("warnings", help, metrics.warnings.clone());
+        let help = "Requests that were answered with an HTTP error, by path and reason";
+        registry.register_family("refused_requests", help, metrics.refusals.clone());
+        let help = "Objects in conversion reviews, by kind, versions and outcome";
+        registry.register_family("conversions", help, metrics.conversions.clone());
         registry.register_family(
             "review_duration_seconds",
             "Time from the complete body of a review to its answer, by path",
@@ -120,10 +153,26 @@ impl Metrics {
         (metrics, registry)
     }
 
-    /// Counts a review with a decision.
-    pub fn count_review(&self, path: &'static str, kind: &'static str, outcome: Outcome, took: Duration) {
-        self.reviews.get_or_create(&ReviewLabels { path, kind, outcome: outcome.as_str() }).inc();
+    /// Counts an admission review with a decision, which took this time.
+    pub fn count_review(&self, labels: &ReviewLabels, took: Duration) {
+        self.time_review(labels.path, took);
+        self.reviews.get_or_create(labels).inc();
+    }
+
+    /// Takes the time of a review on `path`.
+    pub fn time_review(&self, path: &'static str, took: Duration) {
         self.seconds.get_or_create(&PathLabel { path }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a warning about a request that was accepted.
+    pub fn count_warning(&self, kind: &'static str, rule: &'static str) {
+        self.warnings.get_or_create(&WarningLabels { kind, rule }).inc();
+    }
+
+    /// Counts an object of a conversion review.
+    pub fn count_conversion(&self, kind: &'static str, from: &'static str, to: &'static str, converted: bool) {
+        let outcome = if converted { "converted" } else { "failed" };
+        self.conversions.get_or_create(&ConversionLabels { kind, from, to, outcome }).inc();
     }
 
     /// Counts a member of a conversion annotation that was dropped (docs/reference/resources.md#7.2.5).
@@ -132,8 +181,8 @@ impl Metrics {
     }
 
     /// Counts a request that did not become a review.
-    pub fn count_refusal(&self, path: &'static str, outcome: Outcome) {
-        self.reviews.get_or_create(&ReviewLabels { path, kind: "unknown", outcome: outcome.as_str() }).inc();
+    pub fn count_refusal(&self, path: &'static str, reason: &'static str) {
+        self.refusals.get_or_create(&RefusalLabels { path, reason }).inc();
     }
 
     /// Shows that `carrier` is in `state`, and in no other of `states`.

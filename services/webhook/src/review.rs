@@ -142,39 +142,54 @@ fn describe_unsupported(request: AdmissionRequest<DynamicObject>, phase: Phase) 
 }
 
 /// The decision about a review.
-pub struct Verdict {
+pub struct Decision {
     pub response: AdmissionResponse,
     /// The reason of a refusal.
     pub denied: Option<Denied>,
+    /// The rules that drew warnings, each once.
+    pub warned: Vec<&'static str>,
+}
+
+/// Names the rule that refused the request for the audit log (docs/reference/admission.md#3.12).
+pub fn annotate(mut response: AdmissionResponse, rule: &str) -> AdmissionResponse {
+    response.audit_annotations.insert("refused-by-rule".to_owned(), rule.to_owned());
+    response
 }
 
 /// Decides a review.
-pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Verdict {
+pub fn admit(review: &Review, phase: Phase, facts: &Facts) -> Decision {
+    let request = review.as_request();
     let accepted = AdmissionResponse::from(&review.request);
-    let refused = |denied: Denied| Verdict { response: review.deny(&denied), denied: Some(denied) };
-    match phase {
-        Phase::Validating => match admission::validate(&review.as_request(), facts) {
-            Ok(()) => {
-                Verdict { response: add_warnings(accepted, admission::list_warnings(&review.as_request(), facts)), denied: None }
-            }
-            Err(denied) => refused(denied),
-        },
-        Phase::Mutating => match admission::mutate(&review.as_request(), facts) {
-            Ok(object) => {
-                let response =
-                    add_warnings(add_patch(review, accepted, &object), admission::list_changes(&review.as_request(), &object));
-                Verdict { response, denied: None }
-            }
-            Err(denied) => refused(denied),
-        },
+    let decided = match phase {
+        Phase::Validating => admission::validate(&request, facts).map(|()| (accepted, admission::list_warnings(&request, facts))),
+        Phase::Mutating => admission::mutate(&request, facts).map(|object| {
+            let changes = admission::list_changes(&request, &object);
+            (add_patch(review, accepted, &object), changes)
+        }),
+    };
+    match decided {
+        Ok((response, warnings)) => {
+            let mut warned: Vec<&'static str> = warnings.iter().map(|warning| warning.rule).collect();
+            warned.dedup();
+            Decision { response: add_warnings(response, warnings), denied: None, warned }
+        }
+        Err(denied) => {
+            let response = annotate(review.deny(&denied), denied.rule());
+            Decision { response, denied: Some(denied), warned: Vec::new() }
+        }
     }
 }
 
-/// Adds the warnings of one phase. The mutating phase warns about what it changes, the validating phase about the rest, so the user
-/// reads each warning once.
+/// Adds the warnings of one phase, and names their rules for the audit log. The mutating phase warns about what it changes, the
+/// validating phase about the rest, so the user reads each warning once.
 fn add_warnings(mut response: AdmissionResponse, warnings: Vec<Warning>) -> AdmissionResponse {
-    let warnings: Vec<String> = warnings.into_iter().map(|warning| warning.text).collect();
-    response.warnings = (!warnings.is_empty() && response.allowed).then_some(warnings);
+    if warnings.is_empty() || !response.allowed {
+        return response;
+    }
+    let mut rules: Vec<&str> = warnings.iter().map(|warning| warning.rule).collect();
+    rules.dedup();
+    response.audit_annotations.insert("warned-by-rules".to_owned(), rules.join(" "));
+    response.warnings = Some(warnings.into_iter().map(|warning| warning.text).collect());
     response
 }
 
@@ -255,7 +270,8 @@ mod tests {
         let verdict = admit(&review, Phase::Validating, &Facts::default());
         assert!(!verdict.response.allowed && verdict.response.uid == "u-1");
         assert!(verdict.response.result.message.starts_with("ttemplate ledger/gone not exists;"));
-        assert_eq!(verdict.denied.unwrap().denial.category(), "missing");
+        assert_eq!(verdict.denied.unwrap().rule(), "6.4.2");
+        assert_eq!(verdict.response.audit_annotations["refused-by-rule"], "6.4.2");
     }
 
     #[test]

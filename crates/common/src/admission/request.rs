@@ -20,6 +20,17 @@ pub enum Operation {
     Delete,
 }
 
+impl Operation {
+    /// The name, as in messages and metrics: `create`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// One request to write an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

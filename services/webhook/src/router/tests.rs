@@ -1,12 +1,14 @@
 //! Calls the service in memory and over real TLS, beside an API server that knows one template and one configuration.
 
 use super::*;
-use axum::body::Body as RawBody;
+use axum::{body::Body as RawBody, http::StatusCode};
+use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
+use k8s_openapi::ByteString;
 use kube::Client;
 use serde_json::{Value, json};
 use std::sync::Mutex;
-use tars_kit::keeper::plan;
+use tars_kit::{connections::Limits, keeper::plan};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -148,8 +150,8 @@ async fn a_new_live_configuration_is_stamped_and_no_review_writes_anything() {
     let (router, writes) = start_service();
     let body = review("ledger", "tconfigs", "CREATE", &config("next"));
     let (_, answer) = call(&router, "/mutating", &body).await;
-    let patch: Vec<u8> = serde_json::from_value(answer["response"]["patch"].clone()).unwrap();
-    let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
+    let patch: ByteString = serde_json::from_value(answer["response"]["patch"].clone()).unwrap();
+    let patch: Vec<Value> = serde_json::from_slice(&patch.0).unwrap();
     let added = |path: &str| patch.iter().find(|operation| operation["path"] == path).map(|operation| &operation["value"]);
     // The version before claims to have been activated in the year 2999.
     assert_eq!(added("/metadata/annotations").unwrap()["tars.io/ActivatedAt"], "2999-01-01T00:00:00.000001Z");
@@ -186,24 +188,91 @@ async fn only_the_verb_repair_permits_to_change_objects_of_servers_by_hand() {
     );
 }
 
-#[tokio::test]
-async fn what_is_no_review_is_answered_by_http() {
-    let (router, _) = start_service();
-    let status = |body: RawBody| {
-        let router = router.clone();
-        async move { router.oneshot(post("/mutating", body)).await.unwrap().status() }
-    };
-    assert_eq!(status(RawBody::from("{")).await, StatusCode::BAD_REQUEST);
-    assert_eq!(status(RawBody::from("{}")).await, StatusCode::BAD_REQUEST);
-    assert_eq!(status(RawBody::from(vec![b' '; ADMISSION_BODY + 1])).await, StatusCode::PAYLOAD_TOO_LARGE);
-    let deep = "[".repeat(100_000);
-    assert_eq!(status(RawBody::from(deep)).await, StatusCode::BAD_REQUEST);
-    let (code, answer) =
-        call(&router, "/conversion", &json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview"})).await;
-    assert_eq!((code, answer), (StatusCode::BAD_REQUEST, Value::Null));
+/// Sends a body that is no review, and returns the status and the text.
+async fn refuse(router: &Router, path: &str, body: impl Into<RawBody>) -> (StatusCode, String) {
+    let response = router.clone().oneshot(post(path, body)).await.unwrap();
+    let status = response.status();
+    (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
 }
 
 #[tokio::test]
+async fn what_is_no_review_is_answered_by_http() {
+    let (router, _) = start_service();
+    let mut older = review("ledger", "ttemplates", "CREATE", &template("root"));
+    older["apiVersion"] = json!("admission.k8s.io/v1beta1");
+    let conversion =
+        |request: Value| json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request});
+    for (path, body, problem) in [
+        ("/mutating", "{".to_owned(), "EOF"),
+        ("/mutating", "{}".to_owned(), "missing field"),
+        ("/mutating", "[".repeat(100_000), "invalid type"),
+        ("/mutating", format!("{{\"request\":{{\"object\":{}", "{\"a\":".repeat(100_000)), "recursion limit"),
+        ("/mutating", older.to_string(), "it is AdmissionReview of admission.k8s.io/v1beta1"),
+        ("/validating", json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}).to_string(), "it has no request"),
+        ("/validating", conversion(json!({"uid": "u"})).to_string(), "missing field"),
+        ("/validating", conversion(Value::Null).to_string(), "it is ConversionReview"),
+        ("/conversion", json!({"kind": "ConversionReview"}).to_string(), "missing field"),
+        ("/conversion", conversion(Value::Null).to_string(), "it has no request"),
+        ("/conversion", conversion(json!({"uid": "u", "desiredAPIVersion": "v", "objects": 7})).to_string(), "invalid type"),
+        ("/conversion", review("ledger", "ttemplates", "CREATE", &template("root")).to_string(), "it is AdmissionReview"),
+    ] {
+        let (status, text) = refuse(&router, path, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}: {text}");
+        assert!(text.starts_with("the body is not ") && text.contains(problem), "{problem}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_a_large_conversion_is_not() {
+    let (router, _) = start_service();
+    for (path, limit) in [("/mutating", ADMISSION_BODY), ("/conversion", CONVERSION_BODY)] {
+        let (status, text) = refuse(&router, path, vec![b' '; limit + 1]).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(text, format!("the body is longer than {limit} bytes; send fewer or smaller objects"));
+    }
+    let object = json!({
+        "apiVersion": "k8s.tars.io/v1beta2", "kind": "TServer", "metadata": {"name": "a", "annotations": {"big": "x".repeat(1 << 20)}},
+    });
+    let body = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview",
+        "request": {"uid": "u-2", "desiredAPIVersion": "k8s.tars.io/v1beta3", "objects": vec![object; 10]},
+    });
+    let (status, answer) = call(&router, "/conversion", &body).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["response"]["convertedObjects"].as_array().unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn half_sent_bodies_keep_nobody_out() {
+    let (router, _) = start_service();
+    let hostile: Vec<_> = (0..4 * ADMISSIONS)
+        .map(|_| {
+            let begun = stream::once(async { Ok::<_, std::convert::Infallible>(vec![b' '; 1 << 20]) });
+            let body = RawBody::from_stream(begun.chain(stream::pending()));
+            tokio::spawn(router.clone().oneshot(post("/mutating", body)))
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let body = review("ledger", "ttemplates", "CREATE", &template("root"));
+    assert_eq!(call(&router, "/validating", &body).await.0, StatusCode::OK);
+    for request in hostile {
+        request.abort();
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_hears_which_rule_refused() {
+    let (router, _) = start_service();
+    for (namespace, resource, rule) in
+        [("ledger", "ttemplates", "6.4.2"), ("broken", "ttemplates", "4.4"), ("ledger", "tgateways", "3.8")]
+    {
+        let parent = if namespace == "broken" { "root" } else { "gone" };
+        let (_, answer) = call(&router, "/validating", &review(namespace, resource, "CREATE", &template(parent))).await;
+        assert_eq!(answer["response"]["auditAnnotations"]["refused-by-rule"], rule, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn beyond_the_bound_the_answer_is_not_now() {
     let writes = Writes::default();
     let client = Client::new(
@@ -217,7 +286,8 @@ async fn beyond_the_bound_the_answer_is_not_now() {
     let router = build_router(app.clone());
     let places = app.admissions.acquire_many(u32::try_from(ADMISSIONS).unwrap()).await.unwrap();
     let body = review("ledger", "ttemplates", "CREATE", &template("root"));
-    assert_eq!(call(&router, "/validating", &body).await.0, StatusCode::TOO_MANY_REQUESTS);
+    let response = router.clone().oneshot(post("/validating", body.to_string())).await.unwrap();
+    assert_eq!((response.status(), &response.headers()["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap()));
     let conversion = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview",
         "request": {"uid": "u-2", "desiredAPIVersion": "k8s.tars.io/v1beta3", "objects": []},
@@ -238,7 +308,8 @@ async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, router) = (CancellationToken::new(), start_service().0);
-    let server = tokio::spawn(tars_kit::tls::serve(listener, router, certificate, stop.clone()));
+    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    let server = tokio::spawn(tars_kit::tls::serve_within(limits, listener, router, certificate, stop.clone()));
 
     let stream = connect(address, &material.bundle()).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
