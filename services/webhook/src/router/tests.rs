@@ -214,7 +214,7 @@ async fn what_is_no_review_is_answered_by_http() {
         ("/conversion", json!({"kind": "ConversionReview"}).to_string(), "missing field"),
         ("/conversion", conversion(Value::Null).to_string(), "it has no request"),
         ("/conversion", conversion(json!({"uid": "u", "desiredAPIVersion": "v", "objects": 7})).to_string(), "invalid type"),
-        ("/conversion", review("ledger", "ttemplates", "CREATE", &template("root")).to_string(), "it is AdmissionReview"),
+        ("/conversion", review("ledger", "ttemplates", "CREATE", &template("root")).to_string(), "missing field"),
     ] {
         let (status, text) = refuse(&router, path, body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}: {text}");
