@@ -24,7 +24,7 @@ mod tests;
 
 pub use server::Context;
 
-use crate::version::Version;
+use crate::{names::annotation::CONVERSION_PREFIX, version::Version};
 use serde_json::Value;
 
 /// A reason not to convert an object.
@@ -56,6 +56,17 @@ pub enum Error {
         /// The `apiVersion` that the kind does not have.
         version: &'static str,
     },
+}
+
+/// Lists the members of the stashes of `object` that a conversion to the newest version would drop
+/// (docs/reference/resources.md#7.2.5).
+pub fn list_misfits(object: &Value) -> Vec<&'static str> {
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    if !annotations.is_some_and(|annotations| annotations.keys().any(|key| key.starts_with(CONVERSION_PREFIX))) {
+        return Vec::new();
+    }
+    // An object whose version does not exist has no stash that anybody reads.
+    convert(&mut object.clone(), Version::CURRENT.api_version(), &Context::default()).unwrap_or_default()
 }
 
 /// Converts `object` to the `apiVersion` `wanted`. An object that already has this version stays as it is.

@@ -32,8 +32,9 @@ pub(super) fn convert(object: &mut Value, to: Version) -> Vec<&'static str> {
         rename(object, "imageUpload", "imageRegistry");
         let build = object.get_mut("imageBuild").and_then(Value::as_object_mut);
         let executor = build.and_then(|build| build.shift_remove("executor")).filter(|executor| !executor.is_null());
-        let append = executor.map(|executor| ("executor".to_owned(), executor)).into_iter().collect();
-        stash::put(object, PAIR, &append, &Map::new());
+        if let Some(executor) = executor {
+            stash::put(object, PAIR, &Map::from_iter([("executor".to_owned(), executor)]), &Map::new());
+        }
     }
     dropped
 }

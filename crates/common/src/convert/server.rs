@@ -10,8 +10,9 @@
 //! | `release.source` | yes | | |
 
 use super::{fit::fits, stash};
-use crate::{names::PLACEHOLDER_IMAGE, version::Version};
+use crate::version::Version;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
 
 /// The annotation that keeps `release.source` until the object is read as v1beta1 again. Both upper versions use the same key, because
 /// an object may be written in one of them and read in the other.
@@ -31,6 +32,15 @@ pub struct Context {
     /// always v1beta1 gets them in v1beta2.
     pub node_image: Option<(String, String)>,
 }
+
+/// How a server of v1beta1 is launched, which has no fields for it.
+static OLD_LAUNCH: LazyLock<[(&str, Value); 3]> = LazyLock::new(|| {
+    [
+        ("updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})),
+        ("imagePullPolicy", json!("Always")),
+        ("launcherType", json!("background")),
+    ]
+});
 
 /// Returns the names of the members that a stash held and the schema of `to` refuses.
 pub(super) fn convert(object: &mut Value, from: Version, to: Version, context: &Context) -> Vec<&'static str> {
@@ -70,22 +80,28 @@ impl Restored {
     }
 }
 
-/// Names the annotation of a pair of versions.
-fn name_pair(lower: Version, upper: Version) -> &'static str {
-    match (lower, upper) {
-        (Version::V1Beta1, Version::V1Beta2) => "1b11b2",
-        (Version::V1Beta1, _) => "1b11b3",
-        _ => "1b21b3",
-    }
-}
+/// The stashes of an object, by their pairs of versions.
+const FROM_3_TO_1: &str = "1b11b3";
+const FROM_2_TO_1: &str = "1b11b2";
+const FROM_3_TO_2: &str = "1b21b3";
 
 fn convert_down(object: &mut Value, from: Version, to: Version, restored: &mut Restored) {
-    let pair = name_pair(to, from);
-    // The existing converter leaves its annotation on objects. Its content is not about the current state of the object.
-    stash::take(object, pair);
+    let pair = match (from, to) {
+        (Version::V1Beta3, Version::V1Beta1) => FROM_3_TO_1,
+        (Version::V1Beta3, _) => FROM_3_TO_2,
+        _ => FROM_2_TO_1,
+    };
+    // The existing converter leaves its annotations on objects. Their content is not about the current state of the object. Only an
+    // object in v1beta2 has a stash that is: the fields of v1beta3, which stay stashed.
+    for old in [FROM_3_TO_1, FROM_2_TO_1, FROM_3_TO_2] {
+        if from == Version::V1Beta3 || old != FROM_3_TO_2 {
+            stash::take(object, old);
+        }
+    }
     let mut append = Members::new();
     if let Some(k8s) = members(object, "/spec/k8s") {
         if to == Version::V1Beta1 {
+            drop_old_launch(k8s);
             keep(k8s, &LAUNCH, &mut append);
         }
         if from == Version::V1Beta3 {
@@ -94,20 +110,23 @@ fn convert_down(object: &mut Value, from: Version, to: Version, restored: &mut R
             lower_gates(k8s, &mut append);
         }
     }
+    let mut lacks_node_image = false;
     if to == Version::V1Beta1 {
+        let is_tars = object.pointer("/spec/tars").is_some_and(Value::is_object);
         if let Some(release) = members(object, "/spec/release") {
             keep(release, &NODE, &mut append);
+            lacks_node_image = is_tars && !append.contains_key("nodeImage");
         }
         restore_source(object, restored);
     }
-    stash::put(object, pair, &append, &Members::new());
+    // An empty stash tells that the server has no node image. Without a stash it would get one on the way up.
+    if !append.is_empty() || lacks_node_image {
+        stash::put(object, pair, &append, &Members::new());
+    }
 }
 
 fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context, restored: &mut Restored) {
-    let pair = name_pair(from, to);
-    let stashed = stash::take(object, pair);
-    let known = stashed.is_some();
-    let mut append = stash::take_part(stashed, "append");
+    let (mut append, known) = take_stashes(object, from, to);
     if from == Version::V1Beta1 {
         stash_source(object);
     }
@@ -128,12 +147,41 @@ fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context,
         && let Some(release) = members(object, "/spec/release")
     {
         restored.restore("release", release, &NODE, &mut append);
-        if to == Version::V1Beta2 && is_tars && !known {
-            let placeholder = || (PLACEHOLDER_IMAGE.to_owned(), String::new());
-            let (image, secret) = context.node_image.clone().unwrap_or_else(placeholder);
+        if to == Version::V1Beta2
+            && is_tars
+            && !known
+            && let Some((image, secret)) = context.node_image.clone()
+        {
             release.insert("nodeImage".to_owned(), Value::from(image));
             release.insert("nodeSecret".to_owned(), Value::from(secret));
         }
+    }
+    if to == Version::V1Beta2 {
+        // The fields of v1beta3 stay stashed.
+        append.retain(|name, value| !value.is_null() && !NODE.contains(&name.as_str()));
+        if !append.is_empty() {
+            stash::put(object, FROM_3_TO_2, &append, &Members::new());
+        }
+    }
+}
+
+/// Takes what the stashes of the object keep for a version above its own. The second value tells whether an upper version has decided
+/// about the node image.
+///
+/// An object in v1beta1 came from v1beta3 and has one stash, or it came by way of v1beta2 and can have two. The existing converter leaves
+/// older ones on objects. When there are several, the one of the very pair of versions counts, as it does for the existing converter.
+fn take_stashes(object: &mut Value, from: Version, to: Version) -> (Members, bool) {
+    let [whole, lower, upper] = [FROM_3_TO_1, FROM_2_TO_1, FROM_3_TO_2]
+        .map(|pair| stash::take(object, pair).map(|stash| stash::take_part(Some(stash), "append")));
+    let upper = upper.unwrap_or_default();
+    if from == Version::V1Beta2 {
+        return (upper, true);
+    }
+    let known = whole.is_some() || lower.is_some();
+    match (whole, lower) {
+        (Some(whole), None) => (whole, known),
+        (Some(whole), Some(_)) if to == Version::V1Beta3 => (whole, known),
+        (_, lower) => (lower.unwrap_or_default().into_iter().chain(upper).collect(), known),
     }
 }
 
@@ -148,12 +196,17 @@ fn keep(members: &mut Members, names: &[&str], append: &mut Members) {
 
 /// Sets the fields that v1beta1 does not have to the behaviour of v1beta1.
 fn default_launch(k8s: &mut Members) {
-    for (name, value) in [
-        ("updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})),
-        ("imagePullPolicy", json!("Always")),
-        ("launcherType", json!("background")),
-    ] {
-        k8s.entry(name).or_insert(value);
+    for (name, value) in OLD_LAUNCH.iter() {
+        k8s.entry(*name).or_insert_with(|| value.clone());
+    }
+}
+
+/// Removes the fields that [`default_launch`] would set to the same value.
+fn drop_old_launch(k8s: &mut Members) {
+    for (name, value) in OLD_LAUNCH.iter() {
+        if k8s.get(*name) == Some(value) {
+            k8s.shift_remove(*name);
+        }
     }
 }
 

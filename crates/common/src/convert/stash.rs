@@ -31,11 +31,8 @@ pub(super) fn take_part(stash: Option<Map<String, Value>>, name: &str) -> Map<St
     }
 }
 
-/// Writes `append` and `drop` to the annotation of `pair`, unless both are empty.
+/// Writes `append` and `drop` to the annotation of `pair`.
 pub(super) fn put(object: &mut Value, pair: &str, append: &Map<String, Value>, drop: &Map<String, Value>) {
-    if append.is_empty() && drop.is_empty() {
-        return;
-    }
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
     if annotations.is_null() {

@@ -10,8 +10,10 @@ use crate::{
         resource::Resource,
         warning::Warning,
     },
+    convert::list_misfits,
     lenient::decode_or_default,
-    names,
+    names::{self, annotation::CONVERSION_PREFIX},
+    version::Version,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -340,7 +342,17 @@ pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
         );
         Warning::fixed("6.1.10", text)
     });
-    never.chain(long).collect()
+    let misfits = list_misfits(request.object).into_iter().map(|member| {
+        Warning::fixed(
+            "6.1.20",
+            format!(
+                "metadata.annotations: the member {member} of {CONVERSION_PREFIX}… does not fit the schema and is dropped; correct the \
+                 annotation, or write the object in {}",
+                Version::CURRENT.as_str()
+            ),
+        )
+    });
+    never.chain(long).chain(misfits).collect()
 }
 
 /// Whether the server runs as a StatefulSet whose name is too long for the labels of its pods.

@@ -356,6 +356,20 @@ fn a_daemon_set_whose_name_is_too_long_for_a_stateful_set_draws_a_warning_when_i
 }
 
 #[test]
+fn a_member_of_a_stash_that_conversion_drops_draws_a_warning() {
+    let stash = r#"{"append":{"command":7,"args":["a"]},"drop":{}}"#;
+    let mut server = tars();
+    server["apiVersion"] = json!("k8s.tars.io/v1beta2");
+    server["metadata"]["annotations"] = json!({"tars.io/Conversion.1b21b3": stash});
+    let fixture = Fixture::create(Resource::Server, server);
+    let warnings = list_warnings(&fixture.request(), &facts());
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0].rule, "6.1.20");
+    assert!(warnings[0].text.starts_with("metadata.annotations: the member command of"), "{}", warnings[0]);
+    assert!(warnings[0].text.len() <= 256);
+}
+
+#[test]
 fn identity_never_changes() {
     for (member, value) in [("app", "Other"), ("server", "Other"), ("subType", "normal")] {
         let text = update_refused(&tars(), |object| object["spec"][member] = json!(value)).unwrap();

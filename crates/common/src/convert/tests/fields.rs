@@ -15,19 +15,19 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use regex::Regex;
 
-fn schema(definition: &CustomResourceDefinition, version: Version) -> Option<&JSONSchemaProps> {
+pub(super) fn schema(definition: &CustomResourceDefinition, version: Version) -> Option<&JSONSchemaProps> {
     let found = definition.spec.versions.iter().find(|one| one.name == version.as_str())?;
     found.schema.as_ref()?.open_api_v3_schema.as_ref()
 }
 
-fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.items.as_ref()? {
         JSONSchemaPropsOrArray::Schema(items) => Some(items),
         JSONSchemaPropsOrArray::Schemas(_) => None,
     }
 }
 
-fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+pub(super) fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
         JSONSchemaPropsOrBool::Schema(values) => Some(values),
         JSONSchemaPropsOrBool::Bool(_) => None,
@@ -65,7 +65,7 @@ fn fill(schema: &JSONSchemaProps, path: &str, turn: usize) -> Value {
 }
 
 /// Builds a text that the pattern and the bounds of the schema allow: the path if it is possible.
-fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
+pub(super) fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
     let pattern = schema.pattern.as_ref().map(|pattern| Regex::new(pattern).unwrap());
     let hash = crc32fast::hash(path.as_bytes());
     let texts = [path.to_owned(), format!("x{hash:x}"), format!("{}%", hash % 100), (hash % 100).to_string()];
@@ -75,7 +75,7 @@ fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
 }
 
 /// Lists the fields that other alternatives require, but not the one that `turn` chooses.
-fn list_excluded(schema: &JSONSchemaProps, turn: usize) -> Vec<String> {
+pub(super) fn list_excluded(schema: &JSONSchemaProps, turn: usize) -> Vec<String> {
     let required = |alternative: &JSONSchemaProps| alternative.required.clone().unwrap_or_default();
     let alternatives = schema.one_of.as_deref().unwrap_or_default();
     let Some(chosen) = alternatives.get(turn % alternatives.len().max(1)).map(required) else { return Vec::new() };
@@ -107,14 +107,14 @@ fn prune(object: &mut Value, schema: &JSONSchemaProps) {
 }
 
 /// Prunes all but the members that every object has.
-fn prune_object(object: &mut Value, schema: &JSONSchemaProps) {
+pub(super) fn prune_object(object: &mut Value, schema: &JSONSchemaProps) {
     let kept = ["apiVersion", "kind", "metadata"].map(|name| (name.to_owned(), object[name].take()));
     prune(object, schema);
     object.as_object_mut().unwrap().extend(kept);
 }
 
 /// Lists the paths at which two values differ.
-fn list_differences(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn list_differences(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
     match (one, other) {
         (Value::Object(left), Value::Object(right)) => {
             let names: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();

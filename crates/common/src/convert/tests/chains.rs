@@ -1,0 +1,194 @@
+//! Nothing is lost on any way through the versions, whichever fields an object has.
+//!
+//! ```text
+//! schema ──chance──► object ──► convert, prune, default ──► … any versions … ──► the first version: the same object
+//! ```
+//!
+//! The objects come from the generated schemas, so a new field is part of this test at once. After each step the API server's part is
+//! done: it drops fields that the schema does not have, and fills in defaults.
+
+use super::{
+    super::fit::fits,
+    fields::{build_text, items, list_differences, list_excluded, prune_object, schema, values},
+    *,
+};
+use crate::{
+    crd::{CrdOptions, build_all},
+    names::annotation::CONVERSION_PREFIX,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use std::sync::LazyLock;
+
+static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(|| build_all(&CrdOptions::default()));
+
+/// A row of numbers that look random and depend on the seed only, so a failing case can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % sides.max(1)
+    }
+
+    fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        let index = self.roll(choices.len() as u64);
+        &choices[usize::try_from(index).unwrap()]
+    }
+}
+
+/// Builds a value that the schema allows. Each field that is not required is there or not, by chance.
+fn build(schema: &JSONSchemaProps, path: &str, dice: &mut Dice) -> Value {
+    if let Some(items) = items(schema) {
+        let least = u64::try_from(schema.min_items.unwrap_or(0)).unwrap();
+        let most = schema.max_items.map_or(least + 3, |most| u64::try_from(most).unwrap().min(least + 3));
+        let count = least + dice.roll(most - least + 1);
+        return (0..count).map(|index| build(items, &format!("{path}[{index}]"), dice)).collect();
+    }
+    if let Some(values) = values(schema) {
+        let keys = ["key", "a.b/C-d", "ключ", ""];
+        let count = usize::try_from(dice.roll(keys.len() as u64 + 1)).unwrap();
+        return keys[..count].iter().map(|key| ((*key).to_owned(), build(values, &format!("{path}.{key}"), dice))).collect();
+    }
+    if let Some(properties) = &schema.properties {
+        let turn = usize::try_from(dice.roll(16)).unwrap();
+        let excluded = list_excluded(schema, turn);
+        let mut required = schema.required.clone().unwrap_or_default();
+        if let Some(alternatives) = &schema.one_of {
+            required.extend(alternatives[turn % alternatives.len()].required.clone().unwrap_or_default());
+        }
+        let mut members = Map::new();
+        for (name, field) in properties.iter().filter(|(name, _)| !excluded.contains(name)) {
+            if required.contains(name) || dice.roll(5) < 3 {
+                members.insert(name.clone(), build(field, &format!("{path}.{name}"), dice));
+            }
+        }
+        return Value::Object(members);
+    }
+    build_leaf(schema, path, dice)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the bounds of the schemas are those of integers of at most 32 bits")]
+fn build_leaf(schema: &JSONSchemaProps, path: &str, dice: &mut Dice) -> Value {
+    if let Some(words) = &schema.enum_ {
+        return dice.pick(words).0.clone();
+    }
+    let is_number = schema.x_kubernetes_int_or_string == Some(true) && dice.roll(2) == 0;
+    match schema.type_.as_deref() {
+        Some("boolean") => json!(dice.roll(2) == 0),
+        kind if is_number || kind == Some("integer") => {
+            let (least, most) = (schema.minimum.unwrap_or(0.0) as i64, schema.maximum.unwrap_or(2e6) as i64);
+            json!(least + i64::try_from(dice.roll(u64::try_from(most - least + 1).unwrap())).unwrap())
+        }
+        Some("object") => json!({"free": {"form": [dice.roll(9), null, "text"]}}),
+        _ => json!(build_text(schema, &format!("{path}{}", dice.roll(9)))),
+    }
+}
+
+/// Fills in defaults like the API server.
+fn fill_in(value: &mut Value, schema: &JSONSchemaProps) {
+    match value {
+        Value::Array(elements) => {
+            if let Some(items) = items(schema) {
+                for element in elements {
+                    fill_in(element, items);
+                }
+            }
+        }
+        Value::Object(members) => {
+            if let Some(values) = values(schema) {
+                for member in members.values_mut() {
+                    fill_in(member, values);
+                }
+            }
+            for (name, field) in schema.properties.iter().flatten() {
+                if let (None, Some(default)) = (members.get(name), &field.default) {
+                    members.insert(name.clone(), default.0.clone());
+                }
+                if let Some(member) = members.get_mut(name) {
+                    fill_in(member, field);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Does the API server's part after a conversion.
+fn receive(object: &mut Value, schema: &JSONSchemaProps) {
+    prune_object(object, schema);
+    fill_in(object, schema);
+}
+
+/// Removes the annotations of conversions. An object that was always old may carry one of them in the end.
+fn forget_stashes(object: &mut Value) {
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.retain(|key, _| !key.starts_with(CONVERSION_PREFIX));
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+}
+
+/// Finds the deepest member that its schema refuses.
+fn find_misfit(kind: &str, version: Version, path: &[&str], value: &Value) -> String {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let path = [path, &[name.as_str()]].concat();
+        if !fits(kind, version, &path, member) {
+            return find_misfit(kind, version, &path, member);
+        }
+    }
+    format!("{} {value}", path.join("."))
+}
+
+fn check_way(definition: &CustomResourceDefinition, seed: u64) -> Result<(), String> {
+    let kind = definition.spec.names.kind.as_str();
+    let versions: Vec<(Version, &JSONSchemaProps)> =
+        Version::ALL.into_iter().filter_map(|version| Some((version, schema(definition, version)?))).collect();
+    let mut dice = Dice(seed);
+    let (first, own) = *dice.pick(&versions);
+    let mut object = build(own, "", &mut dice);
+    let header =
+        json!({"apiVersion": first.api_version(), "kind": kind, "metadata": {"name": "by-chance", "annotations": {"kept": "é"}}});
+    object.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+    receive(&mut object, own);
+
+    let mut way = vec![(first, own)];
+    way.extend((0..=dice.roll(4)).map(|_| *dice.pick(&versions)));
+    way.push((first, own));
+    let mut travelled = object.clone();
+    for (version, schema) in &way[1..] {
+        travelled = converted(&travelled, *version);
+        receive(&mut travelled, schema);
+        // A TFrameworkConfig that was always v1beta2 has no image of an executor, which v1beta3 requires.
+        if kind == "TServer" && !fits(kind, *version, &[], &travelled) {
+            let field = find_misfit(kind, *version, &[], &travelled);
+            return Err(format!("{kind} is not valid as {}, see {field}: {travelled}", version.as_str()));
+        }
+    }
+    forget_stashes(&mut travelled);
+    // A version can have a default that another one has not. A field without a value then gets that default on the way.
+    for (_, schema) in &versions {
+        fill_in(&mut object, schema);
+        fill_in(&mut travelled, schema);
+    }
+    let mut differences = Vec::new();
+    list_differences(&object, &travelled, "", &mut differences);
+    let names: Vec<_> = way.iter().map(|(version, _)| version.as_str()).collect();
+    if differences.is_empty() { Ok(()) } else { Err(format!("{kind} {}:\n{}", names.join(" -> "), differences.join("\n"))) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn nothing_is_lost_on_any_way_through_the_versions(seed in any::<u64>()) {
+        for definition in DEFINITIONS.iter() {
+            check_way(definition, seed).map_err(TestCaseError::fail)?;
+        }
+    }
+}
