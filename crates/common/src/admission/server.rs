@@ -3,6 +3,7 @@
 mod image;
 mod pod;
 mod rules;
+mod spec;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,9 @@
 //! TServer: the reasons to deny (docs/reference/admission.md#6.1).
 
-use super::{image, pod};
+use super::{
+    image, pod,
+    spec::{K8s, Port, Selector, Spec, Tars, read_spec},
+};
 use crate::{
     admission::{
         denial::Denial,
@@ -11,11 +14,9 @@ use crate::{
         warning::Warning,
     },
     convert::list_misfits,
-    lenient::decode_or_default,
     names::{self, annotation::CONVERSION_PREFIX},
     version::Version,
 };
-use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -23,84 +24,6 @@ use std::collections::BTreeSet;
 const NODE_PORT: i64 = names::port::NODE as i64;
 /// Volumes and claims that the controller adds to pods.
 const RESERVED_MOUNTS: [&str; 3] = [names::DELAY_BIND, names::TIMEZONE_VOLUME, names::NODE_WORK_VOLUME];
-
-/// The part of a spec that the rules read. It is the same in all versions.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec {
-    #[serde(default)]
-    app: String,
-    #[serde(default)]
-    server: String,
-    tars: Option<Tars>,
-    normal: Option<Normal>,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    k8s: K8s,
-}
-
-#[derive(Deserialize)]
-struct Tars {
-    #[serde(default)]
-    template: String,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    servants: Vec<Port>,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    ports: Vec<Port>,
-}
-
-#[derive(Deserialize)]
-struct Normal {
-    #[serde(default, deserialize_with = "decode_or_default")]
-    ports: Vec<Port>,
-}
-
-#[derive(Deserialize)]
-struct Port {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    port: i64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct K8s {
-    #[serde(default)]
-    daemon_set: bool,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    host_ports: Vec<HostPort>,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    mounts: Vec<Mount>,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    node_selector: Vec<Selector>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HostPort {
-    #[serde(default)]
-    name_ref: String,
-    #[serde(default)]
-    port: i64,
-}
-
-#[derive(Deserialize)]
-struct Mount {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    source: Value,
-}
-
-#[derive(Deserialize)]
-struct Selector {
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    operator: String,
-    #[serde(default, deserialize_with = "decode_or_default")]
-    values: Vec<String>,
-}
 
 pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     if request.operation == Operation::Delete {
@@ -159,12 +82,6 @@ fn is_identifier(text: &str) -> bool {
 /// webhook accepted can still be updated.
 fn spec_part<'a>(object: &'a Value, member: &str) -> Option<&'a Value> {
     object.pointer("/spec/k8s")?.get(member)
-}
-
-fn read_spec(object: &Value) -> Result<Spec, Denial> {
-    let spec = object.get("spec").unwrap_or(&Value::Null);
-    Spec::deserialize(spec)
-        .map_err(|error| Denial::invalid_server("6.1.19", format!("spec does not decode: {error}"), "compare it with the schema"))
 }
 
 fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
