@@ -33,6 +33,7 @@ mod json;
 mod request;
 mod resource;
 mod server;
+mod size;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,7 @@ pub fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
     match request.resource {
         _ if request.is_metadata_only() => Vec::new(),
         Resource::Server => server::list_warnings(request),
+        Resource::Config => config::list_warnings(request, facts),
         Resource::Template => template::list_warnings(request, facts),
         _ => Vec::new(),
     }

@@ -4,6 +4,7 @@
 //! are missing. The node agent makes volumes only on nodes that have them.
 
 use crate::{
+    kube_syntax::is_qualified_name,
     names::{DELAY_BIND, label},
     v1beta3::{AbilityAffinity, TServerSpec},
 };
@@ -26,14 +27,23 @@ impl PodLabels {
 
 /// Finds the labels that a node needs to run pods of the server `spec` in `namespace`.
 pub fn find_for_pods(namespace: &str, spec: &TServerSpec) -> PodLabels {
-    let pool = match spec.k8s.ability_affinity {
-        // A DaemonSet runs on every node that is admitted, whatever pools there are.
-        _ if spec.k8s.daemon_set => None,
-        AbilityAffinity::AppRequired => Some(label::ability_of_app(namespace, &spec.app)),
-        AbilityAffinity::ServerRequired => Some(label::ability_of_server(namespace, &spec.app, &spec.server)),
+    // A DaemonSet runs on every node that is admitted, whatever pools there are.
+    let affinity = if spec.k8s.daemon_set { AbilityAffinity::None } else { spec.k8s.ability_affinity };
+    PodLabels { framework: label::node(namespace), pool: find_pool(namespace, &spec.app, &spec.server, affinity) }
+}
+
+/// Finds the label of the pool of nodes that `affinity` requires; `None` if it requires none.
+pub fn find_pool(namespace: &str, app: &str, server: &str, affinity: AbilityAffinity) -> Option<String> {
+    match affinity {
+        AbilityAffinity::AppRequired => Some(label::ability_of_app(namespace, app)),
+        AbilityAffinity::ServerRequired => Some(label::ability_of_server(namespace, app, server)),
         AbilityAffinity::AppOrServerPreferred | AbilityAffinity::None => None,
-    };
-    PodLabels { framework: label::node(namespace), pool }
+    }
+}
+
+/// Whether a node can carry the label `key`. The part after the slash has at most 63 characters.
+pub fn can_exist(key: &str) -> bool {
+    is_qualified_name(key)
 }
 
 /// Finds the label that a node needs to hold a local volume of the mount `mount`. `None` for [`DELAY_BIND`], which ties a pod to

@@ -3,7 +3,10 @@
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 use std::fmt;
-use tars_common::names::annotation;
+use tars_common::{
+    file_mode::{DEFAULT_MODE, ModeError, parse_mode},
+    names::annotation,
+};
 
 /// The owner of a directory, and its permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub struct Owner {
 }
 
 /// Owner of a directory whose claim asks for no other one.
-pub const DEFAULT_OWNER: Owner = Owner { uid: 0, gid: 0, mode: 0o755 };
+pub const DEFAULT_OWNER: Owner = Owner { uid: 0, gid: 0, mode: DEFAULT_MODE };
 
 impl fmt::Display for Owner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,30 +29,29 @@ impl fmt::Display for Owner {
 /// Why the annotations of a claim cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OwnerError {
-    #[error("annotation {key} is {text:?}; write digits only, and octal ones for a mode, such as 0755")]
+    #[error("annotation {key} is {text:?}; write digits only")]
     NotDigits { key: &'static str, text: String },
-    #[error("annotation {key} is {text:?}, which is too large, or has a digit that is not octal")]
-    NotANumber { key: &'static str, text: String },
-    #[error("annotation {} is more than 777; only the nine permission bits can be set", annotation::LOCAL_VOLUME_MODE)]
-    TooManyBits,
+    #[error("annotation {key} is {text:?}, which is too large; an id is at most {}", u32::MAX)]
+    TooLarge { key: &'static str, text: String },
+    #[error("annotation {} is {text:?}; {problem}", annotation::LOCAL_VOLUME_MODE)]
+    Mode { text: String, problem: ModeError },
 }
 
 impl Owner {
     /// Reads the annotations of a claim. An absent or empty one has its value in [`DEFAULT_OWNER`].
     pub fn of_claim(claim: &PersistentVolumeClaim) -> Result<Self, OwnerError> {
-        let read = |key: &'static str, radix: u32, absent: u32| match claim.annotations().get(key).map(String::as_str) {
-            None | Some("") => Ok(absent),
-            Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                u32::from_str_radix(text, radix).map_err(|_| OwnerError::NotANumber { key, text: text.to_owned() })
+        let text = |key: &str| claim.annotations().get(key).map_or("", String::as_str);
+        let read = |key: &'static str, absent: u32| match text(key) {
+            "" => Ok(absent),
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().map_err(|_| OwnerError::TooLarge { key, text: digits.to_owned() })
             }
-            Some(text) => Err(OwnerError::NotDigits { key, text: text.to_owned() }),
+            other => Err(OwnerError::NotDigits { key, text: other.to_owned() }),
         };
-        let mode = read(annotation::LOCAL_VOLUME_MODE, 8, DEFAULT_OWNER.mode)?;
-        if mode > 0o777 {
-            return Err(OwnerError::TooManyBits);
-        }
-        let uid = read(annotation::LOCAL_VOLUME_UID, 10, DEFAULT_OWNER.uid)?;
-        let gid = read(annotation::LOCAL_VOLUME_GID, 10, DEFAULT_OWNER.gid)?;
+        let mode = text(annotation::LOCAL_VOLUME_MODE);
+        let mode = parse_mode(mode).map_err(|problem| OwnerError::Mode { text: mode.to_owned(), problem })?;
+        let uid = read(annotation::LOCAL_VOLUME_UID, DEFAULT_OWNER.uid)?;
+        let gid = read(annotation::LOCAL_VOLUME_GID, DEFAULT_OWNER.gid)?;
         Ok(Self { uid, gid, mode })
     }
 }

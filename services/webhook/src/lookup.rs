@@ -130,6 +130,10 @@ impl Lookup {
                 let servers = self.list_names::<TServer>("tserver", namespace, &[(label::SERVER_APP, &app)]).await?;
                 facts.server_of_app.extend(servers.into_iter().next().map(|server| (app, server)));
             }
+            Query::Server { app, server } => {
+                let labels = [(label::SERVER_APP, app.as_str()), (label::SERVER_NAME, server.as_str())];
+                facts.configured_server = self.list_names::<TServer>("tserver", namespace, &labels).await?.into_iter().next();
+            }
             Query::Configs { app, server, config } => {
                 facts.configs = self.list_configs(namespace, &app, &server, &config).await?;
             }

@@ -11,6 +11,8 @@ use crate::{
         facts::{ConfigFacts, Facts, Query},
         json,
         request::{Operation, Request},
+        size::warn_of_size,
+        warning::Warning,
     },
     names::{annotation, label},
 };
@@ -48,7 +50,28 @@ pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     }
     let object = if request.operation == Operation::Delete { request.old } else { request.object };
     let text = |pointer| json::text(object, pointer).to_owned();
-    vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }]
+    let mut queries = vec![Query::Configs { app: text("/app"), server: text("/server"), config: text("/configName") }];
+    if request.operation == Operation::Create && !text("/server").is_empty() {
+        queries.push(Query::Server { app: text("/app"), server: text("/server") });
+    }
+    queries
+}
+
+/// Lists settings that are accepted, but are probably a mistake.
+pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
+    if request.operation != Operation::Create {
+        return Vec::new();
+    }
+    let [app, server] = ["/app", "/server"].map(|pointer| json::text(request.object, pointer));
+    let unknown = (!server.is_empty() && facts.configured_server.is_none()).then(|| {
+        Warning::new("6.2.13", [app, server], |[app, server]| {
+            format!(
+                "server: this namespace has no tserver with app {app} and server {server}, so nobody reads this configuration yet"
+            )
+        })
+    });
+    let long = warn_of_size("6.2.14", "configContent", json::text(request.object, "/configContent"));
+    unknown.into_iter().chain(long).collect()
 }
 
 pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {

@@ -26,6 +26,13 @@ pub enum Query {
         /// Label `tars.io/ConfigName`.
         config: String,
     },
+    /// Asks for [`Facts::configured_server`]: the TServer with this application and server name.
+    Server {
+        /// Label `tars.io/ServerApp`.
+        app: String,
+        /// Label `tars.io/ServerName`.
+        server: String,
+    },
     /// Asks for [`Facts::tree_exists`].
     Tree,
 }
@@ -45,6 +52,8 @@ pub struct Facts {
     pub server_of_app: BTreeMap<String, String>,
     /// The versions of the configuration in question, for all pods.
     pub configs: Vec<ConfigFacts>,
+    /// The name of the TServer in question.
+    pub configured_server: Option<String>,
     /// Whether the namespace has a `tars-tree`.
     pub tree_exists: bool,
 }

@@ -1,7 +1,9 @@
 //! TServer: labels, defaults, and questions about other objects (docs/reference/admission.md#5.1).
 
+mod faults;
 mod image;
 mod pod;
+mod profile;
 mod rules;
 mod spec;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::{
         json,
         request::{Operation, Request},
         resource::Resource,
+        size::warn_of_size,
         warning::Warning,
     },
     names::label,
@@ -62,7 +63,8 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
     if request.operation == Operation::Delete {
         return Vec::new();
     }
-    warn_of_content(request).into_iter().chain(warn_of_chain(request, facts)).collect()
+    let long = warn_of_size("6.4.7", "spec.content", json::text(request.object, "/spec/content"));
+    warn_of_content(request).into_iter().chain(warn_of_chain(request, facts)).chain(long).collect()
 }
 
 /// Warns about a text that was broken before this update and still is.

@@ -44,7 +44,9 @@ async fn api_server(request: axum::http::Request<kube::client::Body>, writes: Wr
         return respond(200, &live());
     }
     match path.as_str() {
-        "/apis/k8s.tars.io/v1beta3/ttemplates" | "/apis/k8s.tars.io/v1beta3/tframeworkconfigs" => respond(200, &list(Vec::new())),
+        "/apis/k8s.tars.io/v1beta3/ttemplates"
+        | "/apis/k8s.tars.io/v1beta3/tframeworkconfigs"
+        | "/apis/k8s.tars.io/v1beta3/namespaces/ledger/tservers" => respond(200, &list(Vec::new())),
         "/apis/k8s.tars.io/v1beta3/namespaces/ledger/ttemplates/root" => respond(200, &meta("root", json!({}))),
         "/apis/k8s.tars.io/v1beta3/namespaces/ledger/tconfigs" => respond(200, &list(vec![live()])),
         "/apis/k8s.tars.io/v1beta3/namespaces/broken/ttemplates/root" => respond(

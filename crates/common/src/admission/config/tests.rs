@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     activation::Activation,
-    admission::{Facts, Resource, mutate, tests::Fixture, validate},
+    admission::{Facts, Resource, list_queries, list_warnings, mutate, tests::Fixture, validate},
     names::CONTROLLER_USER,
 };
 use serde_json::json;
@@ -195,4 +195,23 @@ fn a_fresh_active_version_cannot_be_deleted() {
     assert!(text.starts_with("tconfig during deletion guard time(48s); try again in 12 s"), "{text}");
     fixture.old["activated"] = json!(false);
     assert!(validate(&fixture.request(), &Facts::default()).is_ok());
+}
+
+#[test]
+fn a_configuration_that_nobody_reads_draws_a_warning() {
+    let fixture = Fixture::create(Resource::Config, config("new", "m", true));
+    let query = Query::Server { app: "Ledger".to_owned(), server: "Audit".to_owned() };
+    assert!(list_queries(&fixture.request()).contains(&query));
+    let warn = |fixture: &Fixture, server: Option<&str>| {
+        let facts = Facts { configured_server: server.map(str::to_owned), ..Facts::default() };
+        list_warnings(&fixture.request(), &facts).into_iter().map(|warning| warning.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(warn(&fixture, None), ["6.2.13"]);
+    assert!(warn(&fixture, Some("ledger-audit")).is_empty());
+    let mut of_the_app = config("new", "m", true);
+    of_the_app["server"] = json!("");
+    assert!(warn(&Fixture::create(Resource::Config, of_the_app), None).is_empty());
+    let mut long = config("new", "m", true);
+    long["configContent"] = json!("ü".repeat(800_000));
+    assert_eq!(warn(&Fixture::create(Resource::Config, long), Some("ledger-audit")), ["6.2.14"]);
 }

@@ -1,7 +1,8 @@
 //! TServer: the reasons to deny (docs/reference/admission.md#6.1).
 
 use super::{
-    image, pod,
+    faults::{refuse_faults, warn_of_faults},
+    image, pod, profile,
     spec::{K8s, Port, Selector, Spec, Tars, read_spec},
 };
 use crate::{
@@ -43,6 +44,7 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     if let Some(tars) = &spec.tars {
         validate_template(request, tars, facts)?;
     }
+    profile::validate_profile(request)?;
     validate_host_ports(&spec.k8s, &ports)?;
     validate_mounts(&spec.k8s)?;
     pod::validate_probes(request.object, &ports.names)?;
@@ -54,7 +56,7 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     if spec_part(request.object, "mounts") != spec_part(request.old, "mounts") {
         validate_mount_names(&spec.k8s)?;
     }
-    Ok(())
+    if request.operation == Operation::Create { refuse_faults(request, &spec) } else { Ok(()) }
 }
 
 /// Checks the rules that the schema has, too. An object that breaks another rule of the schema about the same members is left to the
@@ -269,7 +271,9 @@ pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
             ),
         )
     });
-    never.chain(long).chain(misfits).collect()
+    let faults = if request.operation == Operation::Update { warn_of_faults(request, &spec) } else { Vec::new() };
+    let texts = profile::warn_of_profile(request).into_iter().chain(profile::warn_of_sub_type(request.object));
+    never.chain(long).chain(misfits).chain(faults).chain(texts).collect()
 }
 
 /// Whether the server runs as a StatefulSet whose name is too long for the labels of its pods.

@@ -52,6 +52,10 @@ pub(super) struct K8s {
     pub(super) mounts: Vec<Mount>,
     #[serde(default, deserialize_with = "decode_or_default")]
     pub(super) node_selector: Vec<Selector>,
+    #[serde(default, deserialize_with = "decode_or_default")]
+    pub(super) service_account: String,
+    #[serde(default, deserialize_with = "decode_or_default")]
+    pub(super) ability_affinity: String,
 }
 
 #[derive(Deserialize)]
@@ -64,9 +68,16 @@ pub(super) struct HostPort {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Mount {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "decode_or_default")]
     pub(super) name: String,
+    #[serde(rename = "mountPath", default, deserialize_with = "decode_or_default")]
+    pub(super) path: String,
+    #[serde(default, deserialize_with = "decode_or_default")]
+    pub(super) sub_path: String,
+    #[serde(default, deserialize_with = "decode_or_default")]
+    pub(super) sub_path_expr: String,
     #[serde(default)]
     pub(super) source: Value,
 }

@@ -46,8 +46,8 @@ pub fn validate_placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Prob
         let app_pool = names::label::ability_of_app(&key.namespace, &spec.app);
         // No node can carry a label that is too long, so such a preference has no effect. If it were stated, the API server would
         // refuse the workload.
-        preferred.extend(is_valid_label(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
-        preferred.extend(is_valid_label(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
+        preferred.extend(node_labels::can_exist(&server_pool).then_some((SERVER_ABILITY_WEIGHT, server_pool)));
+        preferred.extend(node_labels::can_exist(&app_pool).then_some((APP_ABILITY_WEIGHT, app_pool)));
     }
     Placement {
         required,
@@ -62,13 +62,8 @@ fn require_label(key: String) -> NodeSelectorRequirement {
     NodeSelectorRequirement { key, operator: "Exists".to_owned(), values: None }
 }
 
-/// Whether the API server accepts `key`: its name, after the slash, has at most 63 characters.
-fn is_valid_label(key: &str) -> bool {
-    key.rsplit('/').next().is_some_and(|name| name.len() <= 63)
-}
-
 fn validate_label(field: &str, key: &str, remedy: &str, problems: &mut Vec<Problem>) {
-    if !is_valid_label(key) {
+    if !node_labels::can_exist(key) {
         let problem = format!("no node can carry the label {key:?}, which has more than 63 characters after the slash");
         problems.push(Problem::new(field, problem, remedy));
     }
