@@ -28,6 +28,7 @@ mod account;
 mod config;
 mod denial;
 mod facts;
+mod framework;
 mod image;
 mod json;
 mod request;
@@ -52,11 +53,12 @@ pub use warning::Warning;
 /// Lists the questions about other objects that [`mutate`] and [`validate`] need answered.
 pub fn list_queries(request: &Request<'_>) -> Vec<Query> {
     match request.resource {
+        Resource::Server | Resource::Framework if request.operation == Operation::Delete => framework::list_queries(request),
         Resource::Server => server::list_queries(request),
         Resource::Config => config::list_queries(request),
         Resource::Template => template::list_queries(request),
         Resource::Tree => tree::list_queries(request),
-        Resource::Account | Resource::Image | Resource::Derived(_) => Vec::new(),
+        Resource::Account | Resource::Image | Resource::Framework | Resource::Derived(_) => Vec::new(),
     }
 }
 
@@ -78,7 +80,7 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
             image::mutate(request, &mut object);
             Ok(())
         }
-        Resource::Derived(_) => Ok(()),
+        Resource::Framework | Resource::Derived(_) => Ok(()),
     };
     // An update of metadata only does not touch what the rule is about. The members that could be completed are stored.
     let excuse = |denial| if request.is_metadata_only() { server::validate_changed_bounds(request) } else { Err(denial) };
@@ -89,13 +91,14 @@ pub fn mutate(request: &Request<'_>, facts: &Facts) -> Result<Value, Denied> {
 /// Accepts or denies the request (docs/reference/admission.md#6).
 pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denied> {
     let result = match request.resource {
+        Resource::Server | Resource::Framework if request.operation == Operation::Delete => framework::validate(request, facts),
         Resource::Server => server::validate(request, facts),
         Resource::Config => config::validate(request, facts),
         Resource::Template => template::validate(request, facts),
         Resource::Tree => tree::validate(request, facts),
         Resource::Account => account::validate(request),
         // An image is a list of facts about builds. The schema finds every mistake in it.
-        Resource::Image => Ok(()),
+        Resource::Image | Resource::Framework => Ok(()),
         Resource::Derived(_) => workload::validate(request),
     };
     result.map_err(|denial| request.deny(denial))

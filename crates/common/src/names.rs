@@ -234,6 +234,8 @@ pub mod port {
 pub const READINESS_GATE: &str = "tars.io/active";
 /// Name of the only TTree of a namespace.
 pub const TREE: &str = "tars-tree";
+/// The TServer of the registry, and its service account.
+pub const REGISTRY_SERVER: &str = "tars-tarsregistry";
 /// Name of the TFrameworkConfig that the services read; they ignore any other.
 pub const FRAMEWORK_CONFIG: &str = "tars-framework";
 /// Storage class of local volumes.

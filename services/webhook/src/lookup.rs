@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt, future::try_join};
 use k8s_openapi::api::{
     authentication::v1::UserInfo,
     authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
+    core::v1::ServiceAccount,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -32,7 +33,7 @@ use tars_common::{
     convert::Context,
     names::{self, label},
     templates::LONGEST_CHAIN,
-    v1beta3::{TConfig, TFrameworkConfig, TServer, TTemplate, TTree},
+    v1beta3::{SubType, TConfig, TFrameworkConfig, TServer, TTemplate, TTree},
 };
 use tars_kit::causes::with_sources;
 use tokio_util::sync::CancellationToken;
@@ -136,6 +137,14 @@ impl Lookup {
             }
             Query::Configs { app, server, config } => {
                 facts.configs = self.list_configs(namespace, &app, &server, &config).await?;
+            }
+            Query::TarsServer => {
+                let labels = [(label::SUB_TYPE, SubType::Tars.as_str())];
+                facts.tars_server = self.list_names::<TServer>("tserver", namespace, &labels).await?.into_iter().next();
+            }
+            Query::RegistryAccount => {
+                let account = self.api::<ServiceAccount>(namespace).get_metadata_opt(names::REGISTRY_SERVER).await;
+                facts.registry_account_exists = account.map_err(api_error("serviceaccount", namespace))?.is_some();
             }
             Query::Tree => {
                 let tree = self.api::<TTree>(namespace).get_metadata_opt(names::TREE).await;

@@ -82,8 +82,9 @@ impl Review {
             return Err(Box::new(describe_unsupported(request, phase)));
         };
         let (object, old) = (request.object.take(), request.old_object.take());
-        // When the API server generates the name, only the object holds it.
-        let named = object.as_ref().and_then(|object| object.metadata.name.clone()).filter(|name| !name.is_empty());
+        // When the API server generates the name, only the object holds it. When it deletes a collection, only the old object does.
+        let named =
+            object.as_ref().or(old.as_ref()).and_then(|object| object.metadata.name.clone()).filter(|name| !name.is_empty());
         let name = named.unwrap_or_else(|| request.name.clone());
         // A DynamicObject consists of JSON values, so this cannot fail.
         let json = |object: Option<DynamicObject>| serde_json::to_value(object).unwrap_or_default();

@@ -35,6 +35,10 @@ pub enum Query {
     },
     /// Asks for [`Facts::tree_exists`].
     Tree,
+    /// Asks for [`Facts::tars_server`].
+    TarsServer,
+    /// Asks for [`Facts::registry_account_exists`].
+    RegistryAccount,
 }
 
 /// The answers to [`Query`]s. A field about which no query asked stays empty.
@@ -56,6 +60,10 @@ pub struct Facts {
     pub configured_server: Option<String>,
     /// Whether the namespace has a `tars-tree`.
     pub tree_exists: bool,
+    /// The name of one TServer with `subType: tars`.
+    pub tars_server: Option<String>,
+    /// Whether the namespace has the service account of the registry.
+    pub registry_account_exists: bool,
 }
 
 /// The image that brings tarsnode into pods.

@@ -18,6 +18,8 @@ pub enum Resource {
     Account,
     /// `timages.k8s.tars.io`
     Image,
+    /// `tframeworkconfigs.k8s.tars.io`
+    Framework,
     /// A protected kind of objects that the controller makes for a TServer.
     Derived(DerivedKind),
 }
@@ -32,6 +34,7 @@ impl Resource {
             (names::GROUP, "ttrees") => Self::Tree,
             (names::GROUP, "taccounts") => Self::Account,
             (names::GROUP, "timages") => Self::Image,
+            (names::GROUP, "tframeworkconfigs") => Self::Framework,
             _ => Self::Derived(DerivedKind::of(group, plural).filter(|kind| kind.descriptor().protected)?),
         })
     }
@@ -45,6 +48,7 @@ impl Resource {
             Self::Tree => "ttree",
             Self::Account => "taccount",
             Self::Image => "timage",
+            Self::Framework => "tframeworkconfig",
             Self::Derived(kind) => kind.descriptor().singular,
         }
     }
