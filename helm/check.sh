@@ -102,7 +102,7 @@ expect controller 2 'secretName: tars-(controller|agent)-tls$' 'controller and a
 expect controller 4 'failurePolicy: Fail' 'admission fails closed'
 expect controller 3 'name: no-housekeeping-of-kubernetes$' 'the garbage collector waits for no webhook'
 expect controller 2 'name: no-write-of-the-controller$' 'writes of the controller cost no review'
-expect controller 1 'name: no-deletion-by-kubernetes$' 'a namespace can be deleted without a webhook'
+expect controller 2 'name: no-deletion-by-kubernetes$' 'a namespace can be deleted without a webhook'
 expect controller-old 0 'matchConditions' 'no conditions where the API server does not know them'
 expect controller-old 0 'optionalOldSelf|selectableFields' 'no parts of schemas that the API server does not know'
 expect controller-old 24 'rule: self == oldSelf$' 'members that never change, in each version'
