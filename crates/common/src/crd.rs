@@ -110,7 +110,7 @@ fn build_version(
         schema: Some(CustomResourceValidation { open_api_v3_schema: Some((of.schema)()) }),
         subresources: build_subresources(kind),
         additional_printer_columns: kinds::build_columns(of),
-        selectable_fields: kinds::build_selectable_fields(kind),
+        selectable_fields: kinds::build_selectable_fields(kind, of.version),
     }
 }
 

@@ -260,10 +260,11 @@ pub(super) fn build_columns(of: &VersionDefinition) -> Option<Vec<CustomResource
     (!of.columns.is_empty()).then(|| of.columns.iter().chain([&AGE]).map(column).collect())
 }
 
-/// Builds the fields that a field selector may name.
-pub(super) fn build_selectable_fields(kind: &KindDefinition) -> Option<Vec<SelectableField>> {
+/// Builds the fields that a field selector may name. Only the newest version has them: the API server refuses a definition in which all
+/// versions have the same selectable fields and different schemas.
+pub(super) fn build_selectable_fields(kind: &KindDefinition, version: Version) -> Option<Vec<SelectableField>> {
     let field = |path: &&str| SelectableField { json_path: (*path).to_owned() };
-    (!kind.selectable.is_empty()).then(|| kind.selectable.iter().map(field).collect())
+    (version == Version::CURRENT && !kind.selectable.is_empty()).then(|| kind.selectable.iter().map(field).collect())
 }
 
 pub(super) fn build_categories(kind: &KindDefinition) -> Option<Vec<String>> {
