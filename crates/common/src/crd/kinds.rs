@@ -260,11 +260,18 @@ pub(super) fn build_columns(of: &VersionDefinition) -> Option<Vec<CustomResource
     (!of.columns.is_empty()).then(|| of.columns.iter().chain([&AGE]).map(column).collect())
 }
 
-/// Builds the fields that a field selector may name. Only the newest version has them: the API server refuses a definition in which all
-/// versions have the same selectable fields and different schemas.
+/// Builds the fields that a field selector may name. If the schemas of the versions differ, only the newest version has them. The API
+/// server refuses a definition in which all versions have the same selectable fields and different schemas, and the reverse.
 pub(super) fn build_selectable_fields(kind: &KindDefinition, version: Version) -> Option<Vec<SelectableField>> {
     let field = |path: &&str| SelectableField { json_path: (*path).to_owned() };
-    (version == Version::CURRENT && !kind.selectable.is_empty()).then(|| kind.selectable.iter().map(field).collect())
+    ((version == Version::CURRENT || has_one_schema(kind)) && !kind.selectable.is_empty())
+        .then(|| kind.selectable.iter().map(field).collect())
+}
+
+fn has_one_schema(kind: &KindDefinition) -> bool {
+    let mut schemas = kind.versions.iter().map(|of| (of.schema)());
+    let first = schemas.next();
+    schemas.all(|schema| Some(schema) == first)
 }
 
 pub(super) fn build_categories(kind: &KindDefinition) -> Option<Vec<String>> {
