@@ -337,9 +337,12 @@ async fn try_selection(kinds: &Kinds, client: &Client) {
         let params = ListParams::default().fields(selector);
         wait_for(&format!("{selector} to select"), async || api.list(&params).await.ok()).await.items.len()
     };
-    assert_eq!(count(&kinds.servers, "spec.app=Trade,spec.server=Audit,spec.tars.template=root").await, 2);
-    assert_eq!(count(&kinds.servers, "spec.app=Trad").await, 0);
-    assert_eq!(count(&kinds.servers, "spec.release.id=v1").await, 0);
+    // The schemas of a TServer differ, so only the newest version has selectable fields.
+    if kinds.version == Version::CURRENT {
+        assert_eq!(count(&kinds.servers, "spec.app=Trade,spec.server=Audit,spec.tars.template=root").await, 2);
+        assert_eq!(count(&kinds.servers, "spec.app=Trad").await, 0);
+        assert_eq!(count(&kinds.servers, "spec.release.id=v1").await, 0);
+    }
     assert_eq!(count(&kinds.configs, "configName=audit.conf,activated=true").await, 1);
     assert_eq!(count(&kinds.configs, "activated=false").await, 0);
     let group = format!("{}/{}", CEL.name_of(kinds.version), kinds.version.as_str());
