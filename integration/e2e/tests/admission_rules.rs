@@ -309,7 +309,7 @@ async fn configurations_trees_templates_and_accounts_obey_each_rule() {
 
     let account = json!({
         "kind": "TAccount", "metadata": {"name": "5d41402abc4b2a76b9719d911017c592"},
-        "spec": {"username": "hello", "authentication": {"password": "secret", "tokens": []}},
+        "spec": {"username": "hello", "authentication": {"password": "secret", "tokens": []}, "authorization": []},
     });
     let cases = [
         accept("6.5.1", |_| ()),

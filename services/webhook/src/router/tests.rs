@@ -1,5 +1,7 @@
 //! Calls the service in memory and over real TLS, beside an API server that knows one template and one configuration.
 
+mod fuzz;
+
 use super::*;
 use axum::{body::Body as RawBody, http::StatusCode};
 use futures::{StreamExt, stream};
