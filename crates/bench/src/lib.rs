@@ -126,7 +126,7 @@ pub struct Figures {
     /// Calls per second.
     pub rate: f64,
     /// CPU time of the server per call, in microseconds.
-    cpu: f64,
+    pub cpu: f64,
     /// Latencies in microseconds, sorted.
     latencies: Vec<f64>,
 }

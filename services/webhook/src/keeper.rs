@@ -217,7 +217,7 @@ impl Keeper {
                 Ok(None) => (Finding::Missing, None),
                 Ok(Some(object)) => {
                     // A DynamicObject consists of JSON values, so this cannot fail.
-                    let clauses = read_clauses(&serde_json::to_value(object).unwrap_or_default(), &self.service);
+                    let clauses = read_clauses(&serde_json::to_value(object).unwrap_or_default(), &self.namespace, &self.service);
                     (if clauses.is_empty() { Finding::Foreign } else { Finding::Ours(clauses) }, None)
                 }
                 Err(error) => (Finding::Unreadable, Some(format!("cannot read it: {error}"))),

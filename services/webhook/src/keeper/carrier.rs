@@ -74,11 +74,15 @@ pub struct Clause {
 }
 
 /// Reads the clauses that call our Service.
-pub fn read_clauses(object: &Value, service: &str) -> Vec<Clause> {
+pub fn read_clauses(object: &Value, namespace: &str, service: &str) -> Vec<Clause> {
     let webhooks = object.get("webhooks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let named = webhooks.iter().filter_map(|webhook| Some((webhook["name"].as_str()?, webhook.get("clientConfig")?)));
     let conversion = object.pointer("/spec/conversion/webhook/clientConfig").map(|config| ("", config));
-    let ours = |(_, config): &(&str, &Value)| config.pointer("/service/name").and_then(Value::as_str) == Some(service);
+    let text = |config: &Value, pointer| config.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let ours = |(_, config): &(&str, &Value)| {
+        let called = (text(config, "/service/namespace"), text(config, "/service/name"));
+        called == (Some(namespace.to_owned()), Some(service.to_owned()))
+    };
     let clauses = named.chain(conversion).filter(ours).map(|(webhook, config)| {
         let bundle = config.get("caBundle").and_then(|bundle| serde_json::from_value::<ByteString>(bundle.clone()).ok());
         let bundle = bundle.and_then(|bundle| String::from_utf8(bundle.0).ok()).unwrap_or_default();
@@ -99,12 +103,15 @@ mod tests {
             }
             config
         };
-        json!({"webhooks": [{"name": "ours", "clientConfig": config("svc")}, {"name": "foreign", "clientConfig": config("other")}]})
+        let mut elsewhere = config("svc");
+        elsewhere["service"]["namespace"] = json!("other");
+        let webhook = |name: &str, config: Value| json!({"name": name, "clientConfig": config});
+        json!({"webhooks": [webhook("ours", config("svc")), webhook("foreign", config("other")), webhook("elsewhere", elsewhere)]})
     }
 
     #[test]
     fn only_our_clauses_are_written_and_only_when_they_differ() {
-        let patch = |bundle| Carrier::Mutating.build_patch(&read_clauses(&configuration(bundle), "svc"), "new");
+        let patch = |bundle| Carrier::Mutating.build_patch(&read_clauses(&configuration(bundle), "tars-system", "svc"), "new");
         let Some(Patch::Strategic(written)) = patch(Some("old")) else { panic!("no patch") };
         assert_eq!(written, json!({"webhooks": [{"name": "ours", "clientConfig": {"caBundle": "bmV3"}}]}));
         assert!(patch(None).is_some());
@@ -113,10 +120,10 @@ mod tests {
 
     #[test]
     fn a_definition_without_our_conversion_is_left_alone() {
-        assert!(read_clauses(&json!({"spec": {"conversion": {"strategy": "None"}}}), "svc").is_empty());
-        let ours =
-            json!({"spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": {"service": {"name": "svc"}}}}}});
-        let clauses = read_clauses(&ours, "svc");
+        assert!(read_clauses(&json!({"spec": {"conversion": {"strategy": "None"}}}), "tars-system", "svc").is_empty());
+        let service = json!({"name": "svc", "namespace": "tars-system"});
+        let ours = json!({"spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": {"service": service}}}}});
+        let clauses = read_clauses(&ours, "tars-system", "svc");
         assert_eq!(clauses, [Clause { webhook: String::new(), bundle: String::new() }]);
         assert!(matches!(Carrier::Definition("tservers").build_patch(&clauses, "new"), Some(Patch::Merge(_))));
     }

@@ -128,7 +128,7 @@ async fn make_keeper(world: &Shared) -> Keeper {
 
 /// The bundles of `carrier`, one for each clause that calls our Service.
 fn bundles(world: &Shared, carrier: Carrier) -> Vec<String> {
-    let clauses = read_clauses(&world.lock().unwrap().objects[&path(carrier)], SERVICE);
+    let clauses = read_clauses(&world.lock().unwrap().objects[&path(carrier)], NAMESPACE, SERVICE);
     clauses.into_iter().map(|clause| clause.bundle).collect()
 }
 

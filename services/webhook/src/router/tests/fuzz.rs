@@ -102,7 +102,10 @@ fn check(path: &str, body: Vec<u8>) -> Result<(), TestCaseError> {
         return Ok(());
     }
     let answer: Value = serde_json::from_slice(&answer).unwrap();
-    prop_assert_eq!(answer.pointer("/response/uid"), uid.as_ref());
+    // The decoder skips members that no review has, even if they do not decode.
+    if uid.is_some() {
+        prop_assert_eq!(answer.pointer("/response/uid"), uid.as_ref());
+    }
     if path == "/conversion" {
         let result = &answer["response"]["result"];
         let message = result["message"].as_str().unwrap_or_default();
