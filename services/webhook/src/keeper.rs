@@ -104,7 +104,7 @@ impl Keeper {
         let mut delay = RETRY_DELAY;
         loop {
             let leads = *leading.borrow_and_update();
-            let wait = match self.run_pass(leads, &mut memory).await {
+            let wait = match self.run_pass(leads, &mut memory, Timestamp::now()).await {
                 Ok(true) => {
                     delay = RETRY_DELAY;
                     PASS_PERIOD
@@ -136,31 +136,31 @@ impl Keeper {
     }
 
     /// Does each step that is possible now. Returns whether all carriers and all objects of other components could be read and written.
-    async fn run_pass(&self, leads: bool, memory: &mut Memory) -> Result<bool, KeeperError> {
+    async fn run_pass(&self, leads: bool, memory: &mut Memory, now: Timestamp) -> Result<bool, KeeperError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
         let mut material = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
         if let (None, Some(material)) = (&memory.served, &material) {
-            self.serve_leaf(material, &[], &mut memory.served).await?;
+            self.serve_leaf(material, &[], &mut memory.served, now).await?;
         }
         let mut seen = self.look_at_carriers().await;
         let (mut stored, mut others) = (Ok(()), true);
         if leads {
             let placed = material.as_ref().is_some_and(|material| is_placed(&seen, &material.bundle()));
-            if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, Timestamp::now())? {
+            if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, now)? {
                 stored = self.store_secret(&api, secret, &wanted).await;
                 if stored.is_ok() {
                     material = Some(wanted);
                 }
             }
             if let Some(material) = &material {
-                self.serve_leaf(material, &seen, &mut memory.served).await?;
+                self.serve_leaf(material, &seen, &mut memory.served, now).await?;
                 self.place_bundle(&material.bundle(), &mut seen).await;
-                others = self.keep_leaves(material).await;
+                others = self.keep_leaves(material, now).await;
             }
         }
         if let Some(material) = &material {
-            self.serve_leaf(material, &seen, &mut memory.served).await?;
+            self.serve_leaf(material, &seen, &mut memory.served, now).await?;
         } else {
             tracing::info!("waiting for the leader to make certificates");
         }
@@ -249,9 +249,15 @@ impl Keeper {
     }
 
     /// Serves the leaf of `material` where that makes nothing worse, see [`may_serve`].
-    async fn serve_leaf(&self, material: &Material, seen: &[Seen], served: &mut Option<Material>) -> Result<(), KeeperError> {
+    async fn serve_leaf(
+        &self,
+        material: &Material,
+        seen: &[Seen],
+        served: &mut Option<Material>,
+        now: Timestamp,
+    ) -> Result<(), KeeperError> {
         if served.as_ref().is_some_and(|served| served.leaf() == material.leaf())
-            || !may_serve(material, served.as_ref(), seen, Timestamp::now())
+            || !may_serve(material, served.as_ref(), seen, now)
         {
             return Ok(());
         }

@@ -9,11 +9,11 @@ pub(super) const LEAVES: [(&str, &str); 2] = [("tars-controller-tls", "tars-cont
 
 impl Keeper {
     /// Stores what is missing or due. Returns whether all of it is stored. A failure is logged, and stops nothing else.
-    pub(super) async fn keep_leaves(&self, material: &Material) -> bool {
+    pub(super) async fn keep_leaves(&self, material: &Material, now: Timestamp) -> bool {
         let store = Store::new(self.client.clone(), &self.namespace);
         let mut all = true;
         for (secret, host) in LEAVES {
-            all &= note(&store.keep_leaf(secret, host, material, Timestamp::now()).await);
+            all &= note(&store.keep_leaf(secret, host, material, now).await);
         }
         all & note(&store.publish(&material.bundle()).await)
     }

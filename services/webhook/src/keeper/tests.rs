@@ -1,5 +1,7 @@
 //! Runs single passes of the keeper against an API server in memory.
 
+mod rotation;
+
 use super::*;
 use axum::http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
@@ -143,16 +145,16 @@ async fn a_missing_or_foreign_carrier_does_not_count() {
         let world = make_world(&Carrier::ALL);
         let keeper = make_keeper(&world).await;
         let mut memory = Memory::default();
-        let _ = keeper.run_pass(true, &mut memory).await;
+        let _ = keeper.run_pass(true, &mut memory, Timestamp::now()).await;
         assert!(keeper.health.is_ready(), "all carriers exist");
         world.lock().unwrap().objects.remove(&path(absent));
-        let _ = keeper.run_pass(true, &mut memory).await;
+        let _ = keeper.run_pass(true, &mut memory, Timestamp::now()).await;
         assert!(keeper.health.is_ready(), "{} is missing", absent.name());
         world.lock().unwrap().objects.insert(path(absent), build_carrier(absent, "other-service"));
-        let _ = keeper.run_pass(true, &mut memory).await;
+        let _ = keeper.run_pass(true, &mut memory, Timestamp::now()).await;
         assert!(keeper.health.is_ready(), "{} calls another Service", absent.name());
         world.lock().unwrap().objects.insert(path(absent), build_carrier(absent, SERVICE));
-        let _ = keeper.run_pass(true, &mut memory).await;
+        let _ = keeper.run_pass(true, &mut memory, Timestamp::now()).await;
         assert_eq!(bundles(&world, absent), [stored(&world).bundle()], "{} came back", absent.name());
         assert!(keeper.health.is_ready());
     }
@@ -162,9 +164,9 @@ async fn a_missing_or_foreign_carrier_does_not_count() {
 async fn a_replica_that_nobody_calls_is_ready() {
     let world = make_world(&[]);
     let keeper = make_keeper(&world).await;
-    let _ = keeper.run_pass(false, &mut Memory::default()).await;
+    let _ = keeper.run_pass(false, &mut Memory::default(), Timestamp::now()).await;
     assert_eq!(keeper.health.failing(), [CHECK_BUNDLES, CHECK_CERTIFICATE], "a follower has no certificate to serve yet");
-    let _ = keeper.run_pass(true, &mut Memory::default()).await;
+    let _ = keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await;
     assert!(keeper.health.is_ready());
 }
 
@@ -175,7 +177,7 @@ async fn a_fresh_leader_serves_and_keeps_the_other_carriers_when_one_fails() {
             let world = make_world(&Carrier::ALL);
             world.lock().unwrap().forbid(verb.clone(), &broken.name());
             let keeper = make_keeper(&world).await;
-            let _ = keeper.run_pass(true, &mut Memory::default()).await;
+            let _ = keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await;
             assert!(keeper.certificate.is_loaded(), "{verb} {}", broken.name());
             assert!(keeper.health.is_ready(), "{verb} {}", broken.name());
             let others = Carrier::ALL.into_iter().filter(|carrier| carrier.name() != broken.name());
@@ -190,12 +192,12 @@ async fn a_fresh_leader_serves_and_keeps_the_other_carriers_when_one_fails() {
 #[tokio::test]
 async fn a_fresh_replica_serves_the_stored_leaf_although_no_carrier_can_be_read() {
     let world = make_world(&Carrier::ALL);
-    let _ = make_keeper(&world).await.run_pass(true, &mut Memory::default()).await;
+    let _ = make_keeper(&world).await.run_pass(true, &mut Memory::default(), Timestamp::now()).await;
     for carrier in Carrier::ALL {
         world.lock().unwrap().forbid(Method::GET, &carrier.name());
     }
     let keeper = make_keeper(&world).await;
-    let _ = keeper.run_pass(false, &mut Memory::default()).await;
+    let _ = keeper.run_pass(false, &mut Memory::default(), Timestamp::now()).await;
     assert!(keeper.certificate.is_loaded());
 }
 
@@ -204,23 +206,23 @@ async fn a_trusted_leaf_is_served_until_the_bundles_trust_its_successor() {
     let world = make_world(&Carrier::ALL);
     let (leader, follower) = (make_keeper(&world).await, make_keeper(&world).await);
     let (mut by_leader, mut by_follower) = (Memory::default(), Memory::default());
-    let _ = leader.run_pass(true, &mut by_leader).await;
-    let _ = follower.run_pass(false, &mut by_follower).await;
+    let _ = leader.run_pass(true, &mut by_leader, Timestamp::now()).await;
+    let _ = follower.run_pass(false, &mut by_follower, Timestamp::now()).await;
     let old = stored(&world);
     // Somebody deletes the Secret, and the new leader cannot write one of the bundles.
     world.lock().unwrap().objects.remove(&secret_path());
     for carrier in Carrier::ALL {
         world.lock().unwrap().forbid(Method::PATCH, &carrier.name());
     }
-    let _ = leader.run_pass(true, &mut by_leader).await;
-    let _ = follower.run_pass(false, &mut by_follower).await;
+    let _ = leader.run_pass(true, &mut by_leader, Timestamp::now()).await;
+    let _ = follower.run_pass(false, &mut by_follower, Timestamp::now()).await;
     assert!(stored(&world) != old);
     for memory in [&by_leader, &by_follower] {
         assert!(memory.served.as_ref().is_some_and(|served| served.leaf() == old.leaf()), "nobody trusts the new leaf yet");
     }
     world.lock().unwrap().forbidden.clear();
-    let _ = leader.run_pass(true, &mut by_leader).await;
-    let _ = follower.run_pass(false, &mut by_follower).await;
+    let _ = leader.run_pass(true, &mut by_leader, Timestamp::now()).await;
+    let _ = follower.run_pass(false, &mut by_follower, Timestamp::now()).await;
     for memory in [&by_leader, &by_follower] {
         assert!(memory.served.as_ref().is_some_and(|served| served.leaf() == stored(&world).leaf()));
     }
@@ -235,19 +237,19 @@ fn object(world: &Shared, kind: &str, name: &str) -> Option<Value> {
 async fn the_leader_keeps_the_leaves_of_the_other_components_and_publishes_the_authorities() {
     let world = make_world(&Carrier::ALL);
     let keeper = make_keeper(&world).await;
-    let _ = keeper.run_pass(false, &mut Memory::default()).await;
+    let _ = keeper.run_pass(false, &mut Memory::default(), Timestamp::now()).await;
     assert_eq!(object(&world, "configmaps", "tars-ca"), None, "a follower writes nothing");
-    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert!(keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await.unwrap());
     assert_eq!(object(&world, "configmaps", "tars-ca").unwrap()["data"], json!({"ca.crt": stored(&world).bundle()}));
     let leaves =
         || ["tars-controller-tls", "tars-agent-tls"].map(|name| object(&world, "secrets", name).unwrap()["data"].clone());
     let made = leaves();
-    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert!(keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await.unwrap());
     assert_eq!(leaves(), made, "what is good stays");
 
     // With the authority, the leaves that it signed are of no use.
     world.lock().unwrap().objects.remove(&secret_path());
-    assert!(keeper.run_pass(true, &mut Memory::default()).await.unwrap());
+    assert!(keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await.unwrap());
     assert!(leaves().iter().zip(&made).all(|(new, old)| new["tls.crt"] != old["tls.crt"] && new["ca.crt"] != old["ca.crt"]));
 }
 
@@ -256,7 +258,7 @@ async fn a_leaf_that_cannot_be_stored_stops_nothing_else() {
     let world = make_world(&Carrier::ALL);
     world.lock().unwrap().forbid(Method::GET, "tars-controller-tls");
     let keeper = make_keeper(&world).await;
-    assert!(!keeper.run_pass(true, &mut Memory::default()).await.unwrap(), "the keeper tries again");
+    assert!(!keeper.run_pass(true, &mut Memory::default(), Timestamp::now()).await.unwrap(), "the keeper tries again");
     assert!(keeper.health.is_ready());
     assert!(object(&world, "secrets", "tars-agent-tls").is_some() && object(&world, "configmaps", "tars-ca").is_some());
 }
