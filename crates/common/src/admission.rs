@@ -45,7 +45,7 @@ mod workload;
 use serde_json::Value;
 
 pub use denial::{Denial, Denied};
-pub use facts::{ConfigFacts, Facts, NodeImage, Query};
+pub use facts::{ConfigFacts, Facts, NodeImage, Query, ReleaseFacts};
 pub use request::{Operation, Request};
 pub use resource::Resource;
 pub use warning::Warning;

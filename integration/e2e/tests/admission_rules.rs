@@ -240,6 +240,33 @@ async fn stored_servers_keep_their_identity_and_are_completed() {
     let stored = create(&connect_to(&space, "v1beta3", "TServer"), &server).await.expect("a server");
     assert_eq!(stored.data["spec"]["k8s"]["replicas"], 0, "5.1.7");
 
+    let image = json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "imageType": "server", "default": "v7",
+        "metadata": {"name": "trade-audit", "labels": {"tars.io/ServerApp": "Trade", "tars.io/ServerName": "Audit"}},
+        "releases": [{"id": "v8", "image": "repo/a:8"}, {"id": "v7", "image": "repo/a:7", "secret": "pull"}],
+    });
+    let images = connect_to(&space, "v1beta3", "TImage");
+    images.patch("trade-audit", &PatchParams::apply("e2e"), &Patch::Apply(&image)).await.expect("an image");
+    for version in ["v1beta2", "v1beta3"] {
+        let mut normal = json!({
+            "apiVersion": format!("k8s.tars.io/{version}"), "kind": "TServer",
+            "metadata": {"name": "trade-audit", "annotations": {"tars.io/AutoRelease": "true"}},
+            "spec": {"app": "Trade", "server": "Audit", "subType": "normal", "normal": {"ports": []}, "k8s": {"replicas": 2}},
+        });
+        let servers = connect_to(&space, version, "TServer");
+        let stored = create(&servers, &normal).await.expect("a server");
+        let release = &stored.data["spec"]["release"];
+        assert_eq!(
+            (&release["id"], &release["image"], &release["secret"]),
+            (&json!("v7"), &json!("repo/a:7"), &json!("pull")),
+            "5.1.6"
+        );
+        assert_eq!(stored.data["spec"]["k8s"]["replicas"], 2, "5.1.6");
+        normal["metadata"]["annotations"] = json!({"tars.io/AutoRelease": "false"});
+        let stored = create(&servers, &normal).await.expect("a server");
+        assert_eq!(stored.data["spec"].get("release"), None, "5.1.6, just inside");
+    }
+
     let mut plain = build_tars_server();
     plain["apiVersion"] = json!("k8s.tars.io/v1beta3");
     space.apply::<TServer>(&plain.to_string()).await.expect("a server");

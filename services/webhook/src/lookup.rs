@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | templates and their parents, default node image | memory, which watches keep up to date; then the API server, if the object is not there |
 //! | everything else (children, servers of an application, versions of a configuration) | the API server, metadata only |
+//! | the releases of an image | the API server |
 //!
 //! So no object is refused because a cache lags behind: only the API server can say that another object does not exist. TServers are
 //! not cached at all. A list of them can need a conversion, which this process serves, so its start would wait for itself.
@@ -29,11 +30,11 @@ use serde_json::Value;
 use std::{fmt::Debug, pin::pin, time::Duration};
 use tars_common::{
     activation::find_activation,
-    admission::{ConfigFacts, Facts, NodeImage, Query},
+    admission::{ConfigFacts, Facts, NodeImage, Query, ReleaseFacts},
     convert::Context,
     names::{self, label},
     templates::LONGEST_CHAIN,
-    v1beta3::{SubType, TConfig, TFrameworkConfig, TServer, TTemplate, TTree},
+    v1beta3::{SubType, TConfig, TFrameworkConfig, TImage, TServer, TTemplate, TTree},
 };
 use tars_kit::causes::with_sources;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,9 @@ type TemplateMeta = PartialObjectMeta<TTemplate>;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
 /// The API server accepts no longer value of a label, neither in an object nor in a selector.
 const LABEL_LIMIT: usize = 63;
+
+/// How many images of one server are looked at. They hold all their releases, so they can be long.
+const MOST_IMAGES: u32 = 8;
 
 /// The verb on TServers that permits to change the objects of servers by hand.
 const REPAIR: &str = "repair";
@@ -138,6 +142,7 @@ impl Lookup {
             Query::Configs { app, server, config } => {
                 facts.configs = self.list_configs(namespace, &app, &server, &config).await?;
             }
+            Query::Image { app, server } => facts.image_release = self.find_image_release(namespace, &app, &server).await?,
             Query::TarsServer => {
                 let labels = [(label::SUB_TYPE, SubType::Tars.as_str())];
                 facts.tars_server = self.list_names::<TServer>("tserver", namespace, &labels).await?.into_iter().next();
@@ -208,6 +213,14 @@ impl Lookup {
         let list = ListParams::default().labels(&format_selector(&labels));
         let found = self.api::<TConfig>(namespace).list_metadata(&list).await.map_err(api_error("tconfig", namespace))?;
         Ok(found.items.iter().map(read_config_facts).collect())
+    }
+
+    /// Finds the default release of the first image with these labels that has one. A server has one image, as a rule.
+    async fn find_image_release(&self, namespace: &str, app: &str, server: &str) -> Result<Option<ReleaseFacts>, LookupError> {
+        let labels = format_selector(&[(label::SERVER_APP, app), (label::SERVER_NAME, server)]);
+        let list = ListParams::default().labels(&labels).limit(MOST_IMAGES);
+        let images = self.api::<TImage>(namespace).list(&list).await.map_err(api_error("timage", namespace))?;
+        Ok(images.items.iter().find_map(read_default_release))
     }
 
     /// Lists the names of at most two objects with these labels. One is reported, and the other may be the object of the request.
@@ -290,6 +303,13 @@ where
             }
         }
     });
+}
+
+fn read_default_release(image: &TImage) -> Option<ReleaseFacts> {
+    let wanted = image.default.as_ref()?;
+    let release = image.releases.iter().find(|release| release.id == *wanted)?;
+    let (id, image, secret) = (release.id.clone(), release.image.clone(), release.secret.clone().unwrap_or_default());
+    Some(ReleaseFacts { id, image, secret })
 }
 
 fn read_parent(template: &TemplateMeta) -> Option<String> {

@@ -33,6 +33,13 @@ pub enum Query {
         /// Label `tars.io/ServerName`.
         server: String,
     },
+    /// Asks for [`Facts::image_release`]: the default release of the TImage with these labels.
+    Image {
+        /// Label `tars.io/ServerApp`.
+        app: String,
+        /// Label `tars.io/ServerName`.
+        server: String,
+    },
     /// Asks for [`Facts::tree_exists`].
     Tree,
     /// Asks for [`Facts::tars_server`].
@@ -58,12 +65,25 @@ pub struct Facts {
     pub configs: Vec<ConfigFacts>,
     /// The name of the TServer in question.
     pub configured_server: Option<String>,
+    /// The default release of the image in question; `None` if there is no such image, or its default is none of its releases.
+    pub image_release: Option<ReleaseFacts>,
     /// Whether the namespace has a `tars-tree`.
     pub tree_exists: bool,
     /// The name of one TServer with `subType: tars`.
     pub tars_server: Option<String>,
     /// Whether the namespace has the service account of the registry.
     pub registry_account_exists: bool,
+}
+
+/// A release of a TImage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseFacts {
+    /// Id of the release.
+    pub id: String,
+    /// Image reference.
+    pub image: String,
+    /// Name of the pull secret, may be empty.
+    pub secret: String,
 }
 
 /// The image that brings tarsnode into pods.

@@ -1,5 +1,6 @@
 //! TServer: labels, defaults, and questions about other objects (docs/reference/admission.md#5.1).
 
+mod auto_release;
 mod faults;
 mod image;
 mod pod;
@@ -27,13 +28,15 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, iter};
 
 pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
+    let image = auto_release::find_query(request);
     if request.operation == Operation::Delete || !json::has(request.object, "/spec/tars") {
-        return Vec::new();
+        return image.into_iter().collect();
     }
     let mut queries = vec![Query::Lineage(json::text(request.object, "/spec/tars/template").to_owned())];
-    if needs_node_image(request.object) {
+    if needs_node_image(request.object) || image.is_some() {
         queries.push(Query::NodeImage);
     }
+    queries.extend(image);
     queries
 }
 
@@ -42,8 +45,7 @@ fn needs_node_image(object: &Value) -> bool {
     json::has(object, "/spec/release") && json::text(object, "/spec/release/nodeImage").is_empty()
 }
 
-/// Applies the rules of docs/reference/admission.md#5.1 in their order. Rule 6 (automatic release) is left out on purpose: it never
-/// worked in the existing webhook, and the author of the TServer decides which image becomes a release.
+/// Applies the rules of docs/reference/admission.md#5.1 in their order.
 pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -> Result<(), Denial> {
     set_identity_labels(object)?;
     if json::has(object, "/spec/tars") {
@@ -57,6 +59,7 @@ pub(super) fn mutate(request: &Request<'_>, facts: &Facts, object: &mut Value) -
         set(object, "/spec/k8s", "notStacked", Value::Bool(true));
     }
     let (min, max) = read_replica_bounds(object)?;
+    auto_release::set_release(request, facts, object);
     let released = json::has(object, "/spec/release");
     if let Some(wanted) = read_replicas(object) {
         let replicas = if released { wanted.max(min).min(max) } else { 0 };
