@@ -1,6 +1,7 @@
 // A small program for tests of a cluster. With it, a test can use the network from inside a pod whose image has no shell.
 //
 //	probe serve ADDRESS     answers every request with the name of the host, until SIGTERM
+//	probe hold ADDRESS      accepts every connection and never answers, until SIGTERM
 //	probe resolve NAME...   prints the addresses of each name, one line for each name
 //	probe record FILE       adds a line with the name of the host to FILE, prints all its lines, and waits for SIGTERM
 //	probe get URL           prints status and body of the answer; for https it uses the token and the CA of the service account
@@ -35,11 +36,13 @@ func main() {
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) < 2 {
-		return errors.New("usage: probe serve ADDRESS | resolve NAME... | record FILE | get URL")
+		return errors.New("usage: probe serve ADDRESS | hold ADDRESS | resolve NAME... | record FILE | get URL")
 	}
 	switch arguments[0] {
 	case "serve":
 		return serve(ctx, arguments[1])
+	case "hold":
+		return hold(ctx, arguments[1])
 	case "resolve":
 		return resolve(ctx, arguments[1:])
 	case "record":
@@ -73,6 +76,28 @@ func serve(ctx context.Context, address string) error {
 		return err
 	}
 	return nil
+}
+
+// hold behaves like a server that hangs.
+func hold(ctx context.Context, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Println("holding on", address)
+	// A connection that is collected as garbage would be closed.
+	var held []net.Conn
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			held = append(held, connection)
+		}
+	}()
+	<-ctx.Done()
+	return listener.Close()
 }
 
 // record shows whether data outlives a pod: each run of the program adds one line.
