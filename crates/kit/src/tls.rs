@@ -3,9 +3,13 @@
 //! A handshake reads the current certificate through an atomic pointer and never waits. A new certificate affects new connections only.
 //! Open connections keep the certificate that they began with, so that no request fails because of a rotation.
 
-use crate::connections::{self, Http, Limits};
+use crate::{
+    connections::{self, Http, Limits},
+    metrics::Registry,
+};
 use arc_swap::ArcSwapOption;
 use axum::Router;
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -16,6 +20,7 @@ use std::{convert::Infallible, fmt, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 mod files;
 pub use files::follow_files;
@@ -36,7 +41,11 @@ pub enum CertificateError {
 
 /// The certificate that is served at present. Clones share it.
 #[derive(Clone, Default)]
-pub struct ServingCertificate(Arc<ArcSwapOption<CertifiedKey>>);
+pub struct ServingCertificate {
+    served: Arc<ArcSwapOption<CertifiedKey>>,
+    /// Unix time in seconds at which it ends; 0 while there is none.
+    ends: Gauge,
+}
 
 impl fmt::Debug for ServingCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,26 +55,38 @@ impl fmt::Debug for ServingCertificate {
 }
 
 impl ServingCertificate {
+    /// Makes a holder without a certificate. The metric `certificate_not_after_seconds` of `registry` shows when the one ends that is
+    /// served.
+    pub fn register(registry: &mut Registry) -> Self {
+        let certificate = Self::default();
+        let help = "Unix time at which the served certificate ends, 0 while none is served";
+        registry.register("certificate_not_after_seconds", help, certificate.ends.clone());
+        certificate
+    }
+
     /// Replaces the certificate. `chain` is PEM with the leaf first, and `key` is the PEM private key of the leaf. After an error the
     /// certificate that was served before stays.
     pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().map_err(CertificateError::Pem)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(CertificateError::Pem)?;
+        let ends = chain.first().and_then(|leaf| X509Certificate::from_der(leaf).ok());
+        let ends = ends.map_or(0, |(_, leaf)| leaf.validity().not_after.timestamp());
         let provider = rustls::crypto::ring::default_provider();
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(CertificateError::Key)?;
-        self.0.store(Some(Arc::new(certified)));
+        self.served.store(Some(Arc::new(certified)));
+        self.ends.set(ends);
         Ok(())
     }
 
     /// Whether there is a certificate to serve. Without a certificate every handshake is refused.
     pub fn is_loaded(&self) -> bool {
-        self.0.load().is_some()
+        self.served.load().is_some()
     }
 }
 
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.load_full()
+        self.served.load_full()
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicU64},
 };
-use tars_kit::{auth, metrics::Registry};
+use tars_kit::{auth, metrics::Registry, tls::ServingCertificate};
 
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StepLabels {
@@ -33,6 +33,8 @@ pub struct Metrics {
     free: Gauge<u64, AtomicU64>,
     /// The callers of gRPC.
     pub callers: auth::Metrics,
+    /// The certificate of gRPC.
+    pub certificate: ServingCertificate,
 }
 
 /// All phases of a volume. The metric needs a 0 for phases without volumes.
@@ -47,7 +49,8 @@ impl Metrics {
     /// Makes the metrics of this service, and the registry that shows them.
     pub fn register() -> (Self, Registry) {
         let mut registry = Registry::new("tarsagent", env!("CARGO_PKG_VERSION"));
-        let metrics = Self { callers: auth::Metrics::register(&mut registry), ..Self::default() };
+        let certificate = ServingCertificate::register(&mut registry);
+        let metrics = Self { callers: auth::Metrics::register(&mut registry), certificate, ..Self::default() };
         registry.register_family("steps", "Steps, by kind and outcome", metrics.steps.clone());
         registry.register_family("volumes", "Volumes of this node, by phase", metrics.volumes.clone());
         let help = "Directories whose volume is gone, kept for the return of the server";

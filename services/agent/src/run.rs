@@ -11,8 +11,7 @@ use tars_kit::{
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
-    telemetry,
-    tls::{self, ServingCertificate},
+    telemetry, tls,
 };
 
 /// Readiness check: all watches have delivered their first list.
@@ -71,7 +70,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
-    let certificate = ServingCertificate::default();
+    let certificate = metrics.certificate.clone();
     tasks.spawn("follow the certificate", tls::follow_files(args.tls_folder, certificate.clone(), stop.clone()));
     let begin = stop.clone();
     tasks.spawn("provide local volumes", async move {

@@ -23,7 +23,7 @@ use tars_kit::{
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
-    tls::{self, ServingCertificate},
+    tls,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let (metrics, registry) = register_metrics();
     let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
+    let certificate = metrics.certificate.clone();
     let engine = Arc::new(assemble(client.clone(), Arc::new(metrics), args.workers));
     let health = Health::new(&[CACHES]).await;
     let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
@@ -79,7 +80,6 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
     let elector = Elector::new(client, &namespace, &args.lease_name, identity, Timing::default());
 
-    let certificate = ServingCertificate::default();
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
     tasks.spawn("serve gRPC", grpc::serve(grpc_listener, offer, certificate.clone(), guard, stop.clone()));

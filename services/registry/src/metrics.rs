@@ -22,6 +22,7 @@ use tars::server::{AdapterStats, Stats};
 use tars_kit::{
     auth,
     metrics::{LabelNames, MetricDeclaration, Registry},
+    tls::ServingCertificate,
 };
 
 /// The functions that look up a servant.
@@ -119,6 +120,8 @@ pub struct Metrics {
     renderings: Family<OutcomeLabels, Counter>,
     /// The callers of gRPC.
     pub callers: auth::Metrics,
+    /// The certificate of gRPC.
+    pub certificate: ServingCertificate,
 }
 
 impl Metrics {
@@ -142,6 +145,7 @@ impl Metrics {
             reports: Family::default(),
             renderings: Family::default(),
             callers: auth::Metrics::register(registry),
+            certificate: ServingCertificate::register(registry),
         };
         for kind in SourceKind::ALL {
             let labels = ResourceLabels { resource: kind.plural() };

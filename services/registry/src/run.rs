@@ -35,7 +35,7 @@ use tars_kit::{
     metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
-    tls::{self, ServingCertificate},
+    tls,
 };
 use tars_proto::registry::v1::{DESCRIPTORS, name_service_server::NameServiceServer};
 use tokio::sync::watch as cell;
@@ -79,7 +79,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
         .map_err(Fatal::configuration)?
         .add_service(names);
     let guard = Guard::new(client.clone(), &config.namespace, metrics.callers.clone());
-    let certificate = ServingCertificate::default();
+    let certificate = metrics.certificate.clone();
     let grpc_listener = listen(config.grpc_listen).await?;
     let health_listener = listen(config.health_listen).await?;
     let metrics_listener = listen(config.metrics_listen).await?;

@@ -91,7 +91,7 @@ pub struct Keeper {
     pub certificate: ServingCertificate,
     /// Learns the state of [`CHECK_CERTIFICATE`] and [`CHECK_BUNDLES`].
     pub health: Health,
-    /// Shows when the served certificate ends.
+    /// Shows the states of the carriers.
     pub metrics: Metrics,
 }
 
@@ -263,7 +263,6 @@ impl Keeper {
         }
         let (cert, key) = material.leaf();
         self.certificate.replace(cert.as_bytes(), key.as_bytes())?;
-        self.metrics.certificate_ends.set(material.leaf_ends().as_second());
         tracing::info!(ends = %material.leaf_ends(), "serving certificate replaced");
         *served = Some(material.clone());
         self.health.set(CHECK_CERTIFICATE, true).await;

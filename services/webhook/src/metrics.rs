@@ -5,7 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 use std::time::Duration;
-use tars_kit::{auth, metrics::Registry};
+use tars_kit::{auth, metrics::Registry, tls::ServingCertificate};
 
 /// How an admission review ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +94,8 @@ pub struct Metrics {
     conversions: Family<ConversionLabels, Counter>,
     seconds: Family<PathLabel, Histogram>,
     dropped: Family<MemberLabel, Counter>,
-    /// Unix time in seconds at which the served certificate ends; 0 while no certificate is served.
-    pub certificate_ends: Gauge,
+    /// The certificate of all ports.
+    pub certificate: ServingCertificate,
     carrier_states: Family<CarrierStateLabels, Gauge>,
     carrier_failures: Family<CarrierLabel, Counter>,
     /// The callers of gRPC.
@@ -121,7 +121,7 @@ impl Metrics {
             conversions: Family::default(),
             seconds: Family::new_with_constructor(buckets),
             dropped: Family::default(),
-            certificate_ends: Gauge::default(),
+            certificate: ServingCertificate::register(&mut registry),
             carrier_states: Family::default(),
             carrier_failures: Family::default(),
             callers: auth::Metrics::register(&mut registry),
@@ -144,8 +144,6 @@ impl Metrics {
             "Members of a conversion annotation that were dropped because the schema refuses them, by member",
             metrics.dropped.clone(),
         );
-        let help = "Unix time at which the served certificate ends, 0 while none is served";
-        registry.register("certificate_not_after_seconds", help, metrics.certificate_ends.clone());
         let help = "1 for the present state of each object with a caBundle, 0 for its other states";
         registry.register_family("carrier_state", help, metrics.carrier_states.clone());
         let help = "Reads and writes of objects with a caBundle that failed, by object";

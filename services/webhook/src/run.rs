@@ -64,7 +64,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
     let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let lookup = Lookup::start(client.clone(), &stop);
-    let certificate = tls::ServingCertificate::default();
+    let certificate = metrics.certificate.clone();
     let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(make_random_bytes()));
     let keeper = Keeper {
         client,

@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn served(follower: &Follower) -> Option<Vec<u8>> {
-        follower.certificate.0.load().as_ref().map(|certified| certified.cert[0].to_vec())
+        follower.certificate.served.load().as_ref().map(|certified| certified.cert[0].to_vec())
     }
 
     #[tokio::test]
@@ -106,11 +106,14 @@ mod tests {
         let mut follower = Follower { folder: folder.path().to_owned(), certificate: ServingCertificate::default(), last: None };
         follower.look().await;
         assert_eq!(served(&follower), None, "without files there is nothing to serve");
+        assert_eq!(follower.certificate.ends.get(), 0);
 
         store(folder.path(), &make_pair());
         follower.look().await;
         let first = served(&follower);
         assert!(first.is_some());
+        // The end of a certificate for which nobody states one is in the year 4096.
+        assert_eq!(follower.certificate.ends.get(), 67_090_118_400);
 
         let (second, other) = (make_pair(), make_pair());
         store(folder.path(), &(second.0.clone(), other.1));

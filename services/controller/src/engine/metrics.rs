@@ -5,7 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 use std::time::Duration;
-use tars_kit::{auth, metrics::Registry};
+use tars_kit::{auth, metrics::Registry, tls::ServingCertificate};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Run {
@@ -33,6 +33,8 @@ pub struct Metrics {
     leading: Gauge,
     /// The callers of gRPC.
     pub callers: auth::Metrics,
+    /// The certificate of gRPC.
+    pub certificate: ServingCertificate,
 }
 
 /// Buckets from 100 µs (a run without work) to 10 s (an API server in trouble).
@@ -48,13 +50,15 @@ impl Default for Metrics {
             writes: Family::default(),
             leading: Gauge::default(),
             callers: auth::Metrics::default(),
+            certificate: ServingCertificate::default(),
         }
     }
 }
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self { callers: auth::Metrics::register(registry), ..Self::default() };
+        let certificate = ServingCertificate::register(registry);
+        let metrics = Self { callers: auth::Metrics::register(registry), certificate, ..Self::default() };
         registry.register_family("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
         registry.register_family("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
         registry.register_family("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
