@@ -107,7 +107,7 @@ expect controller-old 0 'matchConditions' 'no conditions where the API server do
 expect controller-old 0 'optionalOldSelf|selectableFields' 'no parts of schemas that the API server does not know'
 expect controller-old 24 'rule: self == oldSelf$' 'members that never change, in each version'
 expect controller 9 'optionalOldSelf: true$' 'rules about the names of new objects'
-expect controller 21 '^ +selectableFields:$' 'field selectors'
+expect controller 17 '^ +selectableFields:$' 'field selectors'
 expect controller 2 '^kind: PodDisruptionBudget$' 'budgets for controller and webhook'
 expect controller 1 'resources: \[tconfigs, tframeworkconfigs\]$' 'edit reads what can hold passwords, and view does not'
 expect controller 3 'verbs: \[get, update\]$' 'Leases and the ConfigMap are replaced and never patched'
