@@ -60,6 +60,7 @@ pub mod node_labels;
 pub mod replicas;
 pub mod rules;
 mod schema;
+pub mod structural;
 pub mod templates;
 pub mod v1beta1;
 pub mod v1beta2;

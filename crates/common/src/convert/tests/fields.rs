@@ -68,6 +68,9 @@ fn fill(schema: &JSONSchemaProps, path: &str, turn: usize) -> Value {
 pub(super) fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
     let pattern = schema.pattern.as_ref().map(|pattern| Regex::new(pattern).unwrap());
     let hash = crc32fast::hash(path.as_bytes());
+    if schema.format.as_deref() == Some("date-time") {
+        return format!("2026-01-{:02}T12:00:{:02}Z", hash % 28 + 1, hash % 60);
+    }
     let texts = [path.to_owned(), format!("x{hash:x}"), format!("{}%", hash % 100), (hash % 100).to_string()];
     let most = schema.max_length.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
     let fits = |text: &&String| text.len() <= most && pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));

@@ -1,9 +1,6 @@
 //! A stash never makes an object that the schema of the wanted version refuses (docs/reference/resources.md#7.2.5).
 
-use super::{
-    super::fit::{find_schema, fits},
-    *,
-};
+use super::{super::fit::fits, *};
 
 /// The stashed members of a TServer, and the version in which they come back.
 const MEMBERS: [(&str, &str, Version); 15] = [
@@ -56,32 +53,6 @@ fn a_member_that_does_not_fit_is_dropped_and_named() {
     });
     assert_eq!(dropped(&mut config, Version::V1Beta3), ["executor"]);
     assert_eq!((&config["imageBuild"], &config["apiVersion"]), (&json!({}), &json!(api(Version::V1Beta3))));
-}
-
-/// Lists the keywords of a schema and of all schemas below it.
-fn list_keywords(schema: &Value, found: &mut Vec<String>) {
-    for (keyword, value) in schema.as_object().into_iter().flatten() {
-        found.push(keyword.clone());
-        match keyword.as_str() {
-            "properties" => value.as_object().unwrap().values().for_each(|member| list_keywords(member, found)),
-            "oneOf" => value.as_array().unwrap().iter().for_each(|one| list_keywords(one, found)),
-            "items" | "additionalProperties" => list_keywords(value, found),
-            _ => {}
-        }
-    }
-}
-
-#[test]
-fn the_check_knows_every_keyword_of_the_stashed_members() {
-    let known = "additionalProperties default description enum items maxItems maxLength maximum minItems minLength minimum oneOf \
-                 pattern properties required type x-kubernetes-int-or-string";
-    let mut found = Vec::new();
-    for (block, name, version) in MEMBERS {
-        list_keywords(find_schema("TServer", version, &["spec", block, name]).expect(name), &mut found);
-    }
-    list_keywords(find_schema("TFrameworkConfig", Version::V1Beta3, &["imageBuild", "executor"]).unwrap(), &mut found);
-    found.retain(|keyword| !known.split(' ').any(|other| other == keyword));
-    assert!(found.is_empty(), "{found:?}");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
