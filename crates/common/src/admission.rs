@@ -44,7 +44,7 @@ mod workload;
 
 use serde_json::Value;
 
-pub use denial::{Denial, Denied};
+pub use denial::{Denial, Denied, Reason};
 pub use facts::{ConfigFacts, Facts, NodeImage, Query, ReleaseFacts};
 pub use request::{Operation, Request};
 pub use resource::Resource;

@@ -52,7 +52,8 @@ fn hash_password(password: &str, salt: [u8; 16]) -> Result<String, Denial> {
             "5.4.2",
             r"password should match pattern ^[\x21-\x7e]{6,32}$",
             "use 6 to 32 printable ASCII characters without spaces",
-        )),
+        )
+        .at("spec.authentication.password")),
     }
 }
 
@@ -66,7 +67,7 @@ pub(super) fn validate(request: &Request<'_>) -> Result<(), Denial> {
         return Ok(());
     }
     let remedy = format!("with this .spec.username, metadata.name must be {expected} (its MD5); user names cannot change");
-    Err(Denial::invalid("6.5.1", Resource::Account, "unexpected resource name", remedy))
+    Err(Denial::invalid("6.5.1", Resource::Account, "unexpected resource name", remedy).at("metadata.name"))
 }
 
 fn encode_hex(bytes: &[u8]) -> String {

@@ -69,6 +69,7 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
                 "server: this namespace has no tserver with app {app} and server {server}, so nobody reads this configuration yet"
             )
         })
+        .at("server")
     });
     let long = warn_of_size("6.2.14", "configContent", json::text(request.object, "/configContent"));
     unknown.into_iter().chain(long).collect()
@@ -172,19 +173,20 @@ pub(super) fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denia
 fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<(), Denial> {
     for key in [label::DEACTIVATE, label::DELETING] {
         if json::label(request.object, key).is_some() {
-            return Err(Denial::forbidden("6.2.1", format!("can not set label [{key}] when create"), "remove the label"));
+            let reason = format!("can not set label [{key}] when create");
+            return Err(Denial::forbidden("6.2.1", reason, "remove the label").at(format!("metadata.labels.{key}")));
         }
     }
     let seq = json::text(request.object, "/podSeq");
     if seq != MASTER {
         if json::text(request.object, "/server").is_empty() {
             let remedy = "set .podSeq to m, or set .server to the server of that pod";
-            return Err(Denial::forbidden("6.2.2", "app level tconfig does not support master/slave", remedy));
+            return Err(Denial::forbidden("6.2.2", "app level tconfig does not support master/slave", remedy).at("podSeq"));
         }
         let master = |version: &&ConfigFacts| version.pod_seq.as_deref() == Some(MASTER) && version.is_active();
         if !versions.iter().any(|version| master(&version)) {
             let remedy = "create and activate the configuration with .podSeq m first";
-            return Err(Denial::forbidden("6.2.3", "no activated master tconfig found", remedy));
+            return Err(Denial::forbidden("6.2.3", "no activated master tconfig found", remedy).at("podSeq"));
         }
     }
     Ok(())
@@ -197,7 +199,8 @@ fn validate_update(request: &Request<'_>) -> Result<(), Denial> {
             "6.2.7",
             "only use authorized account can update /activated from true to false",
             "activate another version instead, the controller then deactivates this version",
-        ));
+        )
+        .at("activated"));
     }
     Ok(())
 }
@@ -210,12 +213,8 @@ fn validate_kept(request: &Request<'_>) -> Result<(), Denial> {
     }
     for (pointer, kind) in IMMUTABLE {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
-            return Err(Denial::Immutable {
-                rule: "6.2.4",
-                kind,
-                field: pointer,
-                remedy: "create a new tconfig, which becomes the next version",
-            });
+            let remedy = "create a new tconfig, which becomes the next version";
+            return Err(Denial::immutable("6.2.4", kind, pointer, remedy));
         }
     }
     Ok(())

@@ -3,93 +3,110 @@
 use super::resource::Resource;
 use crate::names::message;
 
-/// A reason to deny a request. The variant is the category, for metrics; the text is for people.
-///
-/// The text up to the semicolon is that of the existing webhook, misspellings included (docs/reference/admission.md#6).
+/// A reason to deny a request, as a sentence: the problem, a semicolon, the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
+#[error("{reason}; {remedy}")]
+pub struct Denial {
+    /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
+    pub rule: &'static str,
+    /// The path of the member that the rule is about, such as `spec.k8s.mounts[0].name`; empty for the object as a whole.
+    pub field: String,
+    /// The problem.
+    pub reason: Reason,
+    /// Advice to the author.
+    pub remedy: String,
+}
+
+/// The problem of a request that is denied. The variant is the category, for metrics; the text is for people.
+///
+/// The text is that of the existing webhook, misspellings included (docs/reference/admission.md#6).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
     /// The object breaks a rule.
-    #[error("{}; {remedy}", message::invalid(resource.as_str(), reason))]
+    #[error("{}", message::invalid(resource.as_str(), problem))]
     Invalid {
-        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-        rule: &'static str,
         /// The resource of the object.
         resource: Resource,
         /// The problem, with the value.
-        reason: String,
-        /// Advice to the author.
-        remedy: String,
+        problem: String,
     },
     /// An update changes a member that cannot change.
-    #[error("{}; {remedy}", message::immutable(kind, field))]
+    #[error("{}", message::immutable(kind, field))]
     Immutable {
-        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-        rule: &'static str,
         /// The kind of the object, as in messages. The existing webhook sometimes writes `TConfig` and sometimes `tconfig`.
         kind: &'static str,
-        /// The path of the member.
+        /// The path of the member, as in messages.
         field: &'static str,
-        /// Advice to the author.
-        remedy: &'static str,
     },
     /// The object refers to an object that does not exist.
-    #[error("{}; {remedy}", message::missing(resource.as_str(), namespace, name))]
+    #[error("{}", message::missing(resource.as_str(), namespace, name))]
     Missing {
-        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-        rule: &'static str,
         /// The resource of the missing object.
         resource: Resource,
         /// The namespace of the missing object.
         namespace: String,
         /// The name of the missing object.
         name: String,
-        /// The field that refers to it, and advice to the author.
-        remedy: String,
     },
     /// The operation is not allowed now, or not allowed to this user.
-    #[error("{reason}; {remedy}")]
-    Forbidden {
-        /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-        rule: &'static str,
-        /// The operation that is not allowed.
-        reason: String,
-        /// Advice to the author.
-        remedy: String,
-    },
+    #[error("{0}")]
+    Forbidden(String),
 }
 
-impl Denial {
+impl Reason {
     /// The category, for metric labels.
     pub const fn category(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid",
             Self::Immutable { .. } => "immutable",
             Self::Missing { .. } => "missing",
-            Self::Forbidden { .. } => "forbidden",
+            Self::Forbidden(_) => "forbidden",
         }
     }
+}
 
-    /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-    pub const fn rule(&self) -> &'static str {
-        match self {
-            Self::Invalid { rule, .. }
-            | Self::Immutable { rule, .. }
-            | Self::Missing { rule, .. }
-            | Self::Forbidden { rule, .. } => rule,
-        }
+impl Denial {
+    fn new(rule: &'static str, reason: Reason, remedy: impl Into<String>) -> Self {
+        Self { rule, field: String::new(), reason, remedy: remedy.into() }
     }
 
-    pub(super) fn invalid(rule: &'static str, resource: Resource, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Invalid { rule, resource, reason: reason.into(), remedy: remedy.into() }
+    /// Names the member that the rule is about. The path may begin with a dot, or be a JSON pointer without indices.
+    pub(super) fn at(mut self, path: impl AsRef<str>) -> Self {
+        self.field = format_path(path.as_ref());
+        self
     }
 
-    pub(super) fn invalid_server(rule: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::invalid(rule, Resource::Server, reason, remedy)
+    pub(super) fn invalid(rule: &'static str, resource: Resource, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(rule, Reason::Invalid { resource, problem: problem.into() }, remedy)
+    }
+
+    pub(super) fn invalid_server(rule: &'static str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::invalid(rule, Resource::Server, problem, remedy)
+    }
+
+    /// `field` is the path as in messages.
+    pub(super) fn immutable(rule: &'static str, kind: &'static str, field: &'static str, remedy: impl Into<String>) -> Self {
+        Self::new(rule, Reason::Immutable { kind, field }, remedy).at(field)
+    }
+
+    pub(super) fn missing(
+        rule: &'static str,
+        resource: Resource,
+        namespace: &str,
+        name: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(rule, Reason::Missing { resource, namespace: namespace.to_owned(), name: name.into() }, remedy)
     }
 
     pub(super) fn forbidden(rule: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Forbidden { rule, reason: reason.into(), remedy: remedy.into() }
+        Self::new(rule, Reason::Forbidden(reason.into()), remedy)
     }
+}
+
+/// Writes a path as in [`Denial::field`].
+pub(super) fn format_path(path: &str) -> String {
+    path.trim_start_matches(['.', '/']).replace('/', ".")
 }
 
 /// A [`Denial`] together with the object that it is about.
@@ -108,7 +125,7 @@ pub struct Denied {
 
 impl Denied {
     /// The number of the rule in docs/reference/admission.md, such as `6.1.4`.
-    pub const fn rule(&self) -> &'static str {
-        self.denial.rule()
+    pub fn rule(&self) -> &'static str {
+        self.denial.rule
     }
 }

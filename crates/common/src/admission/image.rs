@@ -30,12 +30,13 @@ pub(super) fn list_changes(request: &Request<'_>) -> Vec<Warning> {
             }
             Entry::Occupied(entry) => {
                 let (kept, stays) = entry.get();
-                warnings.push(Warning::new("5.5.5", [image, id, stays], |[image, id, stays]| {
+                let warning = Warning::new("5.5.5", [image, id, stays], |[image, id, stays]| {
                     format!(
                         "releases[{index}] with image {image:?} is dropped, because releases[{kept}] has the same id {id:?}; image \
                          {stays:?} stays"
                     )
-                }));
+                });
+                warnings.push(warning.at(format!("releases[{index}]")));
             }
         }
     }

@@ -87,7 +87,8 @@ fn set_identity_labels(object: &mut Value) -> Result<(), Denial> {
                 "5.1.14",
                 format!("{} has {} characters", pointer.replace('/', "."), value.len()),
                 format!("its value becomes the label {key}, use at most {} characters", json::LABEL_LIMIT),
-            ));
+            )
+            .at(pointer));
         }
         if !value.is_empty() {
             json::set_label(object, key, &value);
@@ -137,7 +138,8 @@ fn complete_release(request: &Request<'_>, facts: &Facts, object: &mut Value) ->
                      Tars framework yet, install chart tarsframework there",
                     request.namespace
                 ),
-            ));
+            )
+            .at("spec.release.nodeImage"));
         };
         set(object, "/spec/release", "nodeImage", Value::from(node.image.as_str()));
         set(object, "/spec/release", "nodeSecret", Value::from(node.secret.as_str()));
@@ -179,7 +181,7 @@ pub(super) fn list_changes(request: &Request<'_>, stored: &Value) -> Vec<Warning
     } else {
         format!("nothing runs until spec.release is set; spec.k8s.replicas {wanted} is stored as {replicas}")
     };
-    vec![Warning::fixed("5.1.15", warning)]
+    vec![Warning::fixed("5.1.15", warning).at("spec.k8s.replicas")]
 }
 
 /// Reads the bounds that annotations set for the number of pods. Without annotations every number passes; the schema then refuses
@@ -189,7 +191,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
         None => Ok(absent),
         Some(text) => parse_bound(text).ok_or_else(|| {
             let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
-            Denial::invalid_server("5.1.5", "unexpected annotation format", remedy)
+            Denial::invalid_server("5.1.5", "unexpected annotation format", remedy).at(format!("metadata.annotations.{key}"))
         }),
     };
     let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);
@@ -199,7 +201,8 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
             annotation::MIN_REPLICAS,
             annotation::MAX_REPLICAS
         );
-        return Err(Denial::invalid_server("5.1.5", "unexpected annotation value", remedy));
+        let field = format!("metadata.annotations.{}", annotation::MIN_REPLICAS);
+        return Err(Denial::invalid_server("5.1.5", "unexpected annotation value", remedy).at(field));
     }
     Ok((min, max))
 }

@@ -19,7 +19,7 @@ pub(super) fn warn_of_size(rule: &'static str, field: &'static str, text: &str) 
             "{field} takes {bytes} bytes as JSON: by default etcd stores 1.5 MiB for the whole object, so it refuses larger requests; \
              shorten the text or split it"
         );
-        Warning::fixed(rule, text)
+        Warning::fixed(rule, text).at(field)
     })
 }
 

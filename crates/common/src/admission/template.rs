@@ -41,7 +41,7 @@ pub(super) fn mutate(request: &Request<'_>, object: &mut Value) -> Result<(), De
     if parent.len() > json::LABEL_LIMIT {
         let reason = format!(".spec.parent has {} characters", parent.len());
         let remedy = format!("its value becomes the label {}, use at most {} characters", label::PARENT, json::LABEL_LIMIT);
-        return Err(Denial::invalid("5.6.2", Resource::Template, reason, remedy));
+        return Err(Denial::invalid("5.6.2", Resource::Template, reason, remedy).at(PARENT));
     }
     json::set_label(object, label::PARENT, &parent);
     Ok(())
@@ -71,9 +71,12 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
 fn warn_of_content(request: &Request<'_>) -> Option<Warning> {
     let problem = find_problem(request.object)?.to_string();
     find_problem(request.old)?;
-    Some(Warning::new("6.4.5", [&problem], |[problem]| {
-        format!("spec.content still does not parse, so no server with this template can start: {problem}")
-    }))
+    Some(
+        Warning::new("6.4.5", [&problem], |[problem]| {
+            format!("spec.content still does not parse, so no server with this template can start: {problem}")
+        })
+        .at("spec.content"),
+    )
 }
 
 /// Warns about a chain of parents that the name service cannot follow.
@@ -85,12 +88,14 @@ fn warn_of_chain(request: &Request<'_>, facts: &Facts) -> Option<Warning> {
                 "spec.parent: the chain of parents has more than {LONGEST_CHAIN} templates, so no server with this template can start; \
                  name a parent with fewer ancestors"
             ),
-        )),
+        )
+        .at(PARENT)),
         ChainError::Missing { name, child: Some(child) } => Some(Warning::new("6.4.6", [&name, &child], |[name, child]| {
             format!(
                 "spec.parent: no server with this template can start, because {name}, the parent of {child}, does not exist; create it"
             )
-        })),
+        })
+        .at(PARENT)),
         // [`validate`] has refused the request.
         ChainError::Missing { child: None, .. } | ChainError::Cycle { .. } => None,
     }
@@ -106,7 +111,8 @@ fn validate_content(request: &Request<'_>) -> Result<(), Denial> {
                 Resource::Template,
                 reason,
                 "correct this line, or no server with this template could start",
-            ))
+            )
+            .at("spec.content"))
         }
         _ => Ok(()),
     }
@@ -127,16 +133,14 @@ fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> 
             Resource::Template,
             reason,
             "name the parent template, or the template itself if it has no parent",
-        ));
+        )
+        .at(PARENT));
     }
     match walk(request, facts) {
-        Err(ChainError::Missing { name, child }) if child.as_deref() == Some(request.name) => Err(Denial::Missing {
-            rule: "6.4.2",
-            resource: Resource::Template,
-            namespace: request.namespace.to_owned(),
-            name,
-            remedy: ".spec.parent names it, create it first or name an existing template".to_owned(),
-        }),
+        Err(ChainError::Missing { name, child }) if child.as_deref() == Some(request.name) => {
+            let remedy = ".spec.parent names it, create it first or name an existing template";
+            Err(Denial::missing("6.4.2", Resource::Template, request.namespace, name, remedy).at(PARENT))
+        }
         // Another template names the ancestor that does not exist, so this one is not refused for it. The existing webhook accepts
         // chains of any length. Both draw a warning.
         Ok(_) | Err(ChainError::Missing { .. } | ChainError::TooLong { .. }) => Ok(()),
@@ -147,7 +151,8 @@ fn validate_parents(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> 
                 Resource::Template,
                 reason,
                 "set .spec.parent to a template that does not descend from it",
-            ))
+            )
+            .at(PARENT))
         }
     }
 }

@@ -68,15 +68,16 @@ fn validate_name(request: &Request<'_>) -> Result<(), Denial> {
 
 fn refuse_creation() -> Denial {
     let remedy = format!("a namespace has exactly one ttree, and its name is {TREE}");
-    Denial::forbidden("6.3.1", "create ttree operation is defined", remedy)
+    Denial::forbidden("6.3.1", "create ttree operation is defined", remedy).at("metadata.name")
 }
 
 fn validate_unique(object: &Value) -> Result<(), Denial> {
     for (word, pointer) in [("business", "/businesses"), ("app", "/apps")] {
         let mut seen = BTreeSet::new();
-        if let Some(name) = names(object, pointer).find(|name| !seen.insert(*name)) {
+        if let Some((index, name)) = names(object, pointer).enumerate().find(|(_, name)| !seen.insert(*name)) {
             let reason = format!("duplicate {word} name : {name}");
-            return Err(Denial::invalid("6.3.2", Resource::Tree, reason, "remove the second entry"));
+            let denial = Denial::invalid("6.3.2", Resource::Tree, reason, "remove the second entry");
+            return Err(denial.at(format!("{pointer}[{index}].name")));
         }
     }
     Ok(())
@@ -93,7 +94,8 @@ fn validate_removed_apps(request: &Request<'_>, facts: &Facts) -> Result<(), Den
                 Resource::Tree,
                 reason,
                 format!("tserver {server} belongs to the application, delete that tserver first"),
-            ))
+            )
+            .at("apps"))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Warnings about accepted requests, as sentences of bounded length.
 
+use super::denial::format_path;
 use std::{array, fmt};
 
 /// The greatest number of characters in a warning. When a request draws many warnings, the API server cuts each one here
@@ -11,6 +12,8 @@ pub const WARNING_LIMIT: usize = 256;
 pub struct Warning {
     /// The number of the rule in docs/reference/admission.md, such as `6.1.14`.
     pub rule: &'static str,
+    /// The path of the member that the warning is about, such as `spec.k8s.replicas`; empty for the object as a whole.
+    pub field: String,
     /// The problem and the remedy, in at most 256 characters.
     pub text: String,
 }
@@ -18,7 +21,13 @@ pub struct Warning {
 impl Warning {
     /// Builds a warning whose sentence has no value of unknown length. `text` has at most 256 characters.
     pub(super) fn fixed(rule: &'static str, text: impl Into<String>) -> Self {
-        Self { rule, text: text.into() }
+        Self { rule, field: String::new(), text: text.into() }
+    }
+
+    /// Names the member that the warning is about. The path may begin with a dot, or be a JSON pointer without indices.
+    pub(super) fn at(mut self, path: impl AsRef<str>) -> Self {
+        self.field = format_path(path.as_ref());
+        self
     }
 
     /// Builds a warning from the values that the author wrote. `write` puts them into the sentence. The values are shortened, longest
@@ -31,7 +40,7 @@ impl Warning {
             let text = write(array::from_fn(|i| short[i].as_str()));
             let excess = text.chars().count().saturating_sub(WARNING_LIMIT);
             if excess == 0 || longest == 0 {
-                return Self { rule, text };
+                return Self { rule, field: String::new(), text };
             }
             longest = longest.saturating_sub(excess.div_ceil(N.max(1)));
         }

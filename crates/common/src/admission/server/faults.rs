@@ -22,22 +22,24 @@ const MOST_WARNINGS: usize = 8;
 /// One such setting.
 pub(super) struct Fault {
     rule: &'static str,
-    /// The field and the problem.
+    field: String,
+    /// The problem, with the field.
     problem: String,
     remedy: String,
 }
 
 impl Fault {
-    fn new(rule: &'static str, problem: String, remedy: impl Into<String>) -> Self {
-        Self { rule, problem, remedy: remedy.into() }
+    fn new(rule: &'static str, field: impl Into<String>, problem: String, remedy: impl Into<String>) -> Self {
+        Self { rule, field: field.into(), problem, remedy: remedy.into() }
     }
 
     fn deny(self) -> Denial {
-        Denial::invalid_server(self.rule, self.problem, self.remedy)
+        Denial::invalid_server(self.rule, self.problem, self.remedy).at(self.field)
     }
 
     fn warn(&self) -> Warning {
         Warning::new(self.rule, [&self.problem], |[problem]| format!("{problem}: no pod can run; {}", self.remedy))
+            .at(&self.field)
     }
 }
 
@@ -59,21 +61,26 @@ fn list_faults(request: &Request<'_>, spec: &Spec) -> Vec<Fault> {
         check_mount(&field, mount, &mut faults);
         if !mount.path.is_empty() && !paths.insert(mount.path.as_str()) {
             let problem = format!("{field}.mountPath value {} occurs twice", mount.path);
-            faults.push(Fault::new("6.1.24", problem, "mount each volume in a place of its own"));
+            faults.push(Fault::new("6.1.24", format!("{field}.mountPath"), problem, "mount each volume in a place of its own"));
         }
     }
     check_gates(request.object, &mut faults);
     let account = &spec.k8s.service_account;
     if !account.is_empty() && !is_dns_subdomain(account) {
         let remedy = "write the name of a service account, which has lower-case letters, digits, '-' and '.'";
-        faults.push(Fault::new("6.1.23", format!(".spec.k8s.serviceAccount value {account} is no name"), remedy));
+        faults.push(Fault::new(
+            "6.1.23",
+            ".spec.k8s.serviceAccount",
+            format!(".spec.k8s.serviceAccount value {account} is no name"),
+            remedy,
+        ));
     }
     check_node_labels(request.namespace, spec, &mut faults);
     faults
 }
 
 fn check_mount(field: &str, mount: &Mount, faults: &mut Vec<Fault>) {
-    let mut add = |problem: String, remedy: &str| faults.push(Fault::new("6.1.24", problem, remedy));
+    let mut add = |problem: String, remedy: &str| faults.push(Fault::new("6.1.24", field, problem, remedy));
     if !is_dns_label(&mount.name) {
         let remedy = "name the volume with at most 63 lower-case letters, digits and inner '-'";
         add(format!("{field}.name value {} is no name of a volume", mount.name), remedy);
@@ -95,7 +102,7 @@ fn check_mount(field: &str, mount: &Mount, faults: &mut Vec<Fault>) {
     let mode = json::text(&mount.source, "/tLocalVolume/mode");
     if let Err(error) = parse_mode(mode) {
         let problem = format!("{field}.source.tLocalVolume.mode value {mode} is no mode");
-        faults.push(Fault::new("6.1.21", problem, error.to_string()));
+        faults.push(Fault::new("6.1.21", format!("{field}.source.tLocalVolume.mode"), problem, error.to_string()));
     }
 }
 
@@ -106,7 +113,12 @@ fn check_gates(object: &Value, faults: &mut Vec<Fault>) {
     for gate in Some(first).filter(|gate| !gate.is_empty()).into_iter().chain(listed) {
         if !is_qualified_name(gate) {
             let problem = format!(".spec.k8s readiness gate {gate} is no name of a condition");
-            faults.push(Fault::new("6.1.22", problem, "write the type of a pod condition, such as example.com/ready"));
+            faults.push(Fault::new(
+                "6.1.22",
+                ".spec.k8s",
+                problem,
+                "write the type of a pod condition, such as example.com/ready",
+            ));
         }
     }
 }
@@ -122,7 +134,7 @@ fn check_node_labels(namespace: &str, spec: &Spec, faults: &mut Vec<Fault>) {
         if let Some(key) = key.filter(|key| !can_exist(key)) {
             let problem =
                 format!("{field} asks for nodes with the label {key}, which has more than 63 characters after the slash");
-            faults.push(Fault::new("6.1.25", problem, remedy));
+            faults.push(Fault::new("6.1.25", field, problem, remedy));
         }
     }
 }

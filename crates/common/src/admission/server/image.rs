@@ -12,7 +12,8 @@ pub(super) fn validate_images(request: &Request<'_>) -> Result<(), Denial> {
                 "6.1.13",
                 format!("the repository of image {reference:?} has upper-case letters"),
                 format!("write {} in lower case, only the tag may have upper case", pointer.replace('/', ".")),
-            ));
+            )
+            .at(pointer));
         }
     }
     Ok(())

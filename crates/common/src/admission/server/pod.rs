@@ -17,7 +17,8 @@ pub(super) fn validate_probes(object: &Value, ports: &BTreeSet<String>) -> Resul
                 ".spec.k8s.{probe}.{handler}.port names it, but no servant or port of this server has this name; use such a name, \
                  or a number without quotes"
             );
-            return Err(Denial::invalid_server("6.1.11", format!("port name {name} not exist"), remedy));
+            let field = format!("spec.k8s.{probe}.{handler}.port");
+            return Err(Denial::invalid_server("6.1.11", format!("port name {name} not exist"), remedy).at(field));
         }
     }
     Ok(())
@@ -32,7 +33,8 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     let is = |value: Option<&Value>, wanted: bool| value.and_then(Value::as_bool) == Some(wanted);
     if is(container("privileged"), true) && is(container("allowPrivilegeEscalation"), false) {
         let remedy = ".spec.k8s.securityContext has privileged: true and allowPrivilegeEscalation: false, remove one of them";
-        return Err(Denial::invalid_server("6.1.12", "a privileged container can always gain privileges", remedy));
+        return Err(Denial::invalid_server("6.1.12", "a privileged container can always gain privileges", remedy)
+            .at("spec.k8s.securityContext"));
     }
     for context in ["securityContext", "podSecurityContext"] {
         for profile in ["seccompProfile", "appArmorProfile"] {
@@ -44,7 +46,8 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
                     "6.1.12",
                     "type Localhost needs a localhostProfile, and no other type may have one",
                     remedy,
-                ));
+                )
+                .at(format!("spec.k8s.{context}.{profile}")));
             }
         }
     }
@@ -52,7 +55,9 @@ pub(super) fn validate_security(object: &Value) -> Result<(), Denial> {
     if is(effective("runAsNonRoot"), true) && effective("runAsUser").and_then(Value::as_i64) == Some(0) {
         let remedy =
             "set runAsUser of .spec.k8s.securityContext or .spec.k8s.podSecurityContext to another user, or remove runAsNonRoot";
-        return Err(Denial::invalid_server("6.1.12", "runAsUser is 0, which is root, and runAsNonRoot is true", remedy));
+        return Err(
+            Denial::invalid_server("6.1.12", "runAsUser is 0, which is root, and runAsNonRoot is true", remedy).at("spec.k8s")
+        );
     }
     Ok(())
 }
@@ -68,7 +73,8 @@ pub(super) fn warn_of_liveness_probe(object: &Value) -> Option<Warning> {
         "6.1.18",
         "spec.k8s.livenessProbe: with launcherType background the container's first process is tarsnode, which restarts the server by \
          itself; a failed probe restarts both. Use launcherType foreground, or no liveness probe",
-    ))
+    )
+    .at("spec.k8s.livenessProbe"))
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ pub(super) fn validate_profile(request: &Request<'_>) -> Result<(), Denial> {
     match find_problem(request.object) {
         Some(problem) if find_problem(request.old).is_none() => {
             let reason = format!(".spec.tars.profile does not parse, {problem}");
-            Err(Denial::invalid_server("6.1.26", reason, "correct this line, or the server could not start"))
+            Err(Denial::invalid_server("6.1.26", reason, "correct this line, or the server could not start")
+                .at("spec.tars.profile"))
         }
         _ => Ok(()),
     }
@@ -20,9 +21,12 @@ pub(super) fn validate_profile(request: &Request<'_>) -> Result<(), Denial> {
 pub(super) fn warn_of_profile(request: &Request<'_>) -> Option<Warning> {
     let problem = find_problem(request.object)?.to_string();
     find_problem(request.old)?;
-    Some(Warning::new("6.1.26", [&problem], |[problem]| {
-        format!("spec.tars.profile still does not parse, so the server cannot start: {problem}")
-    }))
+    Some(
+        Warning::new("6.1.26", [&problem], |[problem]| {
+            format!("spec.tars.profile still does not parse, so the server cannot start: {problem}")
+        })
+        .at("spec.tars.profile"),
+    )
 }
 
 /// Reads the text with the parser that the registry uses to render it.
@@ -43,7 +47,7 @@ pub(super) fn warn_of_sub_type(object: &Value) -> Option<Warning> {
         }
         _ => return None,
     };
-    Some(Warning::fixed("6.1.17", text))
+    Some(Warning::fixed("6.1.17", text).at("spec.subType"))
 }
 
 #[cfg(test)]

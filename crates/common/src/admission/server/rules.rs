@@ -90,12 +90,12 @@ fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
     let remedy = "delete the tserver and create it again, or create a second tserver";
     for (pointer, field) in [("/spec/app", ".spec.app"), ("/spec/server", ".spec.server"), ("/spec/subType", ".spec.subType")] {
         if json::text(request.object, pointer) != json::text(request.old, pointer) {
-            return Err(Denial::Immutable { rule: "6.1.1", kind: "tserver", field, remedy });
+            return Err(Denial::immutable("6.1.1", "tserver", field, remedy));
         }
     }
     for (pointer, field) in [("/spec/tars", ".spec.tars"), ("/spec/normal", ".spec.normal")] {
         if json::has(request.object, pointer) && !json::has(request.old, pointer) {
-            return Err(Denial::Immutable { rule: "6.1.2", kind: "tserver", field, remedy });
+            return Err(Denial::immutable("6.1.2", "tserver", field, remedy));
         }
     }
     Ok(())
@@ -104,7 +104,7 @@ fn validate_immutable(request: &Request<'_>) -> Result<(), Denial> {
 fn validate_name(request: &Request<'_>, expected: &str) -> Result<(), Denial> {
     if request.name != expected {
         let remedy = format!("metadata.name is {:?}, with this .spec.app and .spec.server it must be {expected:?}", request.name);
-        return Err(Denial::invalid_server("6.1.3", "unexpected resource name", remedy));
+        return Err(Denial::invalid_server("6.1.3", "unexpected resource name", remedy).at("metadata.name"));
     }
     if expected.len() > names::SERVER_NAME_LIMIT {
         let remedy = format!("{expected:?} has {}, shorten .spec.app or .spec.server", expected.len());
@@ -112,7 +112,8 @@ fn validate_name(request: &Request<'_>, expected: &str) -> Result<(), Denial> {
             "6.1.4",
             format!("length of resource name should less then {}", names::SERVER_NAME_LIMIT + 1),
             remedy,
-        ));
+        )
+        .at("metadata.name"));
     }
     Ok(())
 }
@@ -123,7 +124,7 @@ fn validate_pod_names(request: &Request<'_>, expected: &str, spec: &Spec) -> Res
             format!("a StatefulSet with a name of more than {} characters cannot create pods", names::STATEFUL_SERVER_NAME_LIMIT);
         let remedy =
             format!("{expected:?} has {}, shorten .spec.app or .spec.server, or set .spec.k8s.daemonSet", expected.len());
-        return Err(Denial::invalid_server("6.1.10", reason, remedy));
+        return Err(Denial::invalid_server("6.1.10", reason, remedy).at("metadata.name"));
     }
     Ok(())
 }
@@ -136,17 +137,20 @@ struct Ports {
 }
 
 impl Ports {
-    fn add(&mut self, rule: &'static str, word: &str, port: &Port) -> Result<(), Denial> {
+    fn add(&mut self, rule: &'static str, word: &str, field: &str, port: &Port) -> Result<(), Denial> {
         if !self.names.insert(port.name.to_lowercase()) {
             let remedy = "all servants and ports must have different names; upper and lower case count as equal";
-            return Err(Denial::invalid_server(rule, format!("duplicate {word} name value {}", port.name), remedy));
+            let reason = format!("duplicate {word} name value {}", port.name);
+            return Err(Denial::invalid_server(rule, reason, remedy).at(format!("{field}.name")));
         }
         if !self.numbers.insert(port.port) {
             let remedy = format!(
                 "another servant or port has the number of {:?}, and TCP and UDP share numbers; give it another number",
                 port.name
             );
-            return Err(Denial::invalid_server(rule, format!("duplicate port value {}", port.port), remedy));
+            return Err(
+                Denial::invalid_server(rule, format!("duplicate port value {}", port.port), remedy).at(format!("{field}.port"))
+            );
         }
         Ok(())
     }
@@ -156,18 +160,20 @@ fn validate_ports(spec: &Spec) -> Result<Ports, Denial> {
     let mut ports = Ports::default();
     if let Some(tars) = &spec.tars {
         for (word, list) in [("servant", &tars.servants), ("port", &tars.ports)] {
-            for port in list {
+            for (index, port) in list.iter().enumerate() {
+                let field = format!("spec.tars.{word}s[{index}]");
                 if port.port == NODE_PORT {
-                    let field = if word == "servant" { "servants port" } else { "port" };
+                    let word = if word == "servant" { "servants port" } else { "port" };
+                    let reason = format!("{word} value should not equal {NODE_PORT}");
                     let remedy = format!("tarsnode listens on this port in every pod, give {:?} another number", port.name);
-                    return Err(Denial::invalid_server("6.1.5", format!("{field} value should not equal {NODE_PORT}"), remedy));
+                    return Err(Denial::invalid_server("6.1.5", reason, remedy).at(format!("{field}.port")));
                 }
-                ports.add("6.1.5", word, port)?;
+                ports.add("6.1.5", word, &field, port)?;
             }
         }
     } else if let Some(normal) = &spec.normal {
-        for port in &normal.ports {
-            ports.add("6.1.6", "port", port)?;
+        for (index, port) in normal.ports.iter().enumerate() {
+            ports.add("6.1.6", "port", &format!("spec.normal.ports[{index}]"), port)?;
         }
     }
     Ok(ports)
@@ -177,30 +183,29 @@ fn validate_template(request: &Request<'_>, tars: &Tars, facts: &Facts) -> Resul
     if facts.templates.contains_key(&tars.template) {
         return Ok(());
     }
-    Err(Denial::Missing {
-        rule: "6.1.9",
-        resource: Resource::Template,
-        namespace: request.namespace.to_owned(),
-        name: tars.template.clone(),
-        remedy: ".spec.tars.template names it, create it first or name an existing template".to_owned(),
-    })
+    let remedy = ".spec.tars.template names it, create it first or name an existing template";
+    let missing = Denial::missing("6.1.9", Resource::Template, request.namespace, tars.template.as_str(), remedy);
+    Err(missing.at("spec.tars.template"))
 }
 
 fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
     let mut used = Ports::default();
-    for host in &k8s.host_ports {
+    for (index, host) in k8s.host_ports.iter().enumerate() {
+        let deny = |problem: String, member: &str, remedy: &str| {
+            Err(Denial::invalid_server("6.1.7", problem, remedy).at(format!("spec.k8s.hostPorts[{index}].{member}")))
+        };
         let name = host.name_ref.to_lowercase();
         if !ports.names.contains(&name) {
             let remedy = ".spec.k8s.hostPorts names it, but no servant or port of this server has this name";
-            return Err(Denial::invalid_server("6.1.7", format!("port name {} not exist", host.name_ref), remedy));
+            return deny(format!("port name {} not exist", host.name_ref), "nameRef", remedy);
         }
         if !used.names.insert(name) {
             let remedy = "a servant or port can be published once, remove the second entry of .spec.k8s.hostPorts";
-            return Err(Denial::invalid_server("6.1.7", format!("duplicate nameRef value {}", host.name_ref), remedy));
+            return deny(format!("duplicate nameRef value {}", host.name_ref), "nameRef", remedy);
         }
         if !used.numbers.insert(host.port) {
             let remedy = format!("two entries of .spec.k8s.hostPorts have this number, give {:?} another number", host.name_ref);
-            return Err(Denial::invalid_server("6.1.7", format!("duplicate port value {}", host.port), remedy));
+            return deny(format!("duplicate port value {}", host.port), "port", &remedy);
         }
     }
     Ok(())
@@ -208,34 +213,36 @@ fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
 
 fn validate_mounts(k8s: &K8s) -> Result<(), Denial> {
     let mut names = BTreeSet::new();
-    for mount in &k8s.mounts {
+    for (index, mount) in k8s.mounts.iter().enumerate() {
         if !names.insert(mount.name.as_str()) {
             return Err(Denial::invalid_server(
                 "6.1.8",
                 format!("duplicate .mounts.name value {}", mount.name),
                 "give each mount a different name",
-            ));
+            )
+            .at(format!("spec.k8s.mounts[{index}].name")));
         }
         let bound = ["tLocalVolume", "persistentVolumeClaimTemplate"].iter().any(|source| mount.source.get(source).is_some());
         if k8s.daemon_set && bound {
             let reason = "can not use TLocalVolume and PersistentVolumeClaimTemplate when .daemonSet value is true";
             let remedy = format!("use hostPath for mount {:?}, or a StatefulSet", mount.name);
-            return Err(Denial::invalid_server("6.1.8", reason, remedy));
+            return Err(Denial::invalid_server("6.1.8", reason, remedy).at(format!("spec.k8s.mounts[{index}].source")));
         }
     }
     Ok(())
 }
 
 fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
-    match k8s.mounts.iter().find(|mount| RESERVED_MOUNTS.contains(&mount.name.as_str())) {
+    match k8s.mounts.iter().enumerate().find(|(_, mount)| RESERVED_MOUNTS.contains(&mount.name.as_str())) {
         None => Ok(()),
-        Some(mount) => {
+        Some((index, mount)) => {
             let reason = format!(".mounts.name value {} is reserved", mount.name);
             Err(Denial::invalid_server(
                 "6.1.15",
                 reason,
                 "the controller adds a volume of that name to the pods, choose another name",
-            ))
+            )
+            .at(format!("spec.k8s.mounts[{index}].name")))
         }
     }
 }
@@ -244,13 +251,15 @@ fn validate_mount_names(k8s: &K8s) -> Result<(), Denial> {
 pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
     // [`validate`] has refused a spec that does not decode.
     let Ok(spec) = read_spec(request.object) else { return Vec::new() };
-    let never = spec.k8s.node_selector.iter().filter(|selector| selector.compares_with_text()).map(|selector| {
+    let selectors = spec.k8s.node_selector.iter().enumerate();
+    let never = selectors.filter(|(_, selector)| selector.compares_with_text()).map(|(index, selector)| {
         let Selector { key, operator, values } = selector;
         Warning::new("6.1.14", [key, operator, &values.concat()], |[key, operator, value]| {
             format!(
                 "spec.k8s.nodeSelector: no node matches {key} {operator} {value}, because the value is no integer; no pod can be scheduled"
             )
         })
+        .at(format!("spec.k8s.nodeSelector[{index}]"))
     });
     let long = needs_shorter_name(request.name, &spec).then(|| {
         let limit = names::STATEFUL_SERVER_NAME_LIMIT;
@@ -259,7 +268,7 @@ pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
              daemonSet, or create the server under a shorter name",
             request.name.len()
         );
-        Warning::fixed("6.1.10", text)
+        Warning::fixed("6.1.10", text).at("metadata.name")
     });
     let misfits = list_misfits(request.object).into_iter().map(|member| {
         Warning::fixed(
@@ -270,6 +279,7 @@ pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
                 Version::CURRENT.as_str()
             ),
         )
+        .at("metadata.annotations")
     });
     let faults = if request.operation == Operation::Update { warn_of_faults(request, &spec) } else { Vec::new() };
     let texts = profile::warn_of_profile(request).into_iter().chain(profile::warn_of_sub_type(request.object));
@@ -291,7 +301,7 @@ impl Selector {
 /// The operator of a node selector must fit its values. The API server has the same rule for pods, but would report it too late, and to
 /// the StatefulSet controller instead of the author.
 fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
-    for Selector { key, operator, values } in &k8s.node_selector {
+    for (index, Selector { key, operator, values }) in k8s.node_selector.iter().enumerate() {
         let problem = match operator.as_str() {
             "In" | "NotIn" if values.is_empty() => "needs at least one value",
             "Exists" | "DoesNotExist" if !values.is_empty() => "takes no values",
@@ -304,7 +314,8 @@ fn validate_selectors(k8s: &K8s) -> Result<(), Denial> {
             "6.1.14",
             format!("operator {operator:?} of node selector {key:?} {problem}"),
             remedy,
-        ));
+        )
+        .at(format!("spec.k8s.nodeSelector[{index}]")));
     }
     Ok(())
 }

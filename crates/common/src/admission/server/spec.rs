@@ -94,6 +94,7 @@ pub(super) struct Selector {
 
 pub(super) fn read_spec(object: &Value) -> Result<Spec, Denial> {
     let spec = object.get("spec").unwrap_or(&Value::Null);
-    Spec::deserialize(spec)
-        .map_err(|error| Denial::invalid_server("6.1.19", format!("spec does not decode: {error}"), "compare it with the schema"))
+    Spec::deserialize(spec).map_err(|error| {
+        Denial::invalid_server("6.1.19", format!("spec does not decode: {error}"), "compare it with the schema").at("spec")
+    })
 }
