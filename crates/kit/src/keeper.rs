@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 use crate::lease::{Elector, Timing};
-pub use certificates::{CertificateError, Material, plan, plan_leaf};
+pub use certificates::{CertificateError, Description, Material, plan, plan_leaf};
 use jiff::Timestamp;
 use kube::Client;
 use std::{convert::Infallible, time::Duration};

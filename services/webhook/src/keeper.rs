@@ -19,7 +19,8 @@ mod tests;
 
 use crate::metrics::Metrics;
 use carrier::{CONVERTED, Carrier, MUTATING, VALIDATING, read_clauses};
-use decision::{Finding, Seen, State, is_callable, is_placed, may_serve};
+pub use decision::State;
+use decision::{Finding, Seen, is_callable, is_placed, may_serve};
 use futures::{Stream, StreamExt, stream::SelectAll};
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -81,6 +82,18 @@ struct Memory {
     states: BTreeMap<String, State>,
 }
 
+/// What the last pass found, for people who ask.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The PEM certificate that this process serves.
+    pub served: String,
+    /// PEM certificates of the authorities to trust, oldest first.
+    pub authorities: String,
+    /// Kind and name of each carrier, its state, and why it could not be read or written.
+    pub carriers: Vec<(String, State, Option<String>)>,
+    pub checked: Timestamp,
+}
+
 pub struct Keeper {
     pub client: Client,
     /// The namespace of the Secret, the Lease and the Service.
@@ -93,6 +106,8 @@ pub struct Keeper {
     pub health: Health,
     /// Shows the states of the carriers.
     pub metrics: Metrics,
+    /// Gets what each pass found.
+    pub reports: watch::Sender<Option<Report>>,
 }
 
 impl Keeper {
@@ -169,6 +184,8 @@ impl Keeper {
                 self.health.set(CHECK_BUNDLES, callable).await;
             }
             self.report(&seen, served, &mut memory.states);
+            let authorities = material.as_ref().unwrap_or(served).bundle();
+            self.reports.send_replace(Some(build_report(&seen, served, authorities, now)));
         }
         stored.map(|()| others && seen.iter().all(|seen| seen.failure.is_none()))
     }
@@ -292,6 +309,11 @@ impl Keeper {
         }
         changes
     }
+}
+
+fn build_report(seen: &[Seen], served: &Material, authorities: String, checked: Timestamp) -> Report {
+    let carriers = seen.iter().map(|seen| (seen.carrier.to_string(), seen.state(served), seen.failure.clone()));
+    Report { served: served.leaf().0.to_owned(), authorities, carriers: carriers.collect(), checked }
 }
 
 /// Turns a watch into a stream of signals without content. The watch retries after an error, more and more slowly, and logs nothing: a

@@ -4,6 +4,7 @@
 //! API server ──TLS──► router ─► review ─► tars_common::{admission, convert}      (pure: decides)
 //!                        │          ▲
 //!                        └► lookup ─┘  facts about other objects                  (watches, then the API server)
+//! grpc ─► tars_common::lint ◄─ lookup                                             AdmissionService, for people and tools
 //! keeper: Secret ─► serving certificate, caBundles ─► readiness                   (one writer, by a Lease)
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod answer;
 mod body;
+mod grpc;
 mod keeper;
 mod lookup;
 mod metrics;

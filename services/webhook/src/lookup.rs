@@ -32,6 +32,7 @@ use tars_common::{
     activation::find_activation,
     admission::{ConfigFacts, Facts, NodeImage, Query, ReleaseFacts},
     convert::Context,
+    kube_syntax::is_dns_subdomain,
     names::{self, label},
     templates::LONGEST_CHAIN,
     v1beta3::{SubType, TConfig, TFrameworkConfig, TImage, TServer, TTemplate, TTree},
@@ -166,7 +167,8 @@ impl Lookup {
         while facts.templates.len() < LONGEST_CHAIN
             && let Some(name) = next.take()
         {
-            if name.is_empty() || facts.templates.contains_key(&name) {
+            // Another text names no object, and must not become a part of a path.
+            if !is_dns_subdomain(&name) || facts.templates.contains_key(&name) {
                 break;
             }
             let known = self.templates.get(&ObjectRef::new(&name).within(namespace)).map(|template| read_parent(&template));

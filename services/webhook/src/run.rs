@@ -1,6 +1,7 @@
 //! The process: its command line, its tasks and its end.
 
 use crate::{
+    grpc::{ACCESS, Admission},
     keeper::{CHECK_BUNDLES, CHECK_CERTIFICATE, Keeper},
     lookup::Lookup,
     metrics::Metrics,
@@ -19,6 +20,8 @@ use tars_kit::{
     tasks::Tasks,
     telemetry, tls,
 };
+use tars_proto::webhook::v1::{DESCRIPTORS, admission_service_server::AdmissionServiceServer};
+use tokio::sync::watch;
 
 /// The readiness check that holds once the templates of the cluster are known.
 const CHECK_CACHES: &str = "caches";
@@ -61,9 +64,11 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
 
     let (metrics, registry) = Metrics::register();
     let health = Health::new(&[CHECK_CACHES, CHECK_CERTIFICATE, CHECK_BUNDLES]).await;
-    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
     let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let lookup = Lookup::start(client.clone(), &stop);
+    let (reports, report) = watch::channel(None);
+    let offer = Offer::new(&health, &[DESCRIPTORS], &ACCESS).map_err(Fatal::configuration)?;
+    let offer = offer.add_service(AdmissionServiceServer::new(Admission::new(lookup.clone(), report)));
     let certificate = metrics.certificate.clone();
     let identity = format!("{}_{:032x}", tars_kit::instance_name(), u128::from_be_bytes(make_random_bytes()));
     let keeper = Keeper {
@@ -73,6 +78,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         certificate: certificate.clone(),
         health: health.clone(),
         metrics: metrics.clone(),
+        reports,
     };
     tracing::info!(https = %args.https_listen, "started");
 

@@ -39,6 +39,13 @@ impl Resource {
         })
     }
 
+    /// Returns the resource of a kind of our group; `None` if admission has no rules for it.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        [Self::Server, Self::Config, Self::Template, Self::Tree, Self::Account, Self::Image, Self::Framework]
+            .into_iter()
+            .find(|resource| kind.eq_ignore_ascii_case(resource.as_str()))
+    }
+
     /// The kind in lower case, as in messages: `tserver`.
     pub const fn as_str(self) -> &'static str {
         match self {

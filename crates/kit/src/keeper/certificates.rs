@@ -19,7 +19,7 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 pub use leaf::plan_leaf;
-pub use pair::CertificateError;
+pub use pair::{CertificateError, Description};
 use pair::{Pair, make_authority, make_leaf, read_expiry, split_bundle};
 use std::collections::BTreeMap;
 

@@ -11,6 +11,7 @@ use kube::{
     core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
+use std::fmt;
 use tars_common::names::GROUP;
 
 pub const MUTATING: &str = "tars-mutating-webhook";
@@ -61,6 +62,17 @@ impl Carrier {
             }
             _ => Some(Patch::Strategic(json!({"webhooks": patches}))),
         }
+    }
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Mutating => "mutatingwebhookconfiguration",
+            Self::Validating => "validatingwebhookconfiguration",
+            Self::Definition(_) => "customresourcedefinition",
+        };
+        write!(formatter, "{kind} {}", self.name())
     }
 }
 

@@ -125,6 +125,7 @@ async fn make_keeper(world: &Shared) -> Keeper {
         certificate: ServingCertificate::default(),
         health: Health::new(&[CHECK_CERTIFICATE, CHECK_BUNDLES]).await,
         metrics: Metrics::register().0,
+        reports: watch::channel(None).0,
     }
 }
 

@@ -6,7 +6,8 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use std::time::Duration;
+use sha2::{Digest, Sha256};
+use std::{fmt::Write as _, time::Duration};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 const END: &str = "-----END CERTIFICATE-----";
@@ -37,19 +38,56 @@ impl Pair {
     /// Reads two PEM texts. `None` when the certificate or the key does not parse.
     pub fn new(cert: String, key: String) -> Option<Self> {
         KeyPair::from_pem(&key).ok()?;
-        let (not_before, not_after, names) = parse(&cert, |parsed| {
-            let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
-                let dns = |name: &GeneralName<'_>| match name {
-                    GeneralName::DNSName(name) => Some((*name).to_owned()),
-                    _ => None,
-                };
-                names.value.general_names.iter().filter_map(dns).collect()
-            });
-            let time = |time: i64| Timestamp::from_second(time).ok();
-            let validity = parsed.validity();
-            Some((time(validity.not_before.timestamp())?, time(validity.not_after.timestamp())?, names.unwrap_or_default()))
-        })?;
+        let Description { not_before, not_after, names, .. } = Description::read(&cert)?;
         Some(Self { cert, key, not_before, not_after, names })
+    }
+}
+
+/// What people want to know of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The subject, such as `CN=tars-webhook-service.tars-system.svc`.
+    pub subject: String,
+    /// DNS names, in the order of the certificate.
+    pub names: Vec<String>,
+    /// When it begins to be valid.
+    pub not_before: Timestamp,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// SHA-256 of its DER form, in hexadecimal digits.
+    pub fingerprint: String,
+}
+
+impl Description {
+    /// Reads a certificate in PEM. `None` when it does not parse.
+    pub fn read(cert: &str) -> Option<Self> {
+        let der = CertificateDer::from_pem_slice(cert.as_bytes()).ok()?;
+        let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+        let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
+            let dns = |name: &GeneralName<'_>| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                _ => None,
+            };
+            names.value.general_names.iter().filter_map(dns).collect()
+        });
+        let time = |time: i64| Timestamp::from_second(time).ok();
+        let validity = parsed.validity();
+        Some(Self {
+            subject: parsed.subject().to_string(),
+            names: names.unwrap_or_default(),
+            not_before: time(validity.not_before.timestamp())?,
+            not_after: time(validity.not_after.timestamp())?,
+            fingerprint: Sha256::digest(&*der).iter().fold(String::new(), |mut text, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            }),
+        })
+    }
+
+    /// Reads each certificate of a bundle, in its order. What does not parse is left out.
+    pub fn read_all(bundle: &str) -> Vec<Self> {
+        split_bundle(bundle).iter().filter_map(|cert| Self::read(cert)).collect()
     }
 }
 
