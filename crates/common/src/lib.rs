@@ -46,6 +46,8 @@
 
 pub mod activation;
 pub mod admission;
+#[cfg(test)]
+mod by_chance;
 pub mod convert;
 pub mod crd;
 pub mod derived;

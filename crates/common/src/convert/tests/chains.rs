@@ -7,12 +7,9 @@
 //! The objects come from the generated schemas, so a new field is part of this test at once. After each step the API server's part is
 //! done: it drops fields that the schema does not have, and fills in defaults.
 
-use super::{
-    super::fit::fits,
-    fields::{build_text, items, list_differences, list_excluded, prune_object, schema, values},
-    *,
-};
+use super::{super::fit::fits, fields::prune_object, *};
 use crate::{
+    by_chance::{Dice, build, items, list_differences, schema, values},
     crd::{CrdOptions, build_all},
     names::annotation::CONVERSION_PREFIX,
 };
@@ -20,73 +17,6 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use std::sync::LazyLock;
 
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(|| build_all(&CrdOptions::default()));
-
-/// A row of numbers that look random and depend on the seed only, so a failing case can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `sides`.
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides.max(1)
-    }
-
-    fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        let index = self.roll(choices.len() as u64);
-        &choices[usize::try_from(index).unwrap()]
-    }
-}
-
-/// Builds a value that the schema allows. Each field that is not required is there or not, by chance.
-fn build(schema: &JSONSchemaProps, path: &str, dice: &mut Dice) -> Value {
-    if let Some(items) = items(schema) {
-        let least = u64::try_from(schema.min_items.unwrap_or(0)).unwrap();
-        let most = schema.max_items.map_or(least + 3, |most| u64::try_from(most).unwrap().min(least + 3));
-        let count = least + dice.roll(most - least + 1);
-        return (0..count).map(|index| build(items, &format!("{path}[{index}]"), dice)).collect();
-    }
-    if let Some(values) = values(schema) {
-        let keys = ["key", "a.b/C-d", "ключ", ""];
-        let count = usize::try_from(dice.roll(keys.len() as u64 + 1)).unwrap();
-        return keys[..count].iter().map(|key| ((*key).to_owned(), build(values, &format!("{path}.{key}"), dice))).collect();
-    }
-    if let Some(properties) = &schema.properties {
-        let turn = usize::try_from(dice.roll(16)).unwrap();
-        let excluded = list_excluded(schema, turn);
-        let mut required = schema.required.clone().unwrap_or_default();
-        if let Some(alternatives) = &schema.one_of {
-            required.extend(alternatives[turn % alternatives.len()].required.clone().unwrap_or_default());
-        }
-        let mut members = Map::new();
-        for (name, field) in properties.iter().filter(|(name, _)| !excluded.contains(name)) {
-            if required.contains(name) || dice.roll(5) < 3 {
-                members.insert(name.clone(), build(field, &format!("{path}.{name}"), dice));
-            }
-        }
-        return Value::Object(members);
-    }
-    build_leaf(schema, path, dice)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the bounds of the schemas are those of integers of at most 32 bits")]
-fn build_leaf(schema: &JSONSchemaProps, path: &str, dice: &mut Dice) -> Value {
-    if let Some(words) = &schema.enum_ {
-        return dice.pick(words).0.clone();
-    }
-    let is_number = schema.x_kubernetes_int_or_string == Some(true) && dice.roll(2) == 0;
-    match schema.type_.as_deref() {
-        Some("boolean") => json!(dice.roll(2) == 0),
-        kind if is_number || kind == Some("integer") => {
-            let (least, most) = (schema.minimum.unwrap_or(0.0) as i64, schema.maximum.unwrap_or(2e6) as i64);
-            json!(least + i64::try_from(dice.roll(u64::try_from(most - least + 1).unwrap())).unwrap())
-        }
-        Some("object") => json!({"free": {"form": [dice.roll(9), null, "text"]}}),
-        _ => json!(build_text(schema, &format!("{path}{}", dice.roll(9)))),
-    }
-}
 
 /// Fills in defaults like the API server.
 fn fill_in(value: &mut Value, schema: &JSONSchemaProps) {

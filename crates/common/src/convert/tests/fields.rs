@@ -9,30 +9,11 @@
 //! therefore lost here as it would be in a cluster.
 
 use super::*;
-use crate::crd::{CrdOptions, build_all};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+use crate::{
+    by_chance::{build_text, items, list_differences, list_excluded, schema, values},
+    crd::{CrdOptions, build_all},
 };
-use regex::Regex;
-
-pub(super) fn schema(definition: &CustomResourceDefinition, version: Version) -> Option<&JSONSchemaProps> {
-    let found = definition.spec.versions.iter().find(|one| one.name == version.as_str())?;
-    found.schema.as_ref()?.open_api_v3_schema.as_ref()
-}
-
-pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
-    match schema.items.as_ref()? {
-        JSONSchemaPropsOrArray::Schema(items) => Some(items),
-        JSONSchemaPropsOrArray::Schemas(_) => None,
-    }
-}
-
-pub(super) fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
-    match schema.additional_properties.as_ref()? {
-        JSONSchemaPropsOrBool::Schema(values) => Some(values),
-        JSONSchemaPropsOrBool::Bool(_) => None,
-    }
-}
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 
 /// Builds a value with every field. Values differ from each other and from the defaults, so that neither a swapped nor a defaulted
 /// field looks like the original. They fit the schema, because conversion drops stashed values that do not. Of fields that exclude
@@ -64,27 +45,6 @@ fn fill(schema: &JSONSchemaProps, path: &str, turn: usize) -> Value {
     }
 }
 
-/// Builds a text that the pattern and the bounds of the schema allow: the path if it is possible.
-pub(super) fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
-    let pattern = schema.pattern.as_ref().map(|pattern| Regex::new(pattern).unwrap());
-    let hash = crc32fast::hash(path.as_bytes());
-    if schema.format.as_deref() == Some("date-time") {
-        return format!("2026-01-{:02}T12:00:{:02}Z", hash % 28 + 1, hash % 60);
-    }
-    let texts = [path.to_owned(), format!("x{hash:x}"), format!("{}%", hash % 100), (hash % 100).to_string()];
-    let most = schema.max_length.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
-    let fits = |text: &&String| text.len() <= most && pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
-    texts.iter().find(fits).unwrap_or(&texts[0]).clone()
-}
-
-/// Lists the fields that other alternatives require, but not the one that `turn` chooses.
-pub(super) fn list_excluded(schema: &JSONSchemaProps, turn: usize) -> Vec<String> {
-    let required = |alternative: &JSONSchemaProps| alternative.required.clone().unwrap_or_default();
-    let alternatives = schema.one_of.as_deref().unwrap_or_default();
-    let Some(chosen) = alternatives.get(turn % alternatives.len().max(1)).map(required) else { return Vec::new() };
-    alternatives.iter().flat_map(required).filter(|name| !chosen.contains(name)).collect()
-}
-
 /// Drops the members that the schema does not have, like the API server.
 fn prune(object: &mut Value, schema: &JSONSchemaProps) {
     match object {
@@ -114,21 +74,6 @@ pub(super) fn prune_object(object: &mut Value, schema: &JSONSchemaProps) {
     let kept = ["apiVersion", "kind", "metadata"].map(|name| (name.to_owned(), object[name].take()));
     prune(object, schema);
     object.as_object_mut().unwrap().extend(kept);
-}
-
-/// Lists the paths at which two values differ.
-pub(super) fn list_differences(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
-    match (one, other) {
-        (Value::Object(left), Value::Object(right)) => {
-            let names: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();
-            for name in names {
-                let member = |members: &Map<String, Value>| members.get(name).cloned().unwrap_or_default();
-                list_differences(&member(left), &member(right), &format!("{path}.{name}"), found);
-            }
-        }
-        _ if one == other => {}
-        _ => found.push(format!("{path}: {one} became {other}")),
-    }
 }
 
 #[test]
