@@ -173,8 +173,9 @@ proptest! {
     fn framework_configs_come_back(
         id in option::of("[a-z]{0,4}"), executor in option::of("[a-z]{1,5}"), upload in "[a-z]{1,5}", build in any::<bool>(),
     ) {
-        let executor = executor.filter(|_| build).map(|image| json!({"image": image, "secret": ""}));
-        let build = build.then(|| object(vec![("idFormat", id.map(Value::from)), ("executor", executor)]));
+        // v1beta3 requires an executor. One without an image stands for none.
+        let executor = json!({"image": executor.unwrap_or_default(), "secret": ""});
+        let build = Some(object(vec![("idFormat", id.map(Value::from).filter(|_| build)), ("executor", Some(executor))]));
         let config = object(vec![
             ("apiVersion", Some(json!(api(Version::V1Beta3)))), ("kind", Some(json!("TFrameworkConfig"))), ("metadata", Some(json!({"name": "tars-framework"}))),
             ("imageBuild", build), ("imageUpload", Some(json!({"registry": upload}))), ("nodeImage", Some(json!({"image": "n"}))),

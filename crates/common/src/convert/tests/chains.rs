@@ -94,13 +94,19 @@ fn check_way(definition: &CustomResourceDefinition, seed: u64) -> Result<(), Str
     for (version, schema) in &way[1..] {
         travelled = converted(&travelled, *version);
         receive(&mut travelled, schema);
-        // A TFrameworkConfig that was always v1beta2 has no image of an executor, which v1beta3 requires.
-        if kind == "TServer" && !fits(kind, *version, &[], &travelled) {
+        // The API server itself gives the other kinds another version.
+        if ["TServer", "TFrameworkConfig"].contains(&kind) && !fits(kind, *version, &[], &travelled) {
             let field = find_misfit(kind, *version, &[], &travelled);
             return Err(format!("{kind} is not valid as {}, see {field}: {travelled}", version.as_str()));
         }
     }
     forget_stashes(&mut travelled);
+    if kind == "TFrameworkConfig" && first == Version::V1Beta2 {
+        // v1beta3 requires this block, which then gets its defaults.
+        for object in [&mut object, &mut travelled] {
+            object.as_object_mut().unwrap().entry("imageBuild").or_insert_with(|| json!({}));
+        }
+    }
     // A version can have a default that another one has not. A field without a value then gets that default on the way.
     for (_, schema) in &versions {
         fill_in(&mut object, schema);

@@ -52,7 +52,10 @@ fn a_member_that_does_not_fit_is_dropped_and_named() {
         "metadata": {"annotations": {"tars.io/Conversion.1b21b3": r#"{"append":{"executor":{"secret":"s"}}}"#}},
     });
     assert_eq!(dropped(&mut config, Version::V1Beta3), ["executor"]);
-    assert_eq!((&config["imageBuild"], &config["apiVersion"]), (&json!({}), &json!(api(Version::V1Beta3))));
+    assert_eq!(
+        (&config["imageBuild"], &config["apiVersion"]),
+        (&json!({"executor": {"image": "", "secret": ""}}), &json!(api(Version::V1Beta3)))
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
