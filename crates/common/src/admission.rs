@@ -45,9 +45,10 @@ mod workload;
 use serde_json::Value;
 
 pub use denial::{Denial, Denied, Reason};
-pub use facts::{ConfigFacts, Facts, NodeImage, Query, ReleaseFacts};
+pub use facts::{ConfigFacts, Facts, HostPort, NodeImage, Query, ReleaseFacts};
 pub use request::{Operation, Request};
 pub use resource::Resource;
+pub use server::list_host_ports;
 pub use warning::Warning;
 
 /// Lists the questions about other objects that [`mutate`] and [`validate`] need answered.
@@ -109,7 +110,7 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denied> {
 pub fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
     match request.resource {
         _ if request.is_metadata_only() => Vec::new(),
-        Resource::Server => server::list_warnings(request),
+        Resource::Server => server::list_warnings(request, facts),
         Resource::Config => config::list_warnings(request, facts),
         Resource::Template => template::list_warnings(request, facts),
         _ => Vec::new(),

@@ -5,11 +5,16 @@
 //! | templates and their parents, default node image | memory, which watches keep up to date; then the API server, if the object is not there |
 //! | everything else (children, servers of an application, versions of a configuration) | the API server, metadata only |
 //! | the releases of an image | the API server |
+//! | who uses a port of the node | memory ([`host_ports`]) |
 //!
-//! So no object is refused because a cache lags behind: only the API server can say that another object does not exist. TServers are
-//! not cached at all. A list of them can need a conversion, which this process serves, so its start would wait for itself.
+//! So no object is refused because a cache lags behind: only the API server can say that another object does not exist. No rule
+//! that refuses reads TServers from memory. A list of them can need a conversion, which this process serves, so its start would wait for
+//! itself.
+
+mod host_ports;
 
 use futures::{Stream, StreamExt, future::try_join};
+use host_ports::HostPorts;
 use k8s_openapi::api::{
     authentication::v1::UserInfo,
     authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
@@ -73,6 +78,7 @@ pub struct Lookup {
     client: Client,
     templates: Store<TemplateMeta>,
     frameworks: Store<DynamicObject>,
+    host_ports: HostPorts,
 }
 
 impl Lookup {
@@ -94,7 +100,8 @@ impl Lookup {
         let only = watcher::Config::default().fields(&format!("metadata.name={}", names::FRAMEWORK_CONFIG));
         let watch = watcher(Api::<DynamicObject>::all_with(client.clone(), &resource), only);
         spawn_watch(watch.default_backoff().reflect(writer), "tframeworkconfigs", stop);
-        Self { client, templates, frameworks }
+        let host_ports = HostPorts::start(client.clone(), stop);
+        Self { client, templates, frameworks, host_ports }
     }
 
     /// Waits until all templates are known. It does not wait for the framework configurations: they may need a conversion, which works
@@ -152,6 +159,7 @@ impl Lookup {
                 let account = self.api::<ServiceAccount>(namespace).get_metadata_opt(names::REGISTRY_SERVER).await;
                 facts.registry_account_exists = account.map_err(api_error("serviceaccount", namespace))?.is_some();
             }
+            Query::HostPorts(ports) => facts.host_port_users = self.host_ports.find_users(namespace, subject, &ports),
             Query::Tree => {
                 let tree = self.api::<TTree>(namespace).get_metadata_opt(names::TREE).await;
                 facts.tree_exists = tree.map_err(api_error("ttree", namespace))?.is_some();

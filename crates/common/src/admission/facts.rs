@@ -1,7 +1,7 @@
 //! The questions that rules ask about other objects, and the answers.
 
 use crate::activation::Activation;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// A question about the other objects in the namespace of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub enum Query {
     TarsServer,
     /// Asks for [`Facts::registry_account_exists`].
     RegistryAccount,
+    /// Asks for [`Facts::host_port_users`] of these ports, among the other TServers of the cluster.
+    HostPorts(Vec<HostPort>),
 }
 
 /// The answers to [`Query`]s. A field about which no query asked stays empty.
@@ -73,6 +75,23 @@ pub struct Facts {
     pub tars_server: Option<String>,
     /// Whether the namespace has the service account of the registry.
     pub registry_account_exists: bool,
+    /// One other TServer, as `NAMESPACE/NAME`, for each port in question that another one uses.
+    pub host_port_users: BTreeMap<HostPort, String>,
+}
+
+/// A port of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPort {
+    /// The number, 1 to 65535.
+    pub number: u16,
+    /// Whether it is a port of TCP, and not of UDP.
+    pub tcp: bool,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.number, if self.tcp { "TCP" } else { "UDP" })
+    }
 }
 
 /// A release of a TImage.

@@ -2,6 +2,7 @@
 
 mod auto_release;
 mod faults;
+mod host_ports;
 mod image;
 mod pod;
 mod profile;
@@ -10,6 +11,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use host_ports::list_host_ports;
 pub(super) use rules::validate;
 
 use crate::{
@@ -29,14 +31,17 @@ use std::{collections::BTreeSet, iter};
 
 pub(super) fn list_queries(request: &Request<'_>) -> Vec<Query> {
     let image = auto_release::find_query(request);
+    let ports = host_ports::list_new_ports(request);
+    let ports = (!ports.is_empty()).then_some(Query::HostPorts(ports));
     if request.operation == Operation::Delete || !json::has(request.object, "/spec/tars") {
-        return image.into_iter().collect();
+        return image.into_iter().chain(ports).collect();
     }
     let mut queries = vec![Query::Lineage(json::text(request.object, "/spec/tars/template").to_owned())];
     if needs_node_image(request.object) || image.is_some() {
         queries.push(Query::NodeImage);
     }
     queries.extend(image);
+    queries.extend(ports);
     queries
 }
 
@@ -162,11 +167,12 @@ fn read_replicas(object: &Value) -> Option<i64> {
 }
 
 /// Lists settings that are accepted, but are probably a mistake.
-pub(super) fn list_warnings(request: &Request<'_>) -> Vec<Warning> {
+pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning> {
     if request.operation == Operation::Delete {
         return Vec::new();
     }
-    pod::warn_of_liveness_probe(request.object).into_iter().chain(rules::list_warnings(request)).collect()
+    let ports = host_ports::warn_of_host_ports(request, facts);
+    pod::warn_of_liveness_probe(request.object).into_iter().chain(rules::list_warnings(request)).chain(ports).collect()
 }
 
 /// Tells the author if [`mutate`] has changed the number of pods.

@@ -5,7 +5,7 @@ use super::{
     finding::{Finding, Severity},
 };
 use crate::{
-    admission::{self, ConfigFacts, Facts, NodeImage, Operation, Query, Request, Resource},
+    admission::{self, ConfigFacts, Facts, NodeImage, Operation, Query, Request, Resource, list_host_ports},
     kube_syntax::is_dns_subdomain,
     names::{self, label},
     structural::{complete, find_schema, list_violations},
@@ -155,6 +155,10 @@ impl Batch {
                         .all(|part| read(&known.object, part) == read(&one.object, &format!("/spec{part}")));
                     if same {
                         facts.configured_server = Some(one.name.clone());
+                    }
+                    if other != index {
+                        let ports = list_host_ports(&one.object).into_iter();
+                        facts.host_port_users.extend(ports.map(|port| (port, format!("{}/{}", one.namespace, one.name))));
                     }
                 }
                 Some(Resource::Config) if other != index && has_same_configuration(&one.object, &known.object) => {
