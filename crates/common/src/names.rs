@@ -180,7 +180,7 @@ pub mod annotation {
         AUTO_RELEASE = "tars.io/AutoRelease",
             on "TServer",
             set by "the author",
-            "Has no effect. The existing system meant to take the default release of the TImage, but never did.";
+            "With any value but `false`, a server without a release gets the default release of its TImage from the webhook.";
         LOCAL_VOLUME_UID = "tars.io/LocalVolumeUID",
             on "claims of local volumes",
             set by "the controller",

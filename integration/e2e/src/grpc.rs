@@ -1,50 +1,10 @@
 //! Calls gRPC of pods through the API server, as tools do it.
 
-use hyper_util::rt::TokioIo;
-use k8s_openapi::api::{
-    authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{Pod, ServiceAccount},
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{ListParams, PostParams},
-};
-use std::io;
-use tonic::{
-    Request,
-    metadata::MetadataValue,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error},
-};
-use tower::service_fn;
-
-/// What a client must know to trust a server.
-pub struct Trust<'a> {
-    /// PEM certificates of the authorities.
-    pub authorities: &'a str,
-    /// The name in the certificate of the server.
-    pub name: &'a str,
-}
-
-/// Connects to a port of a pod. With `trust` the connection is TLS and the server is verified, without it is plain text.
-///
-/// # Errors
-/// The pod cannot be reached, or the client does not trust it.
-pub async fn connect_to_pod(pods: Api<Pod>, pod: String, port: u16, trust: Option<Trust<'_>>) -> Result<Channel, Error> {
-    let mut endpoint = Endpoint::from_static(if trust.is_some() { "https://a.pod" } else { "http://a.pod" });
-    if let Some(Trust { authorities, name }) = trust {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities)).domain_name(name);
-        endpoint = endpoint.tls_config(tls)?;
-    }
-    let forward = service_fn(move |_| {
-        let (pods, pod) = (pods.clone(), pod.clone());
-        async move {
-            let mut forwarder = pods.portforward(&pod, &[port]).await.map_err(io::Error::other)?;
-            let stream = forwarder.take_stream(port).ok_or_else(|| io::Error::other("the port is not forwarded"))?;
-            Ok::<_, io::Error>(TokioIo::new(stream))
-        }
-    });
-    endpoint.connect_with_connector(forward).await
-}
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, ResourceExt, api::ListParams};
+use kubectl_tars::service;
+pub use kubectl_tars::service::{Trust, connect_to_pod};
+use tonic::{Request, metadata::MetadataValue};
 
 /// Finds a pod by its labels that is not being deleted.
 ///
@@ -61,12 +21,7 @@ pub async fn find_pod(pods: &Api<Pod>, labels: &str) -> String {
 /// # Panics
 /// When the API server gives none.
 pub async fn request_token(client: &Client, namespace: &str, account: &str, audience: &str) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let spec =
-        TokenRequestSpec { audiences: vec![audience.to_owned()], expiration_seconds: Some(600), ..TokenRequestSpec::default() };
-    let request = TokenRequest { spec, ..TokenRequest::default() };
-    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.expect("a token");
-    answer.status.expect("a status").token
+    service::request_token(client, namespace, account, audience).await.expect("a token")
 }
 
 /// Makes a request with a token; an empty token stands for none.

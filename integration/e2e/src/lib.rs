@@ -19,6 +19,7 @@ use std::{fmt::Debug, future::Future, time::Duration};
 use tars_common::v1beta3::{TServer, TTemplate};
 
 pub mod grpc;
+pub mod plugin;
 
 /// The namespace into which `integration/deploy.sh` installs the framework chart.
 pub const FRAMEWORK: &str = "tars";
@@ -176,4 +177,42 @@ pub fn expect_refusal<T: Debug>(result: kube::Result<T>) -> String {
         Err(kube::Error::Api(status)) => status.message.clone(),
         other => panic!("expected a refusal, got {other:?}"),
     }
+}
+
+/// The answer of the API server to a creation that is a dry run.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The object as it would be stored, or the refusal.
+    pub body: serde_json::Value,
+    /// The warnings, without quotation marks around them.
+    pub warnings: Vec<String>,
+}
+
+impl DryRun {
+    /// Whether the object would be stored.
+    pub fn is_accepted(&self) -> bool {
+        self.body["kind"] != "Status"
+    }
+}
+
+/// Creates an object of our group in a namespace by a dry run, and keeps the warnings, which a client drops.
+///
+/// # Panics
+/// When the API server does not answer.
+pub async fn dry_run(client: &Client, namespace: &str, object: &serde_json::Value) -> DryRun {
+    let text = |pointer: &str| object.pointer(pointer).and_then(serde_json::Value::as_str).expect("a type");
+    let (version, plural) = (text("/apiVersion"), format!("{}s", text("/kind").to_lowercase()));
+    let path = format!("/apis/{version}/namespaces/{namespace}/{plural}?dryRun=All");
+    let body = serde_json::to_vec(object).expect("JSON");
+    let request = http::Request::post(path).header("content-type", "application/json").body(kube::client::Body::from(body));
+    let response = client.send(request.expect("a request")).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect_bytes().await.expect("a body");
+    let warnings = parts.headers.get_all("warning").iter().map(|header| {
+        // The form is `299 - "TEXT"`, with a backslash before quotation marks.
+        let text = String::from_utf8_lossy(header.as_bytes());
+        let text = text.trim_start_matches("299 - \"").trim_end_matches('"');
+        text.replace("\\\"", "\"")
+    });
+    DryRun { warnings: warnings.collect(), body: serde_json::from_slice(&bytes).expect("JSON") }
 }

@@ -1,4 +1,4 @@
-//! Packages depend downwards: `crates/` on `crates/`, `services/`, `examples/` on `crates/`, `integration/` on all of these. That holds for
+//! Packages depend downwards: `crates/` on `crates/`, `services/`, `tools/`, `examples/` on `crates/`, `integration/` on all of these. That holds for
 //! dependencies of tests and benchmarks, too.
 
 use crate::{
@@ -41,7 +41,7 @@ fn read_paths(manifest: &str) -> BTreeMap<&str, &str> {
 fn rank_folder(path: &str) -> u8 {
     match path.split('/').next() {
         Some("crates") => 0,
-        Some("services" | "examples") => 1,
+        Some("services" | "tools" | "examples") => 1,
         _ => 2,
     }
 }

@@ -15,6 +15,7 @@ pub fn build_page() -> String {
         build_command::<tarsagent::Args>(),
         build_command::<tarsregistry::args::Args>(),
         tarsnode::Cli::command(),
+        kubectl_tars::Cli::command(),
     ];
     for program in programs {
         let name = program.get_name().to_owned();
