@@ -4,10 +4,14 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
 use e2e::{Space, apply, expect_refusal, wait_for};
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::Service,
+    rbac::v1::{RoleBinding, RoleRef, Subject},
+};
 use kube::{
-    Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    Api, Client, Config, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
@@ -89,11 +93,11 @@ async fn a_template_cycle_is_refused_and_templates_in_use_stay() {
     // The next template follows at once. It must not be refused because a cache does not know its parent yet.
     space.apply_template("leaf", "middle").await.expect("a grandchild");
     let text = expect_refusal(space.apply_template("root", "leaf").await);
-    assert!(text.contains("parents form a cycle: root -> leaf -> middle -> root; set .spec.parent"), "{text}");
+    assert!(text.contains("parents form a cycle: root -> leaf -> middle -> root; set .spec.parent"), "6.4.3: {text}");
     let text = expect_refusal(space.api::<TTemplate>().delete("middle", &DeleteParams::default()).await);
     assert!(
         text.contains(&format!("cannot delete ttemplate {}/middle because it is reference by some ttemplate", space.name)),
-        "{text}"
+        "6.4.4: {text}"
     );
     space.apply::<TServer>(&build_server().to_string()).await.expect("a server");
     space.api::<TTemplate>().delete("leaf", &DeleteParams::default()).await.expect("nobody needs the leaf");
@@ -172,6 +176,28 @@ async fn the_older_version_reads_and_writes_without_loss() {
     space.delete().await;
 }
 
+/// Acts as a user that may edit the namespace and has the verb `repair`.
+async fn permit_repair(space: &Space) -> Api<StatefulSet> {
+    let user = format!("{}@example.com", space.name);
+    let api_group = "rbac.authorization.k8s.io".to_owned();
+    for role in ["edit", "tars-system:repair"] {
+        let binding = RoleBinding {
+            metadata: ObjectMeta { name: Some(role.replace(':', "-")), ..ObjectMeta::default() },
+            role_ref: RoleRef { api_group: api_group.clone(), kind: "ClusterRole".to_owned(), name: role.to_owned() },
+            subjects: Some(vec![Subject {
+                kind: "User".to_owned(),
+                name: user.clone(),
+                api_group: Some(api_group.clone()),
+                namespace: None,
+            }]),
+        };
+        space.api::<RoleBinding>().create(&PostParams::default(), &binding).await.expect("a binding");
+    }
+    let mut config = Config::infer().await.expect("the kubeconfig of the cluster");
+    config.auth_info.impersonate = Some(user);
+    Api::namespaced(Client::try_from(config).expect("a client"), &space.name)
+}
+
 #[tokio::test]
 async fn only_the_controller_writes_what_belongs_to_a_server() {
     let space = create_space("workloads").await;
@@ -182,7 +208,7 @@ async fn only_the_controller_writes_what_belongs_to_a_server() {
         "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"port": 1}]},
     });
     let text = expect_refusal(apply::<Service>(&space.api(), &service.to_string()).await);
-    assert!(text.contains("only use authorized account can create service; create a tserver"), "{text}");
+    assert!(text.contains("only use authorized account can create service; create a tserver"), "6.7.1: {text}");
 
     let sets: Api<StatefulSet> = space.api();
     wait_for("the StatefulSet", || async { sets.get_opt("trade-audit").await.expect("an answer") }).await;
@@ -191,10 +217,18 @@ async fn only_the_controller_writes_what_belongs_to_a_server() {
         async move { sets.patch("trade-audit", &PatchParams::default(), &Patch::Strategic(patch)).await }
     };
     let text = expect_refusal(patch(json!({"spec": {"replicas": 2}})).await);
-    assert!(text.contains("resource should be modified through tserver; edit tserver"), "{text}");
-    patch(json!({"metadata": {"annotations": {"example.org/note": "x"}}})).await.expect("annotations are anybody's");
+    assert!(text.contains("resource should be modified through tserver; edit tserver"), "6.7.2: {text}");
+    patch(json!({"metadata": {"annotations": {"example.org/note": "x"}}})).await.expect("6.7.2: annotations are anybody's");
     let restart = json!({"kubectl.kubernetes.io/restartedAt": "2026-03-04T15:06:07Z"});
     patch(json!({"spec": {"template": {"metadata": {"annotations": restart}}}})).await.expect("kubectl rollout restart");
+    let scale = Patch::Merge(json!({"spec": {"replicas": 2}}));
+    let text = expect_refusal(sets.patch_scale("trade-audit", &PatchParams::default(), &scale).await);
+    assert!(text.contains("resource should be modified through tserver;"), "6.7.5: {text}");
+    let helper = permit_repair(&space).await;
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    helper.patch_scale("trade-audit", &dry, &scale).await.expect("6.7.4: somebody with the verb repair");
+    helper.patch("trade-audit", &dry, &Patch::Strategic(json!({"spec": {"replicas": 2}}))).await.expect("6.7.4");
+    sets.delete("trade-audit", &DeleteParams::default().dry_run()).await.expect("6.7.3: a deletion").map_left(drop);
     space.delete().await;
 }
 
@@ -212,7 +246,7 @@ async fn a_new_version_of_a_configuration_replaces_the_live_one() {
     let version = first.labels().get("tars.io/Version").expect("a version");
     assert_eq!(serde_json::to_value(&first).expect("JSON")["version"], json!(version));
 
-    // Neither a dry run nor a creation that fails changes another version.
+    // Neither a dry run nor a creation that fails changes another version (6.2.5).
     let dry = PatchParams { dry_run: true, ..PatchParams::apply("e2e").force() };
     let configs = space.api::<TConfig>();
     configs.patch("second", &dry, &Patch::Apply(&config("second"))).await.expect("a dry run");
@@ -225,7 +259,7 @@ async fn a_new_version_of_a_configuration_replaces_the_live_one() {
     let first = configs.get("first").await.expect("the first version");
     assert!(first.activated && !first.labels().contains_key("tars.io/Deactivate"));
 
-    // Of two activations in quick succession the later one stays.
+    // Of two activations in quick succession the later one stays (6.2.6, 6.2.12).
     for name in ["third", "second"] {
         space.apply::<TConfig>(&config(name).to_string()).await.expect("another version");
     }

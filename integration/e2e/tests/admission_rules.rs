@@ -112,7 +112,7 @@ fn list_server_cases() -> Vec<Case> {
         refuse("5.1.5", &invalid("unexpected annotation value"), annotate("3", "2")),
         accept("5.1.5", annotate("0", "99")),
         refuse(
-            "5.1.8",
+            "5.1.12",
             &invalid("no default node image has been set"),
             set("/spec/release", json!({"id": "v1", "image": "repo/a:1"})),
         ),
@@ -170,6 +170,12 @@ fn list_server_cases() -> Vec<Case> {
             object["spec"]["k8s"]["mounts"] = mount(&json!({"emptyDir": {}}));
             object["spec"]["k8s"]["mounts"][0]["name"] = json!("delay-bind");
         }),
+    ]
+}
+
+/// Rules that the existing webhook does not have.
+fn list_own_server_cases() -> Vec<Case> {
+    vec![
         refuse(
             "6.1.21",
             &invalid(".spec.k8s.mounts[0].source.tLocalVolume.mode value 1777 is no mode"),
@@ -190,6 +196,17 @@ fn list_server_cases() -> Vec<Case> {
         accept("6.1.24", set("/spec/k8s/mounts", mount(&json!({"emptyDir": {}})))),
         refuse("6.1.26", &invalid(".spec.tars.profile does not parse, line 2"), set("/spec/tars/profile", json!("<a>\n</b>\n"))),
         accept("6.1.26", set("/spec/tars/profile", json!("<a>\n</a>\n"))),
+        refuse("6.1.13", &invalid("the repository of image \"repo/A:1\" has upper-case"), |object| {
+            object["spec"]["release"] = json!({"id": "v1", "image": "repo/A:1", "nodeImage": "repo/n:1"});
+        }),
+        accept("6.1.13", |object| {
+            object["spec"]["release"] = json!({"id": "v1", "image": "repo/a:V1", "nodeImage": "repo/n:1"});
+        }),
+        refuse("6.1.25", &invalid(".spec.k8s.abilityAffinity"), |object| {
+            rename(20, 30)(object);
+            object["spec"]["k8s"]["abilityAffinity"] = json!("ServerRequired");
+        }),
+        accept("6.1.25", set("/spec/k8s/abilityAffinity", json!("ServerRequired"))),
         accept("6.1.17", set("/spec/subType", json!("normal"))),
     ]
 }
@@ -199,6 +216,7 @@ async fn servers_obey_each_rule() {
     let space = Space::create("rules-server").await;
     space.apply_template("root", "root").await.expect("a template");
     check_creations(&space, "TServer", &build_tars_server(), &list_server_cases()).await;
+    check_creations(&space, "TServer", &build_tars_server(), &list_own_server_cases()).await;
 
     let normal = json!({
         "kind": "TServer", "metadata": {"name": "trade-web"},
@@ -212,6 +230,35 @@ async fn servers_obey_each_rule() {
         refuse("6.1.6", &invalid("duplicate port value 80"), ports(two("http", 80, "dns", 80))),
     ];
     check_creations(&space, "TServer", &normal, &cases).await;
+    space.delete().await;
+}
+
+/// The members that v1beta2 does not have.
+#[tokio::test]
+async fn probes_contexts_and_gates_obey_each_rule() {
+    let space = Space::create("rules-newer").await;
+    space.apply_template("root", "root").await.expect("a template");
+    let api = connect_to(&space, "v1beta3", "TServer");
+    for (rule, k8s, expected) in [
+        ("6.1.11", json!({"readinessProbe": {"tcpSocket": {"port": "gone"}}}), "port name gone not exist"),
+        ("6.1.11", json!({"readinessProbe": {"tcpSocket": {"port": "extra"}}}), ""),
+        ("6.1.12", json!({"securityContext": {"runAsUser": 0, "runAsNonRoot": true}}), "runAsUser is 0, which is root"),
+        ("6.1.12", json!({"securityContext": {"runAsUser": 1, "runAsNonRoot": true}}), ""),
+        (
+            "6.1.22",
+            json!({"readinessGates": ["Example.com/ready"]}),
+            ".spec.k8s readiness gate Example.com/ready is no name of a condition",
+        ),
+        ("6.1.22", json!({"readinessGates": ["example.com/Ready"]}), ""),
+    ] {
+        let mut object = build_tars_server();
+        object["apiVersion"] = json!("k8s.tars.io/v1beta3");
+        object["spec"]["k8s"] = k8s;
+        match create(&api, &object).await {
+            Ok(_) => assert!(expected.is_empty(), "{rule} is accepted"),
+            Err(error) => assert!(!expected.is_empty() && error.to_string().contains(expected), "{rule}: {error}"),
+        }
+    }
     space.delete().await;
 }
 
@@ -342,7 +389,7 @@ async fn configurations_trees_templates_and_accounts_obey_each_rule() {
         accept("6.5.1", |_| ()),
         refuse("6.5.1", "taccount resource is invalid : unexpected resource name", set("/spec/username", json!("hallo"))),
         refuse(
-            "5.4.1",
+            "5.4.2",
             "password should match pattern ^[\\x21-\\x7e]{6,32}$",
             set("/spec/authentication/password", json!("short")),
         ),
@@ -379,11 +426,11 @@ async fn parts_of_a_framework_stay_while_servers_need_them() {
     let (dry, gone) = (DeleteParams::default().dry_run(), DeleteParams::default());
     let found = expect_refusal(frameworks.delete("tars-framework", &dry).await.map(|_| ()));
     let name = &space.name;
-    assert!(found.contains(&format!("cannot delete tframeworkconfig {name}/tars-framework because it is reference by some tserver; tserver trade-audit cannot")), "{found}");
+    assert!(found.contains(&format!("cannot delete tframeworkconfig {name}/tars-framework because it is reference by some tserver; tserver trade-audit cannot")), "6.8.1: {found}");
     let found = expect_refusal(servers.delete("tars-tarsregistry", &dry).await.map(|_| ()));
     assert!(
         found.contains(&format!("cannot delete tserver {name}/tars-tarsregistry because it is reference by some tserver;")),
-        "{found}"
+        "6.8.2: {found}"
     );
 
     let mut config = Config::infer().await.expect("the kubeconfig of the cluster");
