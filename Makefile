@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e
+.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e test-cert-manager
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Start a cluster, install both charts, run two Tars servers and call them
 	@integration/demo.sh
@@ -39,3 +39,6 @@ unit: ## Run the tests that need no cluster
 
 e2e: ## Run only the tests on a real cluster
 	@integration/test.sh e2e
+
+test-cert-manager: ## Test the charts with the real cert-manager (builds it once, which takes minutes)
+	@integration/cert-manager.sh

@@ -75,6 +75,8 @@ metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}
 telemetry: {logFormat: text, otlpEndpoint: "http://collector:4317"}
 VALUES
 render controller-least tarscontroller tars-system --set networkPolicy.enabled=false,metrics.service.enabled=false,rbac.aggregate=false
+render controller-issued tarscontroller tars-system --set certManager.enabled=true
+render controller-issuer tarscontroller tars-system --set certManager.enabled=true,certManager.issuerRef.name=vault,certManager.issuerRef.kind=ClusterIssuer
 render controller-old tarscontroller tars-system --kube-version 1.27.0
 render framework tarsframework tars
 render framework-all tarsframework tars -f - <<'VALUES'
@@ -85,6 +87,7 @@ elk: {nodes: ["es-0:9200", "es-1:9200"]}
 registry: {replicas: 3, minReplicas: 1, grpc: {openReads: false}, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
 frameworkConfig: {maxBuildTime: 300, recordLimit: {texitedPod: 50}, upChain: {default: [{host: 10.0.0.1, port: 17890}]}, expand: {key: value}}
 VALUES
+render framework-issued tarsframework tars --set registry.certManager.enabled=true
 render framework-own-templates tarsframework tars --set templates.enabled=false
 
 expect controller 11 '^kind: CustomResourceDefinition$' 'all CRDs'
@@ -109,6 +112,18 @@ expect controller-old 24 'rule: self == oldSelf$' 'members that never change, in
 expect controller 9 'optionalOldSelf: true$' 'rules about the names of new objects'
 expect controller 17 '^ +selectableFields:$' 'field selectors'
 expect controller 2 '^kind: PodDisruptionBudget$' 'budgets for controller and webhook'
+expect controller 2 'unhealthyPodEvictionPolicy: AlwaysAllow$' 'pods that are not ready hold up no drain'
+expect controller-old 2 'unhealthyPodEvictionPolicy: AlwaysAllow$' 'also on older clusters'
+expect controller 0 'cert-manager.io' 'no objects of cert-manager'
+expect controller-issued 4 '^kind: Certificate$' 'an authority, and a certificate for each component'
+expect controller-issued 2 '^kind: Issuer$' 'an issuer of the chart'
+expect controller-issued 0 'verbs: \[get, list, watch, update\]$' 'the webhook writes no Secrets when cert-manager does'
+expect controller-issued 1 'name: CERTIFICATE_ISSUER, value: cert-manager' 'the webhook knows the writer of its Secret'
+expect controller-issued 0 'secretName: tars-(controller|agent)-tls$' 'no Secret has two writers'
+expect controller-issued 5 'secretName: tars-(webhook|controller|agent)-cert-manager-tls$' 'controller and agent mount what cert-manager writes'
+expect controller-issuer 3 '^kind: Certificate$' 'a certificate for each component'
+expect controller-issuer 3 'name: vault$' 'signed by the issuer of the values'
+expect controller-issuer 0 '^kind: Issuer$' 'and no issuer of the chart'
 expect controller 1 'resources: \[tconfigs, tframeworkconfigs\]$' 'edit reads what can hold passwords, and view does not'
 expect controller 3 'verbs: \[get, update\]$' 'Leases and the ConfigMap are replaced and never patched'
 expect controller 1 'verbs: \[get, list, watch, update\]$' 'the Secrets are replaced and never patched'
@@ -137,6 +152,10 @@ expect framework 1 'readOnlyRootFilesystem: true' 'read-only root for the regist
 expect framework 1 'drop: \[ALL\]' 'no capabilities for the registry'
 expect framework 1 'runAsUser: 65532' 'the registry is not root'
 expect framework 2 'seccompProfile: \{type: RuntimeDefault\}' 'seccomp for pod and container of the registry'
+expect framework 0 'cert-manager.io' 'no objects of cert-manager'
+expect framework-issued 2 '^kind: Certificate$' 'an authority, and the certificate of the registry'
+expect framework-issued 0 'tars-registry-ca' 'the registry holds no authority when cert-manager does'
+expect framework-issued 1 'name: CERTIFICATE_ISSUER, value: cert-manager' 'the registry knows the writer of its Secret'
 expect framework 1 'secretName: tars-registry-tls' 'the registry mounts its certificate'
 expect framework 2 'automountServiceAccountToken: false' 'no pod runs under the accounts of callers'
 expect framework 2 '^kind: TImage$' 'node and registry image'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the programs of the local cluster from pinned Go modules. Each state of a module is built only once.
 #
-#   integration/tools/build.sh [TOOL...]     builds these tools, or all but kwok
+#   integration/tools/build.sh [TOOL...]     builds these tools, or all but kwok and cert-manager
 #   integration/tools/build.sh --dir TOOL    prints the folder of the cache for TOOL, also when it is not built yet
 #
 # Each tool is a folder beside this script. Its go.mod and go.sum name the source, and `describe` below says how to build it. The result
@@ -82,6 +82,9 @@ watch_build() {
 
 # add_files TOOL FOLDER: adds files that a tool needs in addition to its programs.
 add_files() {
+    if [[ $1 == cert-manager ]]; then
+        cat "$(go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)"/deploy/crds/cert-manager.io_*.yaml >"$2/crds.yaml"
+    fi
     [[ $1 == kwok ]] || return 0
     # These files describe how simulated nodes and pods behave. They come from the same release.
     local stages

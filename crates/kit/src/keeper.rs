@@ -13,7 +13,8 @@ mod store;
 mod tests;
 
 use crate::lease::{Elector, Timing};
-pub use certificates::{CertificateError, Description, Material, plan, plan_leaf};
+pub use certificates::{CertificateError, Description, Material, Served, plan, plan_leaf};
+use clap::ValueEnum;
 use jiff::Timestamp;
 use kube::Client;
 use std::{convert::Infallible, time::Duration};
@@ -29,6 +30,16 @@ const RETRY_DELAY: Duration = Duration::from_secs(2);
 const TIMING: Timing =
     Timing { duration: Duration::from_mins(1), deadline: Duration::from_secs(40), retry: Duration::from_secs(10) };
 
+/// Who makes the certificates of an installation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Issuer {
+    /// A keeper of ours, which has an authority of its own.
+    #[default]
+    Keeper,
+    /// cert-manager. The keeper publishes the authority that stands beside the leaf.
+    CertManager,
+}
+
 /// Keeps the certificates of an installation that has one leaf. Every replica runs one; the leader by the Lease writes.
 pub struct Keeper {
     /// Access to the cluster.
@@ -37,12 +48,14 @@ pub struct Keeper {
     pub namespace: String,
     /// The Secret with the key of the CA.
     pub authority: &'static str,
-    /// The Secret with the leaf.
+    /// The Secret with the leaf. The keeper writes it, unless cert-manager does.
     pub leaf: &'static str,
     /// The name of the Service whose pods serve the leaf.
     pub host: &'static str,
     /// The Lease of the leader.
     pub lease: &'static str,
+    /// Who writes the Secret with the leaf.
+    pub issuer: Issuer,
 }
 
 impl Keeper {
@@ -82,10 +95,16 @@ impl Keeper {
 
     /// Does one step of each thing that is due: the CA, its publication, the leaf.
     async fn run_pass(&self, store: &Store, now: Timestamp) -> Result<(), KeeperError> {
+        if self.issuer == Issuer::CertManager {
+            return match store.read_issued(self.leaf, now).await? {
+                Some(issued) => store.publish(&issued.bundle()).await,
+                None => Ok(()),
+            };
+        }
         let secret = store.read_secret(self.authority).await?;
         let stored = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
         let placed = match &stored {
-            Some(material) => store.is_published(&material.bundle()).await?,
+            Some(material) => store.read_published().await? == Some(material.bundle()),
             None => false,
         };
         let names = store.dns_names_of(self.host);

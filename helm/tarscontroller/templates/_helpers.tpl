@@ -89,11 +89,17 @@ readinessProbe:
 - {name: tls, mountPath: /etc/tars/tls, readOnly: true}
 {{- end -}}
 
-{{/* Argument: the name of the Secret. */}}
+{{/* The Secret with the certificate of a component. Each writer has its own Secrets, so that neither takes the other's content for its own.
+     Argument: (dict "root" $ "component" "tars-agent") */}}
+{{- define "tars.tlsSecret" -}}
+{{ .component }}{{ if .root.Values.certManager.enabled }}-cert-manager{{ end }}-tls
+{{- end -}}
+
+{{/* Argument: as for tars.tlsSecret. */}}
 {{- define "tars.tlsVolume" -}}
 - name: tls
   secret:
-    secretName: {{ . }}
+    secretName: {{ include "tars.tlsSecret" . }}
     optional: true
     items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
 {{- end -}}

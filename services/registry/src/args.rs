@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser};
 use std::{net::SocketAddr, path::PathBuf};
-use tars_kit::tls;
+use tars_kit::{keeper::Issuer, tls};
 
 /// The name service of a Tars framework: answers from the endpoints of one namespace.
 #[derive(Debug, Clone, Parser)]
@@ -29,6 +29,9 @@ pub struct Args {
     /// Folder with tls.crt and tls.key, the certificate of gRPC. Changed files are served without a restart
     #[arg(long, env = "TLS_FOLDER", default_value = tls::FOLDER)]
     pub tls_folder: PathBuf,
+    /// Who writes the Secret with that certificate
+    #[arg(long, env = "CERTIFICATE_ISSUER", value_enum, default_value_t)]
+    pub certificate_issuer: Issuer,
     /// Whether everybody may look up servants over gRPC, also without a token
     #[arg(long, env = "GRPC_OPEN_READS", default_value_t = true, action = ArgAction::Set)]
     pub grpc_open_reads: bool,
@@ -58,6 +61,7 @@ pub struct Config {
     pub grpc_listen: SocketAddr,
     pub health_listen: SocketAddr,
     pub tls_folder: PathBuf,
+    pub certificate_issuer: Issuer,
     pub grpc_open_reads: bool,
     pub metrics_listen: SocketAddr,
 }
@@ -77,6 +81,7 @@ impl Args {
             grpc_listen: self.grpc_listen,
             health_listen: self.health_listen,
             tls_folder: self.tls_folder,
+            certificate_issuer: self.certificate_issuer,
             grpc_open_reads: self.grpc_open_reads,
             metrics_listen: self.metrics_listen,
         })

@@ -31,7 +31,7 @@ use tars_kit::{
     auth::Guard,
     grpc::{self, Offer},
     health::{self, Health},
-    keeper::Keeper,
+    keeper::{Issuer, Keeper},
     metrics as metrics_endpoint,
     process::{self, Fatal, listen},
     tasks::Tasks,
@@ -48,6 +48,8 @@ const REGISTRY_CONNECTIONS: usize = 2_048;
 /// The time between closing the own gate and the first reconnect notice. In it endpoints and DNS follow, so that new clients go
 /// elsewhere.
 const LEAD: Duration = Duration::from_secs(1);
+/// How long the last tasks may take to end.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The health check that every list was read.
 const LISTS: &str = "lists";
@@ -90,9 +92,13 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
         client: client.clone(),
         namespace: config.namespace.clone(),
         authority: "tars-registry-ca",
-        leaf: "tars-registry-tls",
+        leaf: match config.certificate_issuer {
+            Issuer::Keeper => "tars-registry-tls",
+            Issuer::CertManager => "tars-registry-cert-manager-tls",
+        },
         host: "tars-tarsregistry",
         lease: "tars-registry",
+        issuer: config.certificate_issuer,
     };
     // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
     let identity = format!("{}_{:x}", config.pod_name, jiff::Timestamp::now().as_nanosecond());
@@ -100,7 +106,11 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     tasks.spawn("follow the certificate", tls::follow_files(config.tls_folder, certificate, last_stop.clone()));
     tasks.spawn("serve metrics", metrics_endpoint::serve(metrics_listener, Arc::new(registry), last_stop.clone()));
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
-    tasks.spawn("watch Kubernetes objects", async move { watch::run(client, &namespace, writer, watched, synced_sender).await });
+    let last = last_stop.clone();
+    tasks.spawn("watch Kubernetes objects", async move {
+        let watching = watch::run(client, &namespace, writer, watched, synced_sender);
+        last.run_until_cancelled(watching).await.unwrap_or(Ok(()))
+    });
 
     gate.announce_start().await;
     tokio::select! {
@@ -140,6 +150,10 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
         tracing::error!(%error, "the Tars server failed while it drained");
     }
     last_stop.cancel();
+    // The keeper of the certificates gives its Lease back, so that another replica need not wait for its end.
+    if tokio::time::timeout(FAREWELL, tasks.join()).await.is_err() {
+        tracing::warn!("some tasks did not end in time");
+    }
     failure.map_or(Ok(()), |ended| Err(ended.into()))
 }
 

@@ -21,6 +21,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tars_kit::keeper::Issuer;
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient};
 use tarsregistry::{args::Config, contact::Contacts, run::run_with};
 use tokio_util::sync::CancellationToken;
@@ -121,6 +122,7 @@ async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
         grpc_listen: free(),
         health_listen,
         tls_folder: "/nowhere".into(),
+        certificate_issuer: Issuer::default(),
         grpc_open_reads: true,
         metrics_listen: free(),
     };
@@ -162,6 +164,7 @@ async fn start_with_certificate(grpc_open_reads: bool, stop: &CancellationToken)
         grpc_listen,
         health_listen,
         tls_folder: folder.path().into(),
+        certificate_issuer: Issuer::default(),
         grpc_open_reads,
         metrics_listen: free(),
     };

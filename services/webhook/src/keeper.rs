@@ -14,15 +14,16 @@
 mod carrier;
 mod decision;
 mod leaves;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use crate::metrics::Metrics;
 use carrier::{CONVERTED, Carrier, MUTATING, VALIDATING, read_clauses};
 pub use decision::State;
-use decision::{Finding, Seen, is_callable, is_placed, may_serve};
+use decision::{Finding, Seen, is_callable, may_serve};
 use futures::{Stream, StreamExt, stream::SelectAll};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     api::{
         admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
@@ -32,30 +33,31 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client,
-    api::{ObjectMeta, PatchParams, PostParams},
+    api::PatchParams,
     core::PartialObjectMeta,
     runtime::{WatchStreamExt, watcher},
 };
 use leaves::LEAVES;
+use source::secret_of;
 use std::{collections::BTreeMap, convert::Infallible, pin::Pin, time::Duration};
 use tars_common::names;
 use tars_kit::{
     health::Health,
-    keeper::{CertificateError, Material, Store, plan},
+    keeper::{CertificateError, Issuer, Served, Store},
     lease::{Elector, Timing},
     tls::{self, ServingCertificate},
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-/// The Secret with certificates and keys.
-const SECRET: &str = "tars-webhook-tls";
 /// The readiness check that holds once this replica serves a certificate.
 pub const CHECK_CERTIFICATE: &str = "certificate";
 /// The readiness check that holds while API servers that call this webhook trust that certificate.
 pub const CHECK_BUNDLES: &str = "ca-bundles";
 /// The time between two passes if nothing changes. Renewals depend on the clock, and a watch can miss a change.
 const PASS_PERIOD: Duration = Duration::from_mins(1);
+/// After this time every API server uses a bundle that was written. They watch the carriers, so it usually takes a moment.
+const SETTLE: SignedDuration = SignedDuration::from_secs(30);
 /// The wait after a failed pass. It doubles while single carriers fail, up to [`PASS_PERIOD`].
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
@@ -77,9 +79,25 @@ fn api_error(what: &'static str) -> impl FnOnce(kube::Error) -> KeeperError {
 /// What one pass leaves for the next.
 #[derive(Default)]
 struct Memory {
-    served: Option<Material>,
+    served: Option<Served>,
+    /// A leaf that waits until it is served, and since when the carriers trust it.
+    waiting: Option<(Served, Timestamp)>,
     /// The last state of each carrier, so that only changes are logged.
     states: BTreeMap<String, State>,
+}
+
+impl Memory {
+    /// Whether API servers had the time to see that the carriers trust `stored`, which they do. That takes no time when they trust the
+    /// same authority already, and there is no time when nothing is served that is still valid.
+    fn has_settled(&mut self, stored: &Served, now: Timestamp) -> bool {
+        if self.served.as_ref().is_none_or(|served| served.has_authority_of(stored) || served.leaf_ends() <= now) {
+            return true;
+        }
+        if self.waiting.as_ref().is_none_or(|(leaf, _)| leaf != stored) {
+            self.waiting = Some((stored.clone(), now));
+        }
+        self.waiting.as_ref().is_some_and(|(_, since)| now.duration_since(*since) >= SETTLE)
+    }
 }
 
 /// What the last pass found, for people who ask.
@@ -100,6 +118,8 @@ pub struct Keeper {
     pub namespace: String,
     /// Name of the Service in front of the replicas.
     pub service: String,
+    /// Who makes the certificates.
+    pub issuer: Issuer,
     /// The certificate of the HTTPS listener.
     pub certificate: ServingCertificate,
     /// Learns the state of [`CHECK_CERTIFICATE`] and [`CHECK_BUNDLES`].
@@ -152,59 +172,34 @@ impl Keeper {
 
     /// Does each step that is possible now. Returns whether all carriers and all objects of other components could be read and written.
     async fn run_pass(&self, leads: bool, memory: &mut Memory, now: Timestamp) -> Result<bool, KeeperError> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let secret = api.get_opt(SECRET).await.map_err(api_error("cannot read the Secret tars-webhook-tls"))?;
-        let mut material = secret.as_ref().and_then(|secret| secret.data.as_ref()).and_then(Material::from_secret);
-        if let (None, Some(material)) = (&memory.served, &material) {
-            self.serve_leaf(material, &[], &mut memory.served, now).await?;
-        }
+        let mut source = self.read_source(memory.served.as_ref(), now).await?;
         let mut seen = self.look_at_carriers().await;
+        if let (None, Some(first)) = (&memory.served, source.choose_first(&seen, now)) {
+            self.serve_leaf(first, &[], memory, now).await?;
+        }
         let (mut stored, mut others) = (Ok(()), true);
         if leads {
-            let placed = material.as_ref().is_some_and(|material| is_placed(&seen, &material.bundle()));
-            if let Some(wanted) = plan(material.as_ref(), &self.dns_names(), placed, now)? {
-                stored = self.store_secret(&api, secret, &wanted).await;
-                if stored.is_ok() {
-                    material = Some(wanted);
-                }
-            }
-            if let Some(material) = &material {
-                self.serve_leaf(material, &seen, &mut memory.served, now).await?;
-                self.place_bundle(&material.bundle(), &mut seen).await;
-                others = self.keep_leaves(material, now).await;
+            stored = self.renew(&mut source, &seen, now).await;
+            if let Some(served) = &source.served {
+                self.serve_leaf(served, &seen, memory, now).await?;
+                self.place_bundle(&served.bundle(), &mut seen).await;
+                others = self.keep_leaves(&source, &served.bundle(), now).await;
             }
         }
-        if let Some(material) = &material {
-            self.serve_leaf(material, &seen, &mut memory.served, now).await?;
+        if let Some(served) = &source.served {
+            self.serve_leaf(served, &seen, memory, now).await?;
         } else {
-            tracing::info!("waiting for the leader to make certificates");
+            tracing::info!(secret = secret_of(self.issuer), "waiting for certificates");
         }
         if let Some(served) = &memory.served {
             if let Some(callable) = is_callable(&seen, served) {
                 self.health.set(CHECK_BUNDLES, callable).await;
             }
             self.report(&seen, served, &mut memory.states);
-            let authorities = material.as_ref().unwrap_or(served).bundle();
+            let authorities = source.served.as_ref().unwrap_or(served).bundle();
             self.reports.send_replace(Some(build_report(&seen, served, authorities, now)));
         }
         stored.map(|()| others && seen.iter().all(|seen| seen.failure.is_none()))
-    }
-
-    async fn store_secret(&self, api: &Api<Secret>, before: Option<Secret>, wanted: &Material) -> Result<(), KeeperError> {
-        let what = "cannot store the Secret tars-webhook-tls";
-        let data = Some(wanted.to_secret());
-        let result = if let Some(before) = before {
-            // `before` has its resourceVersion. If there were a second writer in spite of the Lease, one of the two would fail and try
-            // again.
-            api.replace(SECRET, &PostParams::default(), &Secret { data, ..before }).await
-        } else {
-            let metadata = ObjectMeta { name: Some(SECRET.to_owned()), ..ObjectMeta::default() };
-            let secret = Secret { metadata, data, type_: Some("kubernetes.io/tls".to_owned()), ..Secret::default() };
-            api.create(&PostParams::default(), &secret).await
-        };
-        result.map_err(api_error(what))?;
-        tracing::info!(ends = %wanted.leaf_ends(), "certificates stored");
-        Ok(())
     }
 
     /// Writes the bundle to each clause that lacks it, and notes in `seen` what came of it.
@@ -245,7 +240,7 @@ impl Keeper {
     }
 
     /// Shows the state of each carrier in the metrics, and logs each change.
-    fn report(&self, seen: &[Seen], served: &Material, states: &mut BTreeMap<String, State>) {
+    fn report(&self, seen: &[Seen], served: &Served, states: &mut BTreeMap<String, State>) {
         for seen in seen {
             let (name, state) = (seen.carrier.name(), seen.state(served));
             if seen.failure.is_some() {
@@ -265,23 +260,20 @@ impl Keeper {
         }
     }
 
-    /// Serves the leaf of `material` where that makes nothing worse, see [`may_serve`].
-    async fn serve_leaf(
-        &self,
-        material: &Material,
-        seen: &[Seen],
-        served: &mut Option<Material>,
-        now: Timestamp,
-    ) -> Result<(), KeeperError> {
-        if served.as_ref().is_some_and(|served| served.leaf() == material.leaf())
-            || !may_serve(material, served.as_ref(), seen, now)
-        {
+    /// Serves the leaf of `stored` where that makes nothing worse, see [`may_serve`].
+    async fn serve_leaf(&self, stored: &Served, seen: &[Seen], memory: &mut Memory, now: Timestamp) -> Result<(), KeeperError> {
+        let served = memory.served.as_ref();
+        if served.is_some_and(|served| served.leaf() == stored.leaf()) || !may_serve(stored, served, seen, now) {
             return Ok(());
         }
-        let (cert, key) = material.leaf();
+        // Our own authorities sign nothing before they are trusted for long; those of cert-manager come together with their leaf.
+        if self.issuer == Issuer::CertManager && !memory.has_settled(stored, now) {
+            return Ok(());
+        }
+        let (cert, key) = stored.leaf();
         self.certificate.replace(cert.as_bytes(), key.as_bytes())?;
-        tracing::info!(ends = %material.leaf_ends(), "serving certificate replaced");
-        *served = Some(material.clone());
+        tracing::info!(ends = %stored.leaf_ends(), "serving certificate replaced");
+        memory.served = Some(stored.clone());
         self.health.set(CHECK_CERTIFICATE, true).await;
         Ok(())
     }
@@ -291,7 +283,8 @@ impl Keeper {
         let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
         let secrets = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), &self.namespace);
         let mut changes = SelectAll::new();
-        for name in [SECRET].into_iter().chain(LEAVES.map(|(secret, _)| secret)) {
+        let leaves = if self.issuer == Issuer::Keeper { LEAVES.as_slice() } else { &[] };
+        for name in [secret_of(self.issuer)].into_iter().chain(leaves.iter().map(|(secret, _)| *secret)) {
             changes.push(drop_content(watcher(secrets.clone(), only(name))));
         }
         let all = self.client.clone();
@@ -311,7 +304,7 @@ impl Keeper {
     }
 }
 
-fn build_report(seen: &[Seen], served: &Material, authorities: String, checked: Timestamp) -> Report {
+fn build_report(seen: &[Seen], served: &Served, authorities: String, checked: Timestamp) -> Report {
     let carriers = seen.iter().map(|seen| (seen.carrier.to_string(), seen.state(served), seen.failure.clone()));
     Report { served: served.leaf().0.to_owned(), authorities, carriers: carriers.collect(), checked }
 }

@@ -15,6 +15,7 @@ use tars_kit::{
     auth::Guard,
     grpc::{self, Offer},
     health::{self, Health},
+    keeper::Issuer,
     process::{self, Fatal, listen},
     shutdown,
     tasks::Tasks,
@@ -48,6 +49,9 @@ pub struct Args {
     /// Name of the Service in front of the replicas. The serving certificate is made for this name.
     #[arg(long, env = "SERVICE_NAME", default_value = names::WEBHOOK_SERVICE)]
     service_name: String,
+    /// Who makes the certificates.
+    #[arg(long, env = "CERTIFICATE_ISSUER", value_enum, default_value_t)]
+    certificate_issuer: Issuer,
 }
 
 /// Runs until a signal tells the process to stop.
@@ -75,6 +79,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         client,
         namespace,
         service: args.service_name,
+        issuer: args.certificate_issuer,
         certificate: certificate.clone(),
         health: health.clone(),
         metrics: metrics.clone(),

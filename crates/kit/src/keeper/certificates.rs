@@ -13,6 +13,7 @@
 
 mod leaf;
 mod pair;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use k8s_openapi::ByteString;
 pub use leaf::plan_leaf;
 pub use pair::{CertificateError, Description};
 use pair::{Pair, make_authority, make_leaf, read_expiry, split_bundle};
+pub use served::Served;
 use std::collections::BTreeMap;
 
 /// A stolen key of a leaf is useful for no longer than this.
@@ -31,6 +33,9 @@ const AUTHORITY_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// After this time every API server uses a new bundle. They watch the registrations, so it usually takes seconds.
 const PROPAGATION: SignedDuration = SignedDuration::from_mins(10);
+
+/// At most so many authorities of cert-manager are trusted at a time, the newest ones. `caBundle`s must stay small.
+const BUNDLE_LIMIT: usize = 8;
 
 // The keys of the Secret.
 const CA_CERT: &str = "ca.crt";
@@ -91,19 +96,10 @@ impl Material {
         self.trusted.concat()
     }
 
-    /// PEM texts of the serving certificate and of its key.
-    pub fn leaf(&self) -> (&str, &str) {
-        (&self.leaf.cert, &self.leaf.key)
-    }
-
-    /// When the serving certificate ends.
-    pub fn leaf_ends(&self) -> Timestamp {
-        self.leaf.not_after
-    }
-
-    /// Whether a client that trusts `bundle` accepts the serving certificate.
-    pub fn is_trusted_by(&self, bundle: &str) -> bool {
-        split_bundle(bundle).contains(&self.authority.cert)
+    /// The part that a process serves.
+    pub fn to_served(&self) -> Served {
+        let Pair { cert, key, not_after, .. } = self.leaf.clone();
+        Served { cert, key, ends: not_after, signers: vec![self.authority.cert.clone()], trusted: self.trusted.clone() }
     }
 
     fn new(names: &[String], now: Timestamp) -> Result<Self, CertificateError> {

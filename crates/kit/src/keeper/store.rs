@@ -1,6 +1,6 @@
 //! Reads and writes the objects with certificates.
 
-use super::{CertificateError, Material, plan_leaf};
+use super::{CertificateError, Material, Served, plan_leaf};
 use jiff::Timestamp;
 use k8s_openapi::{
     ByteString,
@@ -27,6 +27,14 @@ pub enum KeeperError {
         name: String,
         /// The answer.
         source: Box<kube::Error>,
+    },
+    /// A Secret of cert-manager cannot be used.
+    #[error("the Secret {name} is of no use: {source}")]
+    Issued {
+        /// The name of the Secret.
+        name: String,
+        /// What it lacks.
+        source: CertificateError,
     },
     /// A certificate cannot be made.
     #[error(transparent)]
@@ -97,9 +105,22 @@ impl Store {
         }
     }
 
-    pub(super) async fn is_published(&self, bundle: &str) -> Result<bool, KeeperError> {
+    /// Reads the certificate that cert-manager keeps in the Secret `name`. `None` while there is no such Secret. The authorities that
+    /// are published stay trusted until they end.
+    ///
+    /// # Errors
+    /// [`KeeperError::Issued`] when the Secret has no certificate, key or authority that can be used.
+    pub async fn read_issued(&self, name: &str, now: Timestamp) -> Result<Option<Served>, KeeperError> {
+        let Some(secret) = self.read_secret(name).await? else { return Ok(None) };
+        let published = self.read_published().await?.unwrap_or_default();
+        let issued = Served::from_issued(&secret.data.unwrap_or_default(), &published, now);
+        issued.map(Some).map_err(|source| KeeperError::Issued { name: name.to_owned(), source })
+    }
+
+    /// Reads the PEM certificates of the authorities that are published for clients.
+    pub async fn read_published(&self) -> Result<Option<String>, KeeperError> {
         let map = self.maps.get_opt(AUTHORITIES).await.map_err(failed("read the ConfigMap", AUTHORITIES))?;
-        Ok(map.is_some_and(|map| map.data.is_some_and(|data| data.get(AUTHORITIES_KEY).is_some_and(|found| found == bundle))))
+        Ok(map.and_then(|map| map.data?.remove(AUTHORITIES_KEY)))
     }
 
     /// Publishes the certificates of the authorities for clients.

@@ -44,6 +44,7 @@ fn make_keeper(objects: &Shared) -> Keeper {
         leaf: "tars-registry-tls",
         host: "tars-tarsregistry",
         lease: "tars-registry",
+        issuer: Issuer::Keeper,
     }
 }
 
@@ -66,10 +67,10 @@ async fn a_fresh_installation_gets_an_authority_a_leaf_and_a_place_that_tells_wh
     let (keeper, now) = (make_keeper(&objects), Timestamp::now());
     pass(&keeper, now).await;
     let material = Material::from_secret(&read_secret(&objects, "tars-registry-ca")).unwrap();
-    assert!(material.is_trusted_by(&read_bundle(&objects)));
+    assert!(material.to_served().is_trusted_by(&read_bundle(&objects)));
     let leaf = read_secret(&objects, "tars-registry-tls");
     assert_eq!(leaf.keys().collect::<Vec<_>>(), ["ca.crt", "tls.crt", "tls.key"], "the key of the authority is elsewhere");
-    assert_eq!(leaf["tls.crt"].0, material.leaf().0.as_bytes());
+    assert_eq!(leaf["tls.crt"].0, material.to_served().leaf().0.as_bytes());
 
     let before = objects.lock().unwrap().clone();
     pass(&keeper, now).await;
@@ -92,9 +93,38 @@ async fn a_new_authority_is_published_long_before_it_signs() {
         now += SignedDuration::from_hours(24);
         pass(&keeper, now).await;
         let material = Material::from_secret(&read_secret(&objects, "tars-registry-ca")).unwrap();
-        assert!(material.is_trusted_by(&trusted), "clients that read the authorities a day ago trust the leaf");
-        assert!(material.leaf_ends() > now);
+        assert!(material.to_served().is_trusted_by(&trusted), "clients that read the authorities a day ago trust the leaf");
+        assert!(material.to_served().leaf_ends() > now);
         authorities += usize::from(!trusted.contains(read_bundle(&objects).trim()));
     }
     assert!(authorities >= 2, "{authorities}");
+}
+
+#[tokio::test]
+async fn the_authority_of_cert_manager_is_published_beside_the_one_before() {
+    let objects = Shared::default();
+    let (keeper, now) = (make_keeper(&objects), Timestamp::now());
+    pass(&keeper, now).await;
+    let ours = read_bundle(&objects);
+    let keeper = Keeper { issuer: Issuer::CertManager, ..keeper };
+    let names = ["tars-tarsregistry.tars.svc".to_owned()];
+    let issued = plan(None, &names, false, now).unwrap().unwrap();
+    let secret = json!({"metadata": {"name": "tars-registry-tls"}, "data": issued.to_leaf_secret()});
+    objects.lock().unwrap().insert("/api/v1/namespaces/tars/secrets/tars-registry-tls".to_owned(), secret);
+    let before = objects.lock().unwrap().len();
+    for _ in 0..2 {
+        pass(&keeper, now).await;
+        assert_eq!(read_bundle(&objects), format!("{ours}{}", issued.bundle()));
+    }
+    assert_eq!(read_secret(&objects, "tars-registry-tls"), issued.to_leaf_secret(), "cert-manager alone writes it");
+    assert_eq!(objects.lock().unwrap().len(), before);
+    pass(&keeper, now + SignedDuration::from_hours(366 * 24)).await;
+    assert_eq!(read_bundle(&objects), issued.bundle(), "an authority that has ended goes");
+
+    objects.lock().unwrap().insert(
+        "/api/v1/namespaces/tars/secrets/tars-registry-tls".to_owned(),
+        json!({"metadata": {"name": "tars-registry-tls"}, "data": {"tls.crt": "", "tls.key": ""}}),
+    );
+    let error = keeper.run_pass(&Store::new(keeper.client.clone(), "tars"), now).await.unwrap_err().to_string();
+    assert!(error.starts_with("the Secret tars-registry-tls is of no use: it has no usable ca.crt:"), "{error}");
 }

@@ -85,12 +85,12 @@ async fn certificates_are_reported_after_the_first_check() {
     let material = plan(None, &["webhook.tars-system.svc".to_owned()], false, now).unwrap().unwrap();
     let carriers =
         vec![("one".to_owned(), State::Trusting, None), ("two".to_owned(), State::Failing, Some("cannot read it".to_owned()))];
-    let served = material.leaf().0.to_owned();
+    let served = material.to_served().leaf().0.to_owned();
     sender.send_replace(Some(Report { served, authorities: material.bundle(), carriers, checked: now }));
     let status = ask().await.unwrap().into_inner();
     let served = status.served.unwrap();
     assert_eq!((served.names.as_slice(), served.fingerprint.len()), (["webhook.tars-system.svc".to_owned()].as_slice(), 64));
-    assert_eq!(served.not_after.unwrap().seconds, material.leaf_ends().as_second());
+    assert_eq!(served.not_after.unwrap().seconds, material.to_served().leaf_ends().as_second());
     assert!(
         status.authorities.len() == 1 && status.authorities[0].subject.starts_with("CN=tars-ca "),
         "{:?}",

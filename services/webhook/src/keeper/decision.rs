@@ -2,7 +2,7 @@
 
 use super::carrier::{Carrier, Clause};
 use jiff::Timestamp;
-use tars_kit::keeper::Material;
+use tars_kit::keeper::Served;
 
 /// What a pass found at the place of a carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl State {
 }
 
 impl Seen {
-    pub fn state(&self, served: &Material) -> State {
+    pub fn state(&self, served: &Served) -> State {
         match &self.finding {
             _ if self.failure.is_some() => State::Failing,
             Finding::Unreadable => State::Failing,
@@ -65,8 +65,8 @@ impl Seen {
         }
     }
 
-    fn trusts(&self, material: &Material) -> bool {
-        matches!(&self.finding, Finding::Ours(clauses) if clauses.iter().all(|clause| material.is_trusted_by(&clause.bundle)))
+    pub fn trusts(&self, served: &Served) -> bool {
+        matches!(&self.finding, Finding::Ours(clauses) if clauses.iter().all(|clause| served.is_trusted_by(&clause.bundle)))
     }
 }
 
@@ -80,10 +80,14 @@ pub fn is_placed(seen: &[Seen], bundle: &str) -> bool {
 }
 
 /// Whether to serve the leaf of `stored`, given the one that is served. A leaf is replaced when at least as many carriers trust its
-/// successor, and when it has ended: until then it does the better service. A process that serves nothing serves what is stored (docs/reference/admission.md#1.11).
-pub fn may_serve(stored: &Material, served: Option<&Material>, seen: &[Seen], now: Timestamp) -> bool {
+/// successor, and when it has ended: until then it does the better service. A process that serves nothing serves what is stored. A leaf that
+/// has ended is never served (docs/reference/admission.md#1.11).
+pub fn may_serve(stored: &Served, served: Option<&Served>, seen: &[Seen], now: Timestamp) -> bool {
+    if stored.leaf_ends() <= now {
+        return false;
+    }
     let Some(served) = served.filter(|served| served.leaf_ends() > now) else { return true };
-    let count_trusting = |material: &Material| seen.iter().filter(|seen| seen.trusts(material)).count();
+    let count_trusting = |leaf: &Served| seen.iter().filter(|seen| seen.trusts(leaf)).count();
     let (by_stored, by_served) = (count_trusting(stored), count_trusting(served));
     let unknown = seen.iter().any(|seen| seen.finding == Finding::Unreadable);
     if by_stored == 0 && unknown { false } else { by_stored >= by_served }
@@ -94,7 +98,7 @@ pub fn may_serve(stored: &Material, served: Option<&Material>, seen: &[Seen], no
 /// One carrier that trusts `served` is enough, because all replicas serve the same leaf: an unready replica would not help the other
 /// carriers, and would take this one away. Nobody calls us when no carrier exists, so that is in order, too
 /// (docs/reference/admission.md#1.10).
-pub fn is_callable(seen: &[Seen], served: &Material) -> Option<bool> {
+pub fn is_callable(seen: &[Seen], served: &Served) -> Option<bool> {
     let absent = |seen: &Seen| matches!(seen.finding, Finding::Missing | Finding::Foreign);
     if seen.iter().all(absent) || seen.iter().any(|seen| seen.trusts(served)) {
         return Some(true);

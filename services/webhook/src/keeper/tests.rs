@@ -1,5 +1,6 @@
 //! Runs single passes of the keeper against an API server in memory.
 
+mod cert_manager;
 mod rotation;
 
 use super::*;
@@ -10,6 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
+use tars_kit::keeper::Material;
 
 const NAMESPACE: &str = "tars-system";
 const SERVICE: &str = "tars-webhook-service";
@@ -96,7 +98,7 @@ fn path(carrier: Carrier) -> String {
 }
 
 fn secret_path() -> String {
-    format!("/api/v1/namespaces/{NAMESPACE}/secrets/{SECRET}")
+    format!("/api/v1/namespaces/{NAMESPACE}/secrets/{}", source::OWN_SECRET)
 }
 
 /// Builds a carrier that calls `service` and has no bundle yet.
@@ -122,6 +124,7 @@ async fn make_keeper(world: &Shared) -> Keeper {
         client: connect(world),
         namespace: NAMESPACE.to_owned(),
         service: SERVICE.to_owned(),
+        issuer: Issuer::Keeper,
         certificate: ServingCertificate::default(),
         health: Health::new(&[CHECK_CERTIFICATE, CHECK_BUNDLES]).await,
         metrics: Metrics::register().0,
@@ -135,9 +138,9 @@ fn bundles(world: &Shared, carrier: Carrier) -> Vec<String> {
     clauses.into_iter().map(|clause| clause.bundle).collect()
 }
 
-fn stored(world: &Shared) -> Material {
+fn stored(world: &Shared) -> Served {
     let secret: Secret = serde_json::from_value(world.lock().unwrap().objects[&secret_path()].clone()).unwrap();
-    Material::from_secret(&secret.data.unwrap()).unwrap()
+    Material::from_secret(&secret.data.unwrap()).unwrap().to_served()
 }
 
 #[tokio::test]
@@ -228,6 +231,32 @@ async fn a_trusted_leaf_is_served_until_the_bundles_trust_its_successor() {
         assert!(memory.served.as_ref().is_some_and(|served| served.leaf() == stored(&world).leaf()));
     }
     assert!(leader.health.is_ready() && follower.health.is_ready());
+}
+
+#[tokio::test]
+async fn a_leaf_that_has_ended_is_never_served() {
+    let (world, mut now) = (make_world(&Carrier::ALL), Timestamp::now());
+    let (leader, follower) = (make_keeper(&world).await, make_keeper(&world).await);
+    let (mut by_leader, mut by_follower) = (Memory::default(), Memory::default());
+    let _ = leader.run_pass(true, &mut by_leader, now).await;
+    let first = world.lock().unwrap().objects[&secret_path()].clone();
+    now += SignedDuration::from_hours(5 * 24);
+    let _ = leader.run_pass(true, &mut by_leader, now).await;
+    let _ = follower.run_pass(false, &mut by_follower, now).await;
+    let renewed = stored(&world);
+
+    // Somebody restores the Secret from a backup, and its leaf has ended by now.
+    now += SignedDuration::from_hours(3 * 24);
+    world.lock().unwrap().objects.insert(secret_path(), first);
+    assert!(stored(&world).leaf_ends() < now && renewed.leaf_ends() > now);
+    let _ = follower.run_pass(false, &mut by_follower, now).await;
+    assert!(by_follower.served.as_ref().is_some_and(|served| served.leaf() == renewed.leaf()), "it serves the better one");
+    let (fresh, mut by_fresh) = (make_keeper(&world).await, Memory::default());
+    let _ = fresh.run_pass(false, &mut by_fresh, now).await;
+    assert!(!fresh.health.is_ready() && !fresh.certificate.is_loaded(), "it waits for the leader");
+    let _ = leader.run_pass(true, &mut by_leader, now).await;
+    let _ = fresh.run_pass(false, &mut by_fresh, now).await;
+    assert!(stored(&world).leaf_ends() > now && fresh.health.is_ready());
 }
 
 fn object(world: &Shared, kind: &str, name: &str) -> Option<Value> {

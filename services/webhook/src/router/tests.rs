@@ -75,13 +75,31 @@ fn respond(status: u16, body: &Value) -> axum::http::Response<RawBody> {
     axum::http::Response::builder().status(status).body(RawBody::from(body.to_string())).unwrap()
 }
 
+/// Whether the lists of the whole cluster, with which caches begin, are answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Caches {
+    Fill,
+    StayEmpty,
+}
+
 fn start_service() -> (Router, Writes) {
+    start_service_with(Caches::Fill)
+}
+
+fn start_service_with(caches: Caches) -> (Router, Writes) {
     let writes = Writes::default();
     let seen = writes.clone();
     let client = Client::new(
-        tower::service_fn(move |request| {
+        tower::service_fn(move |request: axum::http::Request<kube::client::Body>| {
             let writes = seen.clone();
-            async move { Ok::<_, std::convert::Infallible>(api_server(request, writes).await) }
+            let path = request.uri().path();
+            let fills_cache = path.starts_with("/apis/k8s.tars.io/") && !path.contains("/namespaces/");
+            async move {
+                if fills_cache && caches == Caches::StayEmpty {
+                    return std::future::pending().await;
+                }
+                Ok::<_, std::convert::Infallible>(api_server(request, writes).await)
+            }
         }),
         "default",
     );
@@ -135,6 +153,19 @@ async fn what_the_cache_does_not_know_is_asked_before_it_is_refused() {
     let message = answer["response"]["status"]["message"].as_str().unwrap();
     assert_eq!(answer["response"]["allowed"], false);
     assert!(message.starts_with("ttemplate ledger/gone not exists; .spec.parent names it"), "{message}");
+}
+
+/// A replica that has just started, or whose watches fail, asks the API server about single objects (docs/reference/admission.md#4.3).
+#[tokio::test]
+async fn a_replica_without_caches_refuses_nobody_for_what_it_does_not_know() {
+    let (router, _) = start_service_with(Caches::StayEmpty);
+    for (parent, allowed) in [("root", true), ("gone", false)] {
+        for path in ["/mutating", "/validating"] {
+            let (status, answer) = call(&router, path, &review("ledger", "ttemplates", "CREATE", &template(parent))).await;
+            let expected = allowed || path == "/mutating";
+            assert_eq!((status, &answer["response"]["allowed"]), (StatusCode::OK, &json!(expected)), "{path} {parent}: {answer}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -307,7 +338,8 @@ async fn reviews_are_answered_over_tls_to_those_who_trust_the_bundle() {
     let names = vec!["tars-webhook-service.tars-system.svc".to_owned()];
     let material = plan(None, &names, false, Timestamp::now()).unwrap().unwrap();
     let certificate = tars_kit::tls::ServingCertificate::default();
-    let (cert, key) = material.leaf();
+    let shown = material.to_served();
+    let (cert, key) = shown.leaf();
     certificate.replace(cert.as_bytes(), key.as_bytes()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

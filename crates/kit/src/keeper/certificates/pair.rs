@@ -21,6 +21,12 @@ pub enum CertificateError {
     /// A certificate that was made or stored does not parse.
     #[error("a certificate does not parse; delete its Secret, then it is made again")]
     Read,
+    /// The Secret of cert-manager lacks a key that is needed.
+    #[error(
+        "it has no usable {0}: either cert-manager has not issued the certificate yet (see kubectl describe certificate), \
+         or its issuer does not state its authority; then choose another issuer"
+    )]
+    Issued(&'static str),
 }
 
 /// A certificate and its private key as PEM, with the fields that are read from the certificate.

@@ -17,7 +17,7 @@ fn first() -> Material {
 #[test]
 fn a_new_installation_has_a_trusted_leaf_and_nothing_to_do() {
     let made = first();
-    assert!(made.is_trusted_by(&made.bundle()));
+    assert!(made.to_served().is_trusted_by(&made.bundle()));
     assert_eq!(made.leaf.names, names());
     assert!(plan(Some(&made), &names(), true, start()).unwrap().is_none());
     let read = Material::from_secret(&made.to_secret()).unwrap();
@@ -36,7 +36,7 @@ fn what_cannot_be_used_is_replaced() {
     }
     let late = start() + AUTHORITY_LIFE + CLOCK_SKEW;
     let renewed = plan(Some(&made), &names(), true, late).unwrap().unwrap();
-    assert!(!renewed.is_trusted_by(&made.bundle()), "an authority that ended is not kept");
+    assert!(!renewed.to_served().is_trusted_by(&made.bundle()), "an authority that ended is not kept");
 }
 
 #[test]
@@ -63,12 +63,15 @@ fn no_leaf_is_served_before_it_is_trusted_through_rotations() {
         if let Some(next) = plan(Some(&stored), &names(), in_place, now).unwrap() {
             authorities += usize::from(next.next.is_some() && stored.next.is_none());
             // The Secret is stored first. A replica that serves the new leaf at once meets the bundle as it was before.
-            assert!(next.is_trusted_by(&placed) || next.authority == stored.authority, "{now}");
+            assert!(next.to_served().is_trusted_by(&placed) || next.authority == stored.authority, "{now}");
             stored = next;
         }
-        assert!(stored.is_trusted_by(&placed), "a replica that reads the Secret now is trusted at {now}");
+        assert!(stored.to_served().is_trusted_by(&placed), "a replica that reads the Secret now is trusted at {now}");
         placed = stored.bundle();
-        assert!(served.is_trusted_by(&placed) && served.leaf.not_after > now, "a replica that is late is still trusted at {now}");
+        assert!(
+            served.to_served().is_trusted_by(&placed) && served.leaf.not_after > now,
+            "a replica that is late is still trusted at {now}"
+        );
         served = stored.clone();
         now += SignedDuration::from_hours(6);
     }
