@@ -55,7 +55,7 @@ async fn each_refusal_is_a_sentence_that_names_object_field_and_remedy() {
     let text = expect_server_refusal(&space, |object| object["spec"]["tars"]["servants"] = second).await;
     assert!(
         text.contains(
-            "tserver resource is invalid : duplicate port value 9999; another servant or port has the number of \"OtherObj\""
+            "tserver resource is invalid : duplicate port value 9999; \"AuditObj\" and \"OtherObj\" have the same number"
         ),
         "{text}"
     );

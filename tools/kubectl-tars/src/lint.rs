@@ -28,9 +28,10 @@ const ACCOUNT: &str = "tars-view";
 
 /// The command line.
 #[derive(Debug, Args)]
+#[command(after_help = "A number in brackets, such as [6.1.5], is the rule in docs/reference/admission.md.")]
 pub struct LintArgs {
-    /// File or folder with manifests, - for standard input; may occur several times
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    /// Files or folders with manifests, separated by commas, - for standard input; may occur several times
+    #[arg(short, long = "filename", value_name = "FILE", required = true, value_delimiter = ',')]
     files: Vec<PathBuf>,
     /// Also look in the folders below
     #[arg(short = 'R', long)]
@@ -53,6 +54,9 @@ pub enum LintError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The files have no object at all.
+    #[error("there is nothing to judge; if a command before a pipe failed, set -o pipefail shows it")]
+    Nothing,
     /// There is no cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -108,6 +112,12 @@ pub async fn run(args: LintArgs, cluster: &ClusterArgs) -> Result<Verdict, LintE
     let mut report = Report::default();
     let entries = collect_entries(&args, &mut report)?;
     report.objects = entries.len();
+    if entries.is_empty() && report.others == 0 && report.findings.is_empty() {
+        return Err(LintError::Nothing);
+    }
+    if let Some(namespace) = &cluster.namespace {
+        report.findings.extend(entries.iter().filter_map(|entry| entry.check_namespace(namespace)));
+    }
     if args.live {
         judge_live(&entries, cluster, &mut report).await?;
     } else {
@@ -128,10 +138,12 @@ fn collect_entries(args: &LintArgs, report: &mut Report) -> Result<Vec<Entry>, L
         match parse(&source.text) {
             Ok(objects) => {
                 for located in objects {
-                    if is_ours(&located.value) {
-                        entries.push(Entry { file: source.name.clone(), located });
+                    let entry = Entry { file: source.name.clone(), located };
+                    if is_ours(&entry.located.value) {
+                        entries.push(entry);
                     } else {
                         report.others += 1;
+                        report.findings.extend(entry.check_type());
                     }
                 }
             }
@@ -161,6 +173,34 @@ fn read<'a>(object: &'a Value, pointer: &str) -> &'a str {
 impl Entry {
     fn describe(&self) -> String {
         format!("{} {}", read(&self.located.value, "/kind").to_lowercase(), read(&self.located.value, "/metadata/name"))
+    }
+
+    /// Checks the type of an object that is not of our group: it may be meant to be.
+    fn check_type(&self) -> Option<Finding> {
+        let object = &self.located.value;
+        let (api_version, kind) = (read(object, "/apiVersion"), read(object, "/kind"));
+        for (field, text) in [("apiVersion", api_version), ("kind", kind)] {
+            if text.is_empty() {
+                let remedy = "write apiVersion and kind, such as apiVersion: k8s.tars.io/v1beta3 and kind: TServer";
+                let problem = "an object needs a text here".to_owned();
+                return Some(self.find(Severity::Error, field.to_owned(), String::new(), problem, remedy.to_owned()));
+            }
+        }
+        Resource::of_kind(kind)?;
+        let problem = format!("{kind} is a kind of {GROUP}, but this is {api_version:?}, so it is not judged");
+        let remedy = format!("if it is meant to be a Tars object, write {}", Version::CURRENT.api_version());
+        Some(self.find(Severity::Warning, "apiVersion".to_owned(), String::new(), problem, remedy))
+    }
+
+    /// Checks that the object is meant for the namespace of the command line.
+    fn check_namespace(&self, namespace: &str) -> Option<Finding> {
+        let own = read(&self.located.value, "/metadata/namespace");
+        if own.is_empty() || own == namespace {
+            return None;
+        }
+        let problem = format!("{own:?} is not the namespace {namespace:?} of the option -n, so kubectl apply -n refuses it");
+        let remedy = "remove the field, or leave out -n".to_owned();
+        Some(self.find(Severity::Error, "metadata.namespace".to_owned(), String::new(), problem, remedy))
     }
 
     fn find(&self, severity: Severity, field: String, rule: String, problem: String, remedy: String) -> Finding {

@@ -160,7 +160,10 @@ fn describe_fault(text: &str, error: &serde_saphyr::Error) -> ParseFault {
     };
     // The first line of the text is the problem. The others show the place, which the caller names.
     let said = error.to_string();
-    let problem = format!("the text is not YAML: {}", said.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    let said = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    // The library advises its callers, not the author of the text.
+    let said = said.split_once(", set DuplicateKeyPolicy").map_or(said, |(said, _)| said);
+    let problem = format!("the text is not YAML: {said}");
     ParseFault { line, problem, remedy: remedy.to_owned() }
 }
 
@@ -175,8 +178,11 @@ fn find_line(members: &Members, field: &str, line: u64) -> u64 {
     let field = field.trim_start_matches('.');
     match members {
         Members::Map(entries) => {
-            // A key can contain dots, as those of annotations do.
-            let fits = |name: &str| field.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+            // The key of a label or an annotation stands in brackets.
+            let fits = |name: &str| match field.strip_prefix('[') {
+                Some(key) => key.strip_prefix(name)?.strip_prefix(']'),
+                None => field.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(['.', '['])),
+            };
             let found = entries.iter().filter_map(|(name, line, inner)| Some((name.len(), fits(name)?, *line, inner)));
             found.max_by_key(|(length, ..)| *length).map_or(line, |(_, rest, line, inner)| find_line(inner, rest, line))
         }

@@ -37,7 +37,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The API server refused a request.
-    #[error("cannot {action}")]
+    #[error("cannot {action}{}", advise(source))]
     Api {
         /// What was asked.
         action: String,
@@ -89,6 +89,13 @@ pub struct Trust<'a> {
     pub authorities: &'a str,
     /// The name in the certificate of the server.
     pub name: &'a str,
+}
+
+impl Trust<'_> {
+    /// The settings of a client that trusts these authorities and this name.
+    pub fn to_config(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.authorities)).domain_name(self.name)
+    }
 }
 
 /// A component of an installation.
@@ -147,6 +154,11 @@ impl Component {
     }
 }
 
+/// Advice when the API server did not answer at all.
+fn advise(error: &kube::Error) -> &'static str {
+    if matches!(error, kube::Error::Api(_)) { "" } else { " (does kubectl cluster-info answer with the same options?)" }
+}
+
 fn api_error(action: String) -> impl FnOnce(kube::Error) -> ServiceError {
     move |source| ServiceError::Api { action, source: Box::new(source) }
 }
@@ -163,13 +175,14 @@ pub async fn connect_to_pod(
     port: u16,
     trust: Option<Trust<'_>>,
 ) -> Result<Channel, tonic::transport::Error> {
-    let mut endpoint = Endpoint::from_static(if trust.is_some() { "https://a.pod" } else { "http://a.pod" });
-    endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
-    if let Some(Trust { authorities, name }) = trust {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities)).domain_name(name);
-        endpoint = endpoint.tls_config(tls)?;
-    }
-    let forward = service_fn(move |_| {
+    let Some(trust) = trust else { return forward(Endpoint::from_static("http://a.pod"), pods, pod, port).await };
+    forward(Endpoint::from_static("https://a.pod").tls_config(trust.to_config())?, pods, pod, port).await
+}
+
+/// Connects to `endpoint` by a port of a pod that the API server forwards.
+pub async fn forward(endpoint: Endpoint, pods: Api<Pod>, pod: String, port: u16) -> Result<Channel, tonic::transport::Error> {
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
+    let connector = service_fn(move |_| {
         let (pods, pod) = (pods.clone(), pod.clone());
         async move {
             let mut forwarder = pods.portforward(&pod, &[port]).await.map_err(io::Error::other)?;
@@ -177,7 +190,7 @@ pub async fn connect_to_pod(
             Ok::<_, io::Error>(TokioIo::new(stream))
         }
     });
-    endpoint.connect_with_connector(forward).await
+    endpoint.connect_with_connector(connector).await
 }
 
 /// Asks for a token of a `ServiceAccount` for `audience` that lives for ten minutes.

@@ -174,7 +174,7 @@ fn validate_creation(request: &Request<'_>, versions: &[ConfigFacts]) -> Result<
     for key in [label::DEACTIVATE, label::DELETING] {
         if json::label(request.object, key).is_some() {
             let reason = format!("can not set label [{key}] when create");
-            return Err(Denial::forbidden("6.2.1", reason, "remove the label").at(format!("metadata.labels.{key}")));
+            return Err(Denial::forbidden("6.2.1", reason, "remove the label").at(format!("metadata.labels[{key}]")));
         }
     }
     let seq = json::text(request.object, "/podSeq");

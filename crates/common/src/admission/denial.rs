@@ -106,7 +106,9 @@ impl Denial {
 
 /// Writes a path as in [`Denial::field`].
 pub(super) fn format_path(path: &str) -> String {
-    path.trim_start_matches(['.', '/']).replace('/', ".")
+    // The key of a label or an annotation in brackets may have a slash.
+    let (path, key) = path.split_at(path.find('[').unwrap_or(path.len()));
+    format!("{}{key}", path.trim_start_matches(['.', '/']).replace('/', "."))
 }
 
 /// A [`Denial`] together with the object that it is about.

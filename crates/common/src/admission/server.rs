@@ -197,7 +197,7 @@ fn read_replica_bounds(object: &Value) -> Result<(i64, i64), Denial> {
         None => Ok(absent),
         Some(text) => parse_bound(text).ok_or_else(|| {
             let remedy = format!("{key} is {text:?}, write a number from 0 to 99 without leading zeros");
-            Denial::invalid_server("5.1.5", "unexpected annotation format", remedy).at(format!("metadata.annotations.{key}"))
+            Denial::invalid_server("5.1.5", "unexpected annotation format", remedy).at(format!("metadata.annotations[{key}]"))
         }),
     };
     let (min, max) = (bound(annotation::MIN_REPLICAS, i64::MIN)?, bound(annotation::MAX_REPLICAS, i64::MAX)?);

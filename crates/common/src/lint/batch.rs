@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     admission::{self, ConfigFacts, Facts, NodeImage, Operation, Query, Request, Resource, list_host_ports},
+    crd::CrdOptions,
     kube_syntax::is_dns_subdomain,
     names::{self, label},
-    structural::{complete, find_schema, list_violations},
+    structural::{complete, find_schema, fits, list_violations},
     templates::LONGEST_CHAIN,
     version::Version,
 };
@@ -130,6 +131,7 @@ impl Batch {
             Entry::Known(known) => known,
         };
         let mut findings = known.check_form();
+        findings.extend(self.warn_of_repetition(index, known));
         if let Some(resource) = known.resource {
             self.add_facts(index, known, &mut facts);
             findings.extend(known.check_rules(resource, &facts, self.now));
@@ -137,6 +139,14 @@ impl Batch {
         leave_out_repetitions(&mut findings);
         findings.sort_by_key(|one| one.severity);
         findings
+    }
+
+    /// Warns about an object that stands in the batch twice.
+    fn warn_of_repetition(&self, index: usize, known: &Known) -> Option<Finding> {
+        let same = |one: &Known| !known.name.is_empty() && (&one.kind, &one.name) == (&known.kind, &known.name);
+        self.list_known(&known.namespace).find(|(other, one)| *other < index && same(one))?;
+        let problem = format!("{} {}/{} stands here twice", known.kind.to_lowercase(), known.namespace, known.name);
+        Some(Finding::warning("metadata.name", problem, "remove one of the two: of what both set, the last one stays"))
     }
 
     /// Adds what the other manifests bring along.
@@ -251,9 +261,9 @@ impl Entry {
             return Self::Foreign;
         }
         let Some(version) = Version::parse(&api_version) else {
-            let known = Version::ALL.map(Version::as_str).join(", ");
+            let known = CrdOptions::default().served.iter().map(|version| version.as_str()).collect::<Vec<_>>().join(" or ");
             let problem = format!("the group {} has no version {api_version:?}", names::GROUP);
-            return Self::Broken(Finding::error("apiVersion", problem, format!("use one of {known}")));
+            return Self::Broken(Finding::error("apiVersion", problem, format!("use {known}")));
         };
         let kind = read(&object, "/kind").to_owned();
         let Some(schema) = find_schema(&kind, version, &[]) else {
@@ -295,10 +305,11 @@ impl Known {
             findings.push(Finding::error("metadata.name", problem, "use lower-case letters, digits, and inner '-' and '.'"));
         }
         if self.version.is_deprecated() {
-            let problem = format!("{} of {} is deprecated", self.version.as_str(), self.kind);
+            let served = CrdOptions::default().served.contains(&self.version);
+            let rare = if served { "" } else { ", and clusters serve it only where the value crds.servers of the chart says so" };
+            let problem = format!("{} of {} is deprecated{rare}", self.version.as_str(), self.kind);
             let remedy = format!("write the object in {}", Version::CURRENT.as_str());
-            let warning = Finding { severity: Severity::Warning, ..Finding::error("apiVersion", problem, remedy) };
-            findings.push(warning);
+            findings.push(Finding::warning("apiVersion", problem, remedy));
         }
         if let Some(schema) = find_schema(&self.kind, self.version, &[]) {
             findings.extend(list_violations(&self.object, schema, MOST_VIOLATIONS).into_iter().map(Finding::from));
@@ -320,6 +331,10 @@ impl Known {
                 self.object.clone()
             }
         };
+        // The API server asks the second phase only about objects that fit the schema. Its words would mislead about others.
+        if find_schema(&self.kind, self.version, &[]).is_some_and(|schema| !fits(&stored, schema)) {
+            return findings;
+        }
         let stored = Request { object: &stored, ..request };
         if let Err(denied) = admission::validate(&stored, facts) {
             let refusal = Finding::refused(&denied);

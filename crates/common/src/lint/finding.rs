@@ -44,6 +44,10 @@ impl Finding {
         Self { severity: Severity::Error, field: field.to_owned(), rule: "", problem: problem.into(), remedy: remedy.into() }
     }
 
+    pub(super) fn warning(field: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(field, problem, remedy) }
+    }
+
     pub(super) fn refused(denied: &Denied) -> Self {
         let denial = &denied.denial;
         Self {

@@ -95,6 +95,30 @@ fn what_a_manifest_refers_to_is_assumed_once() {
 }
 
 #[test]
+fn an_object_that_stands_there_twice_draws_a_warning() {
+    let (findings, _) = judge(&[template("a", "b"), template("b", "b"), template("a", "a")]);
+    assert_eq!(findings, ["2 warning metadata.name "]);
+}
+
+#[test]
+fn what_does_not_fit_the_schema_is_not_judged_by_rules_about_its_meaning() {
+    let empty = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "demo"}, "spec": {}});
+    let (findings, _) = judge(&[empty]);
+    assert!(!findings.is_empty() && findings.iter().all(|one| one.ends_with(' ')), "{findings:?}");
+    let (findings, _) = judge(&[server("trade-audit", &json!({"tars": {"templat": "t", "servants": []}}))]);
+    assert_eq!(findings, ["0 error spec.tars.templat ", "0 error spec.tars.template "]);
+}
+
+#[test]
+fn a_version_that_clusters_do_not_serve_by_default_draws_a_warning_that_says_so() {
+    let mut old = template("a", "a");
+    old["apiVersion"] = json!("k8s.tars.io/v1beta1");
+    let batch = batch(&[old]);
+    let found = batch.judge(0, Facts::default());
+    assert!(found[0].field == "apiVersion" && found[0].problem.contains("crds.servers"), "{found:?}");
+}
+
+#[test]
 fn a_cluster_is_asked_about_what_the_batch_does_not_have() {
     let objects = [template("leaf", "own"), template("own", "base")];
     let batch = batch(&objects);

@@ -35,7 +35,7 @@ fn each_member_has_its_line() {
     for (field, line) in [
         ("", 2),
         ("metadata.name", 5),
-        ("metadata.annotations.tars.io/MinReplicas", 6),
+        ("metadata.annotations[tars.io/MinReplicas]", 6),
         ("spec", 7),
         ("spec.k8s.replicas", 9),
         ("spec.k8s.mounts", 10),

@@ -19,7 +19,7 @@ use crate::{
     version::Version,
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The port of tarsnode in every pod of a Tars server.
 const NODE_PORT: i64 = names::port::NODE as i64;
@@ -133,7 +133,8 @@ fn validate_pod_names(request: &Request<'_>, expected: &str, spec: &Spec) -> Res
 #[derive(Default)]
 struct Ports {
     names: BTreeSet<String>,
-    numbers: BTreeSet<i64>,
+    /// The name of the first servant or port with a number.
+    numbers: BTreeMap<i64, String>,
 }
 
 impl Ports {
@@ -143,9 +144,9 @@ impl Ports {
             let reason = format!("duplicate {word} name value {}", port.name);
             return Err(Denial::invalid_server(rule, reason, remedy).at(format!("{field}.name")));
         }
-        if !self.numbers.insert(port.port) {
+        if let Some(other) = self.numbers.insert(port.port, port.name.clone()) {
             let remedy = format!(
-                "another servant or port has the number of {:?}, and TCP and UDP share numbers; give it another number",
+                "{other:?} and {:?} have the same number, and TCP and UDP share numbers; give one another number",
                 port.name
             );
             return Err(
@@ -203,7 +204,7 @@ fn validate_host_ports(k8s: &K8s, ports: &Ports) -> Result<(), Denial> {
             let remedy = "a servant or port can be published once, remove the second entry of .spec.k8s.hostPorts";
             return deny(format!("duplicate nameRef value {}", host.name_ref), "nameRef", remedy);
         }
-        if !used.numbers.insert(host.port) {
+        if used.numbers.insert(host.port, host.name_ref.clone()).is_some() {
             let remedy = format!("two entries of .spec.k8s.hostPorts have this number, give {:?} another number", host.name_ref);
             return deny(format!("duplicate port value {}", host.port), "port", &remedy);
         }
