@@ -20,6 +20,7 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::json;
 use tars_common::v1beta3::TServer;
 
@@ -119,8 +120,29 @@ async fn what_is_deleted_or_edited_is_repaired_and_stops_nothing_else() {
     definitions.patch(DEFINITIONS[0], &PatchParams::default(), &Patch::Merge(&old)).await.expect("an edited definition");
     wait_for_bundles(&client, "repaired bundles").await;
     wait_for_webhook(&space, "repaired").await;
+    expire_leaves(&space).await;
     assert!(is_ready(&client).await);
     space.delete().await;
+}
+
+/// Stores leaves that ended long ago, as a restored backup does. Each is replaced, and the webhook answers all the time.
+async fn expire_leaves(space: &Space) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["tars-webhook-service.tars-system.svc".to_owned()]).expect("a name");
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 1, 2));
+    let cert = params.self_signed(&key).expect("a certificate").pem();
+    let secrets: Api<Secret> = Api::namespaced(space.client.clone(), NAMESPACE);
+    let ended = Patch::Merge(json!({"stringData": {"tls.crt": cert, "tls.key": key.serialize_pem()}}));
+    for name in [SECRET, "tars-controller-tls", "tars-agent-tls"] {
+        secrets.patch(name, &PatchParams::default(), &ended).await.expect("a leaf that has ended");
+        use_webhook(space, "ended").await.expect("the leaf of before is served on");
+        wait_for(&format!("another leaf in {name}"), || async {
+            let data = secrets.get(name).await.expect("the Secret").data?;
+            data.get("tls.crt").filter(|found| found.0 != cert.as_bytes()).cloned()
+        })
+        .await;
+        use_webhook(space, "renewed").await.expect("a trusted leaf");
+    }
 }
 
 /// Without the validating registration the rest works on; when it comes back, it gets its bundle.

@@ -403,3 +403,40 @@ async fn names_and_identity_hold_without_a_webhook() {
     copies.delete().await;
     space.delete().await;
 }
+
+/// A new installation may choose what is served and stored, and an upgrade may change it: the API server takes each choice.
+#[tokio::test]
+async fn every_choice_of_versions_is_accepted_fresh_and_as_an_upgrade() {
+    let client = connect().await;
+    let api: Api<CustomResourceDefinition> = Api::all(client);
+    let newest = Version::V1Beta3;
+    let served = [
+        vec![newest],
+        vec![Version::V1Beta2, newest],
+        vec![Version::V1Beta1, newest],
+        vec![Version::V1Beta1, Version::V1Beta2, newest],
+    ];
+    let mut tried = Vec::new();
+    for (served, storage) in served.into_iter().flat_map(|served| Version::ALL.map(|storage| (served.clone(), storage))) {
+        let of_group =
+            |group: &str| CrdOptions { group: group.to_owned(), served: served.clone(), storage, ..CrdOptions::default() };
+        tried.extend(build_all(&of_group("choices-test.k8s.tars.io")).into_iter().map(|definition| (definition, false)));
+        tried.extend(build_all(&of_group(tars_common::names::GROUP)).into_iter().map(|definition| (definition, true)));
+    }
+    assert!(tried.len() > 200, "{}", tried.len());
+    stream::iter(tried)
+        .for_each_concurrent(AT_ONCE, |(definition, upgrades)| {
+            let api = api.clone();
+            async move {
+                let name = definition.name_any();
+                let result = if upgrades {
+                    api.patch(&name, &PatchParams::apply("e2e").force().dry_run(), &Patch::Apply(&definition)).await
+                } else {
+                    api.create(&PostParams { dry_run: true, ..PostParams::default() }, &definition).await
+                };
+                let versions: Vec<_> = definition.spec.versions.iter().map(|one| (&one.name, one.served, one.storage)).collect();
+                assert!(result.is_ok(), "{name} {versions:?}: {result:?}");
+            }
+        })
+        .await;
+}

@@ -4,9 +4,10 @@
 
 use e2e::{
     FRAMEWORK, Space, connect,
-    grpc::{Trust, connect_to_pod, find_pod, request_token, with_token},
+    grpc::{Trust, connect_as, connect_to_pod, find_pod, request_token, shake_hands_at, with_token},
     wait_for,
 };
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{
     core::v1::{ConfigMap, ServiceAccount},
     rbac::v1::{Role, RoleBinding, RoleRef, Subject},
@@ -15,8 +16,12 @@ use kube::{
     Api, Client, Config,
     api::{DeleteParams, ObjectMeta, PostParams},
 };
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Identity},
+};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient, server_reflection_request::MessageRequest,
@@ -179,6 +184,40 @@ async fn only_callers_with_a_token_for_us_and_a_right_are_served() {
     }
     bindings.delete(&space.name, &DeleteParams::default()).await.expect("the end of the binding");
     space.delete().await;
+}
+
+/// Makes a certificate for a client that ended long ago, with its key.
+fn make_ended_identity() -> Identity {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["a-client".to_owned()]).expect("a name");
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2020, 1, 2));
+    Identity::from_pem(params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+}
+
+/// Neither side accepts a certificate that has ended: a client refuses a server whose leaf has ended, and a client with such a certificate
+/// is nobody without a token.
+#[tokio::test]
+async fn a_certificate_that_has_ended_opens_nothing() {
+    let client = connect().await;
+    let in_system = SYSTEM_COMPONENTS.map(|(component, host)| (component, host, SYSTEM));
+    for (component, host, namespace) in in_system.into_iter().chain([(REGISTRY, "tars-tarsregistry", FRAMEWORK)]) {
+        connect_trusting(&client, &component, host).await;
+        let authorities = read_authorities(&client, namespace, "tars-ca").await;
+        let (pods, name) = (Api::namespaced(client.clone(), namespace), format!("{host}.{namespace}.svc"));
+        let pod = find_pod(&pods, component.labels).await;
+        let shake = async |now| {
+            let trust = Trust { authorities: &authorities, name: &name };
+            shake_hands_at(now, &pods, &pod, component.grpc, trust).await
+        };
+        shake(Timestamp::now()).await.expect("the leaf is good today");
+        let later = Timestamp::now() + SignedDuration::from_hours(24 * 7 + 1);
+        let refused = shake(later).await.expect_err("a leaf lives for seven days").to_string();
+        assert!(refused.contains("certificate expired"), "{name}: {refused}");
+
+        let trust = Trust { authorities: &authorities, name: &name };
+        let channel = connect_as(make_ended_identity(), pods, pod, component.grpc, trust).await;
+        expect_refusal(&channel, "", Code::Unauthenticated, "token").await;
+    }
 }
 
 #[tokio::test]
