@@ -19,6 +19,7 @@ use axum::{
     body::Body,
     http::{HeaderValue, Version, header::CONNECTION},
 };
+use first_byte::FirstByte;
 use http_body_util::BodyExt;
 use hyper::service::{Service, service_fn};
 use hyper_util::{
@@ -42,6 +43,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+mod first_byte;
 mod places;
 
 /// The wait after an error of accepting. The usual cause is that the process has no free file descriptor, which lasts for a while.
@@ -60,10 +62,10 @@ pub struct Limits {
     pub connections: usize,
     /// How long a handshake may take. The API server needs milliseconds.
     pub handshake: Duration,
-    /// How long a new connection may take until the headers of its first request are complete. The handshake counts too.
+    /// How long the headers of the first request may take, from their first byte.
     pub first_request: Duration,
-    /// How long a connection may be without a request afterwards. It is longer than the 90 seconds after which the API server closes
-    /// an idle connection, so that no request meets a connection that is being closed.
+    /// How long a connection may be without a request, also before the first one: the API server dials ahead. It is longer than the 90
+    /// seconds after which the API server closes an idle connection, so that no request meets a connection that is being closed.
     pub idle: Duration,
     /// How long connections are still accepted after the stop. A Service in front of the process needs a second or two to send its
     /// clients elsewhere.
@@ -208,7 +210,7 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         builder = builder.http2_only();
     }
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(FirstByte::watch(stream, place)), service);
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -166,6 +166,21 @@ async fn a_flood_of_idle_connections_shuts_nobody_out() {
     wait_for_end(&mut flood[0]).await;
 }
 
+/// The HTTP client of the API server dials ahead, and may use such a connection for its first request after a long time.
+#[tokio::test]
+async fn a_connection_that_has_not_been_used_yet_stays_as_long_as_an_idle_one() {
+    let authority = authority();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let limits = Limits { first_request: Duration::from_millis(100), idle: Duration::from_mins(1), ..Limits::default() };
+    serve_hello(limits, listener, &authority);
+    let mut dialled_ahead = connect(address, &authority).await.expect("a connection");
+    let mut half_a_request = connect(address, &authority).await.expect("a connection");
+    half_a_request.write_all(b"GET / HTTP/1.1\r\nhost: the").await.expect("a place to write to");
+    wait_for_end(&mut half_a_request).await;
+    fetch_again(&mut dialled_ahead).await.expect("an answer");
+}
+
 #[tokio::test]
 async fn a_connection_without_requests_is_closed() {
     let authority = authority();

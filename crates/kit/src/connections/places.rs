@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What a connection has done so far. The order is that in which connections lose their places.
@@ -26,6 +26,8 @@ struct Entry {
     answered: bool,
     /// When the connection came, or when its last request ended.
     since: Instant,
+    /// When the first byte of the first request came.
+    begun: Option<Instant>,
 }
 
 impl Entry {
@@ -76,9 +78,9 @@ impl Places {
         }
         table.last += 1;
         let (id, evicted) = (table.last, CancellationToken::new());
-        let entry = Entry { evicted: evicted.clone(), requests: 0, answered: false, since: Instant::now() };
+        let entry = Entry { evicted: evicted.clone(), requests: 0, answered: false, since: Instant::now(), begun: None };
         table.entries.insert(id, entry);
-        (Arc::new(Place { places: self.clone(), id, evicted }), full)
+        (Arc::new(Place { places: self.clone(), id, evicted, changed: Notify::new() }), full)
     }
 
     // No code panics while it holds the lock, and each change of the table is complete by itself.
@@ -92,6 +94,8 @@ pub(super) struct Place {
     places: Places,
     id: u64,
     evicted: CancellationToken,
+    /// The deadline has come nearer.
+    changed: Notify,
 }
 
 impl Place {
@@ -100,6 +104,7 @@ impl Place {
         while let Some(deadline) = self.deadline() {
             tokio::select! {
                 () = self.evicted.cancelled() => return,
+                () = self.changed.notified() => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
@@ -110,12 +115,23 @@ impl Place {
         let limits = self.places.limits;
         let table = self.places.lock();
         let entry = table.entries.get(&self.id)?;
-        let limit = if entry.answered { limits.idle } else { limits.first_request };
+        let (since, limit) = match entry.begun {
+            Some(begun) if !entry.answered => (begun, limits.first_request),
+            _ => (entry.since, limits.idle),
+        };
         let now = Instant::now();
         if entry.requests > 0 {
             return Some(now + limit);
         }
-        Some(entry.since + limit).filter(|deadline| *deadline > now)
+        Some(since + limit).filter(|deadline| *deadline > now)
+    }
+
+    /// Notes that the first byte of the first request has come.
+    pub(super) fn note_first_byte(&self) {
+        if let Some(entry) = self.places.lock().entries.get_mut(&self.id) {
+            entry.begun = Some(Instant::now());
+        }
+        self.changed.notify_one();
     }
 
     /// Notes that a request has begun.
