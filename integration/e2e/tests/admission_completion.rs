@@ -252,13 +252,17 @@ async fn check_deletions(space: &Space) {
         connect_to(&controller, version, "TConfig").patch("master", &dry, &inactive).await.expect("6.2.7, just inside");
     }
     // A version on its way out changes in metadata only.
-    let mark = Patch::Merge(json!({"metadata": {"labels": {"tars.io/Deleting": "2026-01-01"}}}));
+    // The finalizer keeps it while we look, because the controller deletes it at once.
+    let mark = json!({"metadata": {"labels": {"tars.io/Deleting": "2026-01-01"}, "finalizers": ["example.com/e2e"]}});
+    let mark = Patch::Merge(mark);
     configs.patch("slave", &PatchParams::default(), &mark).await.expect("the label announces the deletion");
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
     let found = expect_refusal(configs.patch("slave", &dry, &Patch::Merge(json!({"activated": false}))).await);
     assert!(found.contains("can not update deleting tconfig;"), "6.2.8: {found}");
     let note = Patch::Merge(json!({"metadata": {"annotations": {"mine": "x"}}}));
     configs.patch("slave", &dry, &note).await.expect("6.2.8, just inside");
+    let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    configs.patch("slave", &PatchParams::default(), &release).await.expect("a finalizer can always go");
 }
 
 #[tokio::test]
