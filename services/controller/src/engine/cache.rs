@@ -76,6 +76,9 @@ impl<V> Change<V> {
 struct Entry<V> {
     version: u64,
     view: Arc<V>,
+    /// The view of the last watch event, if `view` is the answer of a later write. The answer may hold a change by somebody else, of
+    /// which no listener knows yet.
+    told: Option<Arc<V>>,
 }
 
 #[derive(Debug)]
@@ -196,7 +199,8 @@ impl<V: View> Cache<V> {
         };
         self.write(|state| {
             if version > state.seen {
-                state.put(key, version, view.clone());
+                let told = state.objects.get(&key).map(|entry| entry.told.as_ref().unwrap_or(&entry.view).clone());
+                state.put(key, Entry { version, view: view.clone(), told });
             }
         });
         Some(view)
@@ -208,8 +212,12 @@ impl<V: View> Cache<V> {
         let known = |state: &State<V>| state.objects.get(&key).is_some_and(|entry| entry.version >= version);
         // Most events repeat a write of this process, whose answer was decoded already.
         if self.read(known) {
-            self.write(|state| state.seen = state.seen.max(version));
-            return None;
+            return self.write(|state| {
+                state.seen = state.seen.max(version);
+                let entry = state.objects.get_mut(&key).filter(|entry| entry.version == version)?;
+                let (old, new) = (entry.told.take()?, entry.view.clone());
+                Some(Change { key: key.clone(), old: Some(old), new: Some(new) })
+            });
         }
         let view = match (self.0.decode)(object) {
             Ok(view) => Arc::new(view),
@@ -223,8 +231,8 @@ impl<V: View> Cache<V> {
             if known(state) {
                 return None;
             }
-            let old = state.objects.get(&key).map(|entry| entry.view.clone());
-            state.put(key.clone(), version, view.clone());
+            let old = state.objects.get(&key).map(|entry| entry.told.as_ref().unwrap_or(&entry.view).clone());
+            state.put(key.clone(), Entry { version, view: view.clone(), told: None });
             Some(Change { key: key.clone(), old, new: Some(view) })
         })
     }
@@ -251,12 +259,12 @@ impl<V: View> Cache<V> {
 }
 
 impl<V: View> State<V> {
-    fn put(&mut self, key: Key, version: u64, view: Arc<V>) {
+    fn put(&mut self, key: Key, entry: Entry<V>) {
         self.leave_group(&key);
-        if let Some(group) = view.group() {
+        if let Some(group) = entry.view.group() {
             self.groups.entry(group).or_default().insert(key.name.clone());
         }
-        self.objects.insert(key, Entry { version, view });
+        self.objects.insert(key, entry);
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<V>> {
@@ -325,13 +333,27 @@ mod tests {
         assert!(cache.get(&Key::new("desk", "memo")).is_none() && cache.group(&Key::new("desk", "blue")).is_empty());
     }
 
+    /// A user writes version 2, and the answer of our write, version 3, has the user's change, too.
     #[test]
-    fn the_answer_of_an_own_write_silences_its_watch_event() {
+    fn a_change_by_others_that_comes_with_the_answer_of_a_write_is_announced() {
         let cache = Cache::new(Note::of);
         cache.apply(note(1, "one", "red"));
-        cache.observe(note(2, "two", "red"));
-        assert_eq!(cache.get(&Key::new("desk", "memo")).unwrap().text, "two");
+        cache.observe(note(3, "two", "red"));
+        assert_eq!(cache.get(&Key::new("desk", "memo")).unwrap().text, "two", "the next run sees it at once");
         assert!(cache.apply(note(2, "two", "red")).is_none());
+        let change = cache.apply(note(3, "two", "red")).expect("the listeners compare it with what they know");
+        assert_eq!((change.old.unwrap().text.as_str(), change.new.unwrap().text.as_str()), ("one", "two"));
+        assert!(cache.apply(note(3, "two", "red")).is_none(), "once");
+    }
+
+    #[test]
+    fn a_later_event_is_compared_with_what_listeners_know() {
+        let cache = Cache::new(Note::of);
+        cache.apply(note(1, "one", "red"));
+        cache.observe(note(3, "two", "red"));
+        cache.observe(note(4, "three", "red"));
+        let change = cache.apply(note(5, "three", "red")).unwrap();
+        assert_eq!((change.old.unwrap().text.as_str(), change.new.unwrap().text.as_str()), ("one", "three"));
     }
 
     #[test]
