@@ -46,7 +46,7 @@ use checks::{Input, judge};
 use context::Context;
 use derived::build_objects;
 use endpoints::compute_endpoint_status;
-use exits::Entry;
+use exits::{Entry, choose_limit};
 use jiff::Timestamp;
 use kube::api::ApiResource;
 use serde::Serialize;
@@ -142,7 +142,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
             let exits = collect_exits(context, key, &around);
             let failures = apply::apply(context, &validated, &around, &objects, &exits).await;
-            forget_recorded_exits(context, key);
+            forget_recorded_exits(context, key, choose_limit(around.framework.as_deref()));
             (Vec::new(), failures)
         }
         Err(problems) => (problems, Vec::new()),
@@ -165,9 +165,9 @@ fn collect_exits(context: &Context, key: &Key, around: &Surroundings) -> Vec<Ent
     context.exits.pending(key)
 }
 
-fn forget_recorded_exits(context: &Context, key: &Key) {
+fn forget_recorded_exits(context: &Context, key: &Key, limit: usize) {
     if let Some(record) = context.derived.get(DerivedKind::TExitedRecord, key) {
-        context.exits.forget_recorded(key, || record.record());
+        context.exits.forget_recorded(key, || record.record(), limit);
     }
 }
 

@@ -61,12 +61,12 @@ impl Exits {
         self.lock().get(server).cloned().unwrap_or_default()
     }
 
-    /// Forgets the entries of `server` that its record has. `record` is read only if there are entries.
-    pub fn forget_recorded(&self, server: &Key, record: impl FnOnce() -> Value) {
+    /// Forgets the entries of `server` that its record has, and those that it had no room for. `record` is read only if there are entries.
+    pub fn forget_recorded(&self, server: &Key, record: impl FnOnce() -> Value, limit: usize) {
         let mut pending = self.lock();
         let Some(kept) = pending.get_mut(server) else { return };
         let record = record();
-        kept.retain(|entry| !has(&record, entry));
+        kept.retain(|entry| !has(&record, entry) && has_room(&record, entry, limit));
         if kept.is_empty() {
             pending.remove(server);
         }
@@ -98,6 +98,18 @@ fn has(record: &Value, entry: &Entry) -> bool {
     pods_of(record).any(|pod| pod.get("uid").and_then(Value::as_str) == entry.uid.as_deref())
 }
 
+/// The order of entries in time. Times are whole seconds, so many pods can end at the same time.
+fn order_of(entry: &Entry) -> (Option<&str>, Option<&str>) {
+    (entry.delete_time.as_deref(), entry.name.as_deref())
+}
+
+/// Whether the record takes the entry: it has room, or its oldest entry, which stands last, is older.
+fn has_room(record: &Value, entry: &Entry, limit: usize) -> bool {
+    let Some(oldest) = pods_of(record).last().filter(|_| pods_of(record).count() >= limit) else { return true };
+    let text = |key: &str| oldest.get(key).and_then(Value::as_str);
+    order_of(entry) > (text("deleteTime"), text("name"))
+}
+
 /// The number of pods that a record holds before a new one replaces the oldest.
 pub fn choose_limit(framework: Option<&FrameworkView>) -> usize {
     let stated = framework.and_then(|framework| framework.exited_pods);
@@ -105,11 +117,13 @@ pub fn choose_limit(framework: Option<&FrameworkView>) -> usize {
 }
 
 /// Builds a JSON patch that puts the `exits` that `record` lacks at the head of its list, the newest first. Returns `None` if the list
-/// is complete. Once the list has `limit` pods, each new one replaces the oldest. A limit that was lowered does not shorten the list.
+/// is complete. Once the list has `limit` pods, each new one replaces the oldest, and one that ended before the oldest is left out. A
+/// limit that was lowered does not shorten the list.
 pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize) -> Option<Value> {
-    let mut fresh: Vec<&Entry> = exits.iter().filter(|entry| !has(record, entry)).collect();
-    fresh.sort_by(|a, b| (&a.delete_time, &a.name).cmp(&(&b.delete_time, &b.name)));
+    let mut fresh: Vec<&Entry> = exits.iter().filter(|entry| !has(record, entry) && has_room(record, entry, limit)).collect();
+    fresh.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     fresh.dedup_by(|a, b| a.uid == b.uid);
+    fresh.drain(..fresh.len().saturating_sub(limit));
     if fresh.is_empty() {
         return None;
     }
@@ -148,6 +162,27 @@ mod tests {
         let exits = [entry("d", "2030-01-02"), entry("b", "2030-01-01"), entry("c", "2030-01-01"), entry("c", "2030-01-01")];
         assert_eq!(after(&record, &exits, 10).unwrap(), ["d", "c", "b"]);
         assert_eq!(after(&record, &[entry("b", "")], 10), None);
+    }
+
+    /// More pods end than the record holds, for example when a large server is scaled to zero.
+    #[test]
+    fn an_entry_that_the_record_has_no_room_for_is_not_recorded_again_and_again() {
+        let server = Key::new("desk", "trade-audit");
+        let exits = Exits::default();
+        let all: Vec<Entry> = (0..5).map(|number| entry(&format!("u{number}"), &format!("2030-01-0{}", number + 1))).collect();
+        exits.pending.lock().unwrap().insert(server.clone(), all.clone());
+        let mut record = json!({"metadata": {"resourceVersion": "7"}, "pods": []});
+        let operations = record_exits(&record, "7", &exits.pending(&server), 3).unwrap();
+        assert!(operations.as_array().unwrap().len() <= 4, "what is removed at once is not added: {operations}");
+        let operations: json_patch::Patch = serde_json::from_value(operations).unwrap();
+        json_patch::patch(&mut record, &operations).unwrap();
+        assert_eq!(record_exits(&record, "8", &exits.pending(&server), 3), None, "then the record stays as it is");
+        exits.forget_recorded(&server, || record.clone(), 3);
+        assert!(exits.pending(&server).is_empty());
+        // Pods that end in the same second have an order, too.
+        let same = json!({"pods": [{"uid": "b", "name": "b", "deleteTime": "1"}]});
+        let of = |name: &str| Entry { name: Some(name.to_owned()), ..entry(name, "1") };
+        assert!(record_exits(&same, "7", &[of("c")], 1).is_some() && record_exits(&same, "7", &[of("a")], 1).is_none());
     }
 
     #[test]
