@@ -137,7 +137,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     };
     let around = look_around(context, key, server);
 
-    let (problems, failures) = match validate(server, around.framework.as_deref()) {
+    let (problems, failures) = match validate(server, around.framework.as_deref(), || around.live.find_node_image()) {
         Ok(validated) => {
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
             let exits = collect_exits(context, key, &around);

@@ -100,6 +100,11 @@ impl World {
         self.store(path, object);
     }
 
+    /// Deletes the object at `path` as if a person had.
+    pub fn remove(&mut self, path: &str) {
+        self.objects.remove(path);
+    }
+
     /// All objects, without the fields that differ between two equal histories, such as uids and times.
     pub fn masked(&self) -> BTreeMap<String, Value> {
         let mut objects = self.objects.clone();

@@ -39,12 +39,12 @@ pub fn surroundings() -> Surroundings {
 
 /// The validated server with this spec.
 pub fn validated(spec: &str) -> Validated {
-    validate(&server(spec), surroundings().framework.as_deref()).unwrap()
+    validate(&server(spec), surroundings().framework.as_deref(), || None).unwrap()
 }
 
 /// The faults of the server with this spec.
 pub fn problems(spec: &str) -> Vec<Problem> {
-    validate(&server(spec), surroundings().framework.as_deref()).unwrap_err()
+    validate(&server(spec), surroundings().framework.as_deref(), || None).unwrap_err()
 }
 
 /// The derived objects of the server with this spec.

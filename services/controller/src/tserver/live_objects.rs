@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use kube::api::DynamicObject;
 use std::{collections::HashMap, sync::Arc};
-use tars_common::derived::DerivedKind;
+use tars_common::{derived::DerivedKind, names::NODE_CONTAINER};
 
 pub struct DerivedCaches(HashMap<DerivedKind, Cache<Live>>);
 
@@ -50,6 +50,14 @@ pub struct LiveObjects(HashMap<DerivedKind, Arc<Live>>);
 impl LiveObjects {
     pub fn get(&self, kind: DerivedKind) -> Option<&Arc<Live>> {
         self.0.get(&kind)
+    }
+
+    /// The image of tarsnode in the workload, as we applied it.
+    pub fn find_node_image(&self) -> Option<String> {
+        let workload = [DerivedKind::StatefulSet, DerivedKind::DaemonSet].into_iter().find_map(|kind| self.get(kind))?.owned();
+        let containers = workload.pointer("/spec/template/spec/initContainers")?.as_array()?;
+        let node = containers.iter().find(|container| container["name"] == NODE_CONTAINER)?;
+        node["image"].as_str().filter(|image| !image.trim().is_empty()).map(str::to_owned)
     }
 
     #[cfg(test)]

@@ -463,3 +463,23 @@ async fn a_pod_without_a_place_changes_the_condition_at_once_and_is_warned_of_la
     assert_eq!((&events[0]["type"], &events[0]["reason"]), (&json!("Warning"), &json!("Unschedulable")));
     assert_eq!(events[0]["related"]["name"], "ledger-audit-0");
 }
+
+/// Somebody deletes `tars-framework`. What runs must not be replaced by pods with an image that does not exist.
+#[tokio::test]
+async fn a_server_keeps_its_node_image_when_nothing_names_one_any_more() {
+    const FRAMEWORK: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework";
+    let world = world();
+    let image = || get(&world, SET).unwrap()["spec"]["template"]["spec"]["initContainers"][0]["image"].clone();
+    let framework =
+        |image: &str| json!({"metadata": {"name": "tars-framework", "namespace": "bank"}, "nodeImage": {"image": image}});
+    world.lock().unwrap().put(FRAMEWORK, framework("registry/node:1"));
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    assert_eq!(image(), "registry/node:1");
+    world.lock().unwrap().remove(FRAMEWORK);
+    run_until_silent(&process, &world).await;
+    assert_eq!(image(), "registry/node:1");
+    world.lock().unwrap().put(FRAMEWORK, framework("registry/node:2"));
+    run_until_silent(&process, &world).await;
+    assert_eq!(image(), "registry/node:2");
+}

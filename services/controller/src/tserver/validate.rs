@@ -91,8 +91,13 @@ pub struct DaemonSetSettings {
     pub max_unavailable: Option<i32>,
 }
 
-/// Validates `server` with the settings of its framework.
-pub fn validate(server: &TServer, framework: Option<&FrameworkView>) -> Result<Validated, Vec<Problem>> {
+/// Validates `server` with the settings of its framework. `find_running` finds the node image of the workload that runs; it is asked only
+/// when nothing else names one.
+pub fn validate(
+    server: &TServer,
+    framework: Option<&FrameworkView>,
+    find_running: impl FnOnce() -> Option<String>,
+) -> Result<Validated, Vec<Problem>> {
     let (meta, spec) = (&server.metadata, &server.spec);
     let key = Key::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
     let mut problems = Vec::new();
@@ -105,7 +110,7 @@ pub fn validate(server: &TServer, framework: Option<&FrameworkView>) -> Result<V
     if !problems.is_empty() {
         return Err(problems);
     }
-    let (node_image, pull_secrets) = choose_images(spec, framework);
+    let (node_image, pull_secrets) = choose_images(spec, framework, find_running);
     Ok(Validated {
         uid: meta.uid.clone().unwrap_or_default(),
         app: spec.app.clone(),
@@ -153,12 +158,16 @@ fn choose_workload(server: &TServer) -> Workload {
 }
 
 /// The image of tarsnode and the pull secrets (docs/reference/controller.md#5).
-fn choose_images(spec: &TServerSpec, framework: Option<&FrameworkView>) -> (String, Vec<String>) {
+fn choose_images(
+    spec: &TServerSpec,
+    framework: Option<&FrameworkView>,
+    find_running: impl FnOnce() -> Option<String>,
+) -> (String, Vec<String>) {
     let stated = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let release = spec.release.as_ref();
     let own_image = release.and_then(|release| stated(&release.node_image));
     let default_image = framework.map(|framework| framework.node_image.clone()).filter(|image| !image.trim().is_empty());
-    let node_image = own_image.clone().or(default_image).unwrap_or_else(|| PLACEHOLDER_IMAGE.to_owned());
+    let node_image = own_image.clone().or(default_image).or_else(find_running).unwrap_or_else(|| PLACEHOLDER_IMAGE.to_owned());
 
     let mut secrets: Vec<String> = release.and_then(|release| stated(&release.secret)).into_iter().collect();
     if spec.tars.is_some() && own_image.is_some() {

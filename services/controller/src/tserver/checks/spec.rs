@@ -105,7 +105,7 @@ pub fn find_unknown_node_image(input: &Input<'_>) -> Option<Verdict> {
         return None;
     }
     let message = format!(
-        "neither spec.release.nodeImage nor TFrameworkConfig {}/{FRAMEWORK_CONFIG} names an image of tarsnode; install the framework in this namespace, or state the image",
+        "neither spec.release.nodeImage nor TFrameworkConfig {}/{FRAMEWORK_CONFIG} names an image of tarsnode; install the framework in this namespace, or state the image; a workload that exists keeps its image",
         input.key.namespace
     );
     Some(Verdict::violated(Reason::NodeImageUnknown, message))
