@@ -59,7 +59,7 @@ pub async fn apply(
 async fn ensure(task: &Task<'_>, wanted: &Value, cached: Option<Arc<Live>>, exits: &[Entry], limit: usize) -> Result<(), Error> {
     let live = task.find(cached).await?;
     if let Some(live) = &live {
-        task.check_owner(live)?;
+        task.check_owner(live, wanted)?;
     }
     match (recipe_of(task.kind).upkeep, live) {
         (Upkeep::Append, None) => create(task, wanted).await,

@@ -267,6 +267,35 @@ async fn an_object_of_somebody_else_is_neither_changed_nor_deleted() {
     assert!(get(&world, SET).is_none() && get(&world, DAEMONS).is_some());
 }
 
+/// `kubectl delete tserver --cascade=orphan` leaves the objects without an owner. A TServer that is made again goes on with them.
+#[tokio::test]
+async fn orphans_of_an_earlier_tserver_are_adopted_and_no_pod_is_replaced() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    let paths = [SERVICE, SET, BUDGET, ENDPOINT, RECORD];
+    let uids = paths.map(|path| get(&world, path).unwrap()["metadata"]["uid"].clone());
+    for path in paths {
+        edit(&world, path, |object| drop(object["metadata"].as_object_mut().unwrap().remove("ownerReferences")));
+    }
+    let mut again = get(&world, SERVER).unwrap();
+    again["metadata"]["uid"] = json!("uid-of-successor");
+    world.lock().unwrap().remove(SERVER);
+    world.lock().unwrap().put(SERVER, again);
+    let before = count(&world);
+    run_until_silent(&process, &world).await;
+    for (path, uid) in paths.iter().zip(&uids) {
+        let object = get(&world, path).unwrap();
+        // The claim templates name their owner and never change, so another StatefulSet adopts the pods.
+        assert!(object["metadata"]["uid"] == *uid || *path == SET, "{path} is the same object");
+        assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid-of-successor", "{path}");
+    }
+    let writes = world.lock().unwrap().writes[before..].to_vec();
+    let deletions: Vec<&String> = writes.iter().filter(|write| write.starts_with("DELETE")).collect();
+    assert_eq!(deletions, [&format!("DELETE {SET}")]);
+    assert!(get(&world, POD).is_some() && get(&world, CLAIM).is_some());
+}
+
 #[tokio::test]
 async fn a_record_of_somebody_else_is_neither_changed_nor_waited_for() {
     let owner = json!([{"apiVersion": "v1", "kind": "Bookkeeper", "name": "other", "uid": "uid-of-other", "controller": true}]);

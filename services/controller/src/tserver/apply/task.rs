@@ -63,8 +63,9 @@ impl Task<'_> {
         Ok(Some(Arc::new(live)))
     }
 
-    /// Refuses an object that this TServer does not control, or that is being deleted.
-    pub fn check_owner(&self, live: &Live) -> Result<(), Error> {
+    /// Refuses an object that this TServer does not control, or that is being deleted. An orphan of an earlier TServer of this name is
+    /// adopted by the next write.
+    pub fn check_owner(&self, live: &Live, wanted: &Value) -> Result<(), Error> {
         let (kind, key) = (self.kind.name(), self.key.clone());
         if live.deleting {
             return Err(Error::Leaving { kind, key });
@@ -73,6 +74,7 @@ impl Task<'_> {
             Some(controller) if controller.uid == self.uid => Ok(()),
             // It belongs to an earlier TServer of this name, and will be deleted soon.
             Some(controller) if controller.kind == "TServer" => Err(Error::Leaving { kind, key }),
+            None if live.is_orphan_of(wanted) => Ok(()),
             _ => Err(Error::Foreign { kind, key }),
         }
     }

@@ -7,7 +7,7 @@ use crate::engine::{
 };
 use kube::api::DynamicObject;
 use serde_json::Value;
-use tars_common::managed::find_owned;
+use tars_common::{managed::find_owned, names::label};
 
 /// The owner that controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Live {
     /// The resourceVersion that was seen.
     pub version: String,
     pub controller: Option<Controller>,
+    /// The values of the labels that name application and server; empty without them.
+    names: [Box<str>; 2],
     pub deleting: bool,
     /// Whether the previous controller still owns fields of it.
     pub predecessor: bool,
@@ -33,6 +35,12 @@ pub struct Live {
 
 impl View for Live {}
 
+fn read_names(object: &Value) -> [Box<str>; 2] {
+    let labels = object.pointer("/metadata/labels");
+    [label::SERVER_APP, label::SERVER_NAME]
+        .map(|key| labels.and_then(|labels| labels.get(key)?.as_str()).unwrap_or_default().into())
+}
+
 impl Live {
     pub fn of(recipe: &Recipe, object: DynamicObject) -> Result<Self, serde_json::Error> {
         let whole = serde_json::to_value(&object)?;
@@ -40,6 +48,7 @@ impl Live {
         Ok(Self {
             key: Key::of(&object),
             controller: controller.map(|owner| Controller { kind: owner.kind.clone(), uid: owner.uid.clone() }),
+            names: read_names(&whole),
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
             owned: find_owned(&whole, &whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
@@ -52,6 +61,13 @@ impl Live {
     /// Whether the TServer with this uid controls it.
     pub fn is_of(&self, uid: &str) -> bool {
         self.controller.as_ref().is_some_and(|controller| controller.uid == uid)
+    }
+
+    /// Whether nobody controls it, and it has the labels of the server of `wanted`. The deletion of a TServer with `--cascade=orphan`
+    /// leaves such objects.
+    pub fn is_orphan_of(&self, wanted: &Value) -> bool {
+        let names = read_names(wanted);
+        self.controller.is_none() && self.names == names && names.iter().all(|name| !name.is_empty())
     }
 
     /// Whether anything but the version differs. Most changes are of a status that the controller does not read.
