@@ -201,6 +201,10 @@ pub mod annotation {
             on "inactive TConfig of a configuration that has a live version",
             set by "the controller, and the webhook on creation",
             "When the live version of the same configuration was activated. If that version is deleted, the controller deletes this one, too.";
+        CLAIM_TEMPLATES = "tars.io/ClaimTemplates",
+            on "StatefulSets with claim templates",
+            set by "the controller",
+            "A digest of the claim templates that the StatefulSet was made with. The cluster may have stored others, for example because of a policy.";
         OFFERED_AT = "tars.io/OfferedAt",
             on "PersistentVolumes of local volumes",
             set by "the node agent",

@@ -23,7 +23,7 @@ use super::{
     surroundings::Surroundings,
     validate::Validated,
 };
-use claim_templates::update_or_replace;
+use claim_templates::{make, update_or_replace};
 use exited_record::{append, create};
 use futures::future::join_all;
 use kube::api::PropagationPolicy;
@@ -65,7 +65,8 @@ async fn ensure(task: &Task<'_>, wanted: &Value, cached: Option<Arc<Live>>, exit
         (Upkeep::Append, None) => create(task, wanted).await,
         (Upkeep::Append, Some(live)) => append(task, wanted, &live, exits, limit).await,
         // No object had this name a moment ago. The apply is not forced, so an object that was made since then stays as it is.
-        (Upkeep::Apply | Upkeep::ApplyOrReplace, None) => task.send(wanted, None, false).await,
+        (Upkeep::Apply, None) => task.send(wanted, None, false).await,
+        (Upkeep::ApplyOrReplace, None) => make(task, wanted).await,
         (Upkeep::Apply, Some(live)) => task.update(wanted, &live).await,
         (Upkeep::ApplyOrReplace, Some(live)) => update_or_replace(task, wanted, &live).await,
     }

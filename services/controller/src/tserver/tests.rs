@@ -512,3 +512,20 @@ async fn a_server_keeps_its_node_image_when_nothing_names_one_any_more() {
     run_until_silent(&process, &world).await;
     assert_eq!(image(), "registry/node:2");
 }
+
+/// A policy of the cluster labels every claim template, or the API server drops an empty field. Another StatefulSet would get the same.
+#[tokio::test]
+async fn claim_templates_that_the_cluster_stores_differently_do_not_replace_the_statefulset_for_ever() {
+    let world = world();
+    world.lock().unwrap().rewrite = Some(("/spec/volumeClaimTemplates/0/metadata/labels", json!({"policy": "was-here"})));
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    // Another process knows nothing but what is stored.
+    run_until_silent(&Process::start(&world), &world).await;
+    let deletions = world.lock().unwrap().writes.iter().filter(|write| write.starts_with("DELETE")).count();
+    assert_eq!(deletions, 0);
+    // A change that is meant still replaces it.
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
+    run_until_silent(&process, &world).await;
+    assert!(world.lock().unwrap().writes.contains(&format!("DELETE {SET}")));
+}

@@ -7,7 +7,8 @@ use crate::{
     tserver::derived::{Facts, Live},
 };
 use kube::api::PropagationPolicy;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tars_common::names::annotation;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
@@ -51,10 +52,50 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Updates a StatefulSet that exists, or deletes it if its claim templates differ. The next run then makes another one.
+/// A digest of claim templates.
+fn digest(templates: &Value) -> String {
+    format!("{:08x}", crc32fast::hash(templates.to_string().as_bytes()))
+}
+
+fn templates_of(wanted: &Value) -> Value {
+    wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default()
+}
+
+/// `wanted` with the digest of its claim templates. Without templates it stays as it is.
+fn with_digest(wanted: &Value, digest: &str) -> Value {
+    let mut wanted = wanted.clone();
+    if let Some(metadata) = wanted.get_mut("metadata").and_then(Value::as_object_mut) {
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        annotations[annotation::CLAIM_TEMPLATES] = digest.into();
+    }
+    wanted
+}
+
+/// Makes a StatefulSet. Its claim templates are noted as they were meant: a cluster may store others, for example because a policy labels
+/// them, and another StatefulSet would get the same.
+pub async fn make(task: &Task<'_>, wanted: &Value) -> Result<(), Error> {
+    let templates = templates_of(wanted);
+    if elements(&templates).is_empty() {
+        return task.send(wanted, None, false).await;
+    }
+    task.send(&with_digest(wanted, &digest(&templates)), None, false).await
+}
+
+/// Updates a StatefulSet that exists, or deletes it if its claim templates differ from those that it was made with. The next run then
+/// makes another one.
 pub async fn update_or_replace(task: &Task<'_>, wanted: &Value, live: &Live) -> Result<(), Error> {
-    let templates = wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default();
-    let propagation = match plan(&templates, &live.claim_templates()) {
+    let templates = templates_of(wanted);
+    let made_with = live
+        .owned()
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(annotation::CLAIM_TEMPLATES)?.as_str().map(str::to_owned));
+    let wanted = &made_with.as_ref().map_or_else(|| wanted.clone(), |digest| with_digest(wanted, digest));
+    let planned = if made_with.is_some_and(|made_with| made_with == digest(&templates)) {
+        Plan::Keep
+    } else {
+        plan(&templates, &live.claim_templates())
+    };
+    let propagation = match planned {
         Plan::Keep => return task.update(&with_fixed_fields(wanted, live), live).await,
         Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
         Plan::ReplaceWithPods => PropagationPolicy::Background,
