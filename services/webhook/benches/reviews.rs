@@ -272,7 +272,7 @@ async fn read_share_within(metrics: SocketAddr, path: &str, bound: &str) -> Resu
     let read = |bound: &str| {
         let of_bucket = |line: &&str| {
             line.starts_with("tarswebhook_review_duration_seconds_bucket")
-                && line.contains(&format!("path=\"{path}\""))
+                && line.contains(&format!("path=\"{}\"", path.trim_start_matches('/')))
                 && line.contains(&format!("le=\"{bound}\""))
         };
         let line = text.lines().find(of_bucket).ok_or_else(|| format!("the metrics have no bucket {bound} of {path}"))?;
