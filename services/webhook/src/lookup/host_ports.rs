@@ -25,6 +25,10 @@ use tars_common::{
 use tars_kit::causes::with_sources;
 use tokio_util::sync::CancellationToken;
 
+/// TServers on one page of the first list. Whole objects are read for a few numbers of each, and a large page would be most of the memory
+/// of this process.
+const PAGE: u32 = 64;
+
 /// Namespace and name of a TServer.
 type Key = (String, String);
 
@@ -43,7 +47,7 @@ impl HostPorts {
     pub fn start(client: Client, stop: &CancellationToken) -> Self {
         let ports = Self::default();
         let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::erase::<TServer>(&()));
-        let events = watcher(api, watcher::Config::default()).default_backoff();
+        let events = watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff();
         let (followed, stop) = (ports.clone(), stop.clone());
         tokio::spawn(async move { followed.follow(events.take_until(stop.cancelled_owned())).await });
         ports
