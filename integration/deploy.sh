@@ -68,6 +68,19 @@ restart() {
     kubectl rollout status -n tars-system "$2" --timeout=120s >/dev/null
 }
 
+# show_troubles NAMESPACE: prints what keeps the pods of a namespace from being ready.
+show_troubles() {
+    local pod
+    {
+        echo "pods, warnings and ends of logs in namespace $1:"
+        kubectl get nodes,pods -n "$1" -o wide
+        kubectl events -n "$1" --types=Warning | tail -n 15
+        for pod in $(kubectl get pods -n "$1" -o name); do
+            kubectl logs -n "$1" "$pod" --all-containers --prefix --tail=8
+        done
+    } >&2 || true
+}
+
 # install_chart CHART NAMESPACE ARGUMENT…: installs or upgrades a chart.
 install_chart() {
     local chart=$1 namespace=$2 words
@@ -78,7 +91,8 @@ install_chart() {
         [[ $words != *'invalid ownership metadata'* ]] || fail "this cluster has objects of $chart that belong to a release with another name or \
 namespace. Uninstall that release (helm list -A). Or, if it does not exist any more or its objects may be taken over, run once: \
 helm upgrade --install $chart helm/$chart -n $namespace --take-ownership"
-        fail "helm could not install $chart; its message is above"
+        show_troubles "$namespace"
+        fail "helm could not install $chart; its message and the state of its pods are above"
     }
 }
 
