@@ -9,6 +9,7 @@
 //!          metrics::Registry ─► metrics::serve                     (GET /metrics)
 //!          tls::ServingCertificate ─► tls::serve                   (HTTPS whose certificate is swapped while it runs)
 //!          lease::Elector ──► lease::Leadership                    (one writer; a token tells that leadership is lost)
+//!          cluster::connect                                        (the client of the API server, with a deadline for everything)
 //!          tasks::Tasks (all of these run, or all stop) ──► process::end   (the exit code, and the sentence that explains it)
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 pub mod auth;
 pub mod causes;
+pub mod cluster;
 pub mod connections;
 pub mod crypto;
 pub mod events;

@@ -65,20 +65,6 @@ pub fn build_command<A: CommandFactory>() -> Command {
     A::command().after_help(ENVIRONMENT)
 }
 
-/// Finds the cluster by the service account of the pod, or otherwise by a kubeconfig.
-pub async fn find_cluster() -> Result<kube::Config, Fatal> {
-    kube::Config::infer().await.map_err(|error| {
-        Fatal::Configuration(format!(
-            "no cluster found by a service account or a kubeconfig ({error}); run in a pod, or set KUBECONFIG"
-        ))
-    })
-}
-
-/// Builds a client with default settings for the cluster of [`find_cluster`].
-pub async fn connect() -> Result<kube::Client, Fatal> {
-    kube::Client::try_from(find_cluster().await?).map_err(Fatal::configuration)
-}
-
 /// Listens on `address`. The address is a part of the configuration, so a failure is a [`Fatal::Configuration`].
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fatal> {
     let listener = TcpListener::bind(address).await;

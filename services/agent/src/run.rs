@@ -6,9 +6,10 @@ use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 use tars_common::names;
 use tars_kit::{
     auth::Guard,
+    cluster,
     grpc::{self, Offer},
     health::{self, Health},
-    process::{self, Fatal, listen},
+    process::{Fatal, listen},
     shutdown,
     tasks::Tasks,
     telemetry, tls,
@@ -53,7 +54,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
         return Err(Fatal::configuration("NodeName is empty, set it from the pod's spec.nodeName"));
     }
     let root = Root::open(&args.root).map_err(Fatal::configuration)?;
-    let client = process::connect().await?;
+    let client = cluster::connect().await?;
     let grpc = listen(args.grpc_listen).await?;
     let health_listener = listen(args.health_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;

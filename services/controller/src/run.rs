@@ -12,15 +12,16 @@ use crate::{
     views::Views,
 };
 use kube::Client;
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc};
 use tars_common::names;
 use tars_kit::{
     auth::Guard,
+    cluster,
     grpc::{self, Offer},
     health::{self, Health},
     lease::{Elector, Timing},
     metrics::{self, Registry},
-    process::{self, Fatal, listen},
+    process::{Fatal, listen},
     shutdown,
     tasks::Tasks,
     tls,
@@ -67,7 +68,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let health_listener = listen(args.health_listen).await?;
     let metrics_listener = listen(args.metrics_listen).await?;
     let stop = shutdown::stop_on_signal().map_err(Fatal::configuration)?;
-    let client = connect().await?;
+    let client = cluster::connect().await?;
 
     let (metrics, registry) = register_metrics();
     let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
@@ -120,12 +121,6 @@ pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16) -> E
     engine
 }
 
-async fn connect() -> Result<Client, Fatal> {
-    let mut config = process::find_cluster().await?;
-    config.connect_timeout = Some(Duration::from_secs(10));
-    Client::try_from(config).map_err(Fatal::configuration)
-}
-
 /// Returns when any watch ends; a watch must never end.
 async fn await_end(mut watches: JoinSet<()>, stop: CancellationToken) -> Result<(), Infallible> {
     tokio::select! {
@@ -142,6 +137,7 @@ mod tests {
     use http::{Request, Response};
     use kube::client::Body;
     use serde_json::json;
+    use std::time::Duration;
 
     /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
     #[tokio::test]

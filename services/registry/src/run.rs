@@ -16,7 +16,7 @@ use crate::{
     registry_obj::RegistryObj,
     watch,
 };
-use kube::{Client, client::ClientBuilder};
+use kube::Client;
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
@@ -29,11 +29,12 @@ use tars::{
 };
 use tars_kit::{
     auth::Guard,
+    cluster,
     grpc::{self, Offer},
     health::{self, Health},
     keeper::{Issuer, Keeper},
     metrics as metrics_endpoint,
-    process::{self, Fatal, listen},
+    process::{Fatal, listen},
     tasks::Tasks,
     tls,
 };
@@ -159,7 +160,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
 
 /// Builds a client that records in `contacts` when the API server answered.
 async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
-    let builder = ClientBuilder::try_from(process::find_cluster().await?).map_err(Fatal::configuration)?;
+    let builder = cluster::prepare(cluster::find().await?)?;
     Ok(builder.with_layer(&ContactLayer(contacts)).build())
 }
 

@@ -13,10 +13,11 @@ use std::{net::SocketAddr, sync::Arc};
 use tars_common::names;
 use tars_kit::{
     auth::Guard,
+    cluster,
     grpc::{self, Offer},
     health::{self, Health},
     keeper::Issuer,
-    process::{self, Fatal, listen},
+    process::{Fatal, listen},
     shutdown,
     tasks::Tasks,
     telemetry, tls,
@@ -59,7 +60,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let _telemetry = telemetry::init("tarswebhook").map_err(Fatal::configuration)?;
     let missing = || Fatal::configuration("the namespace is not known: outside a cluster set --namespace or POD_NAMESPACE");
     let namespace = args.namespace.clone().or_else(tars_kit::own_namespace).ok_or_else(missing)?;
-    let client = process::connect().await?;
+    let client = cluster::connect().await?;
     let https = listen(args.https_listen).await?;
     let grpc = listen(args.grpc_listen).await?;
     let health_listener = listen(args.health_listen).await?;

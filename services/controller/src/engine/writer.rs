@@ -6,14 +6,11 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
 };
 use serde_json::Value;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 use tars_common::names::CONTROLLER_FIELD_MANAGER;
 
-/// A write without an answer fails after this time: a worker must not wait for ever on a connection that died silently.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// Writes to the API server. If an answer takes longer than [`ANSWER_LIMIT`], the write counts as failed, although it may have
-/// happened.
+/// Writes to the API server. A write whose answer does not come within the limit of [`tars_kit::cluster`] counts as failed, although it may
+/// have happened.
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
@@ -31,13 +28,6 @@ type Result<T> = std::result::Result<T, kube::Error>;
 impl Writer {
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         Self { client, metrics }
-    }
-
-    async fn await_answer<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(ANSWER_LIMIT, call).await {
-            Ok(answer) => answer,
-            Err(elapsed) => Err(kube::Error::Service(Box::new(elapsed))),
-        }
     }
 
     fn api(&self, resource: &ApiResource, key: &Key) -> Api<DynamicObject> {
@@ -60,14 +50,14 @@ impl Writer {
 
     /// Reads one object from the API server and not from a cache.
     pub async fn get(&self, resource: &ApiResource, key: &Key) -> Result<Option<DynamicObject>> {
-        Self::await_answer(self.api(resource, key).get_opt(&key.name)).await
+        self.api(resource, key).get_opt(&key.name).await
     }
 
     /// Server-side apply. With `force`, it takes over fields that other managers own.
     pub async fn apply(&self, resource: &ApiResource, key: &Key, body: &Value, force: bool) -> Result<DynamicObject> {
         let params = PatchParams { force, ..PatchParams::apply(CONTROLLER_FIELD_MANAGER) };
         let api = self.api(resource, key);
-        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::Apply(body))).await;
+        let result = api.patch(&key.name, &params, &Patch::Apply(body)).await;
         self.count("apply", resource, result)
     }
 
@@ -75,7 +65,7 @@ impl Writer {
     pub async fn apply_status(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
         let params = PatchParams::apply(CONTROLLER_FIELD_MANAGER).force();
         let api = self.api(resource, key);
-        let result = Self::await_answer(api.patch_status(&key.name, &params, &Patch::Apply(body))).await;
+        let result = api.patch_status(&key.name, &params, &Patch::Apply(body)).await;
         self.count("apply_status", resource, result)
     }
 
@@ -83,7 +73,7 @@ impl Writer {
     pub async fn merge(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
         let params = PatchParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(resource, key);
-        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::Merge(body))).await;
+        let result = api.patch(&key.name, &params, &Patch::Merge(body)).await;
         self.count("merge", resource, result)
     }
 
@@ -93,7 +83,7 @@ impl Writer {
         // This program builds the operations, so they decode; if one does not, nothing is written.
         let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
-        let result = Self::await_answer(api.patch(&key.name, &params, &Patch::<()>::Json(operations))).await;
+        let result = api.patch(&key.name, &params, &Patch::<()>::Json(operations)).await;
         self.count("patch", resource, result)
     }
 
@@ -102,7 +92,7 @@ impl Writer {
         let params = PostParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let object: DynamicObject = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
-        let result = Self::await_answer(api.create(&params, &object)).await;
+        let result = api.create(&params, &object).await;
         self.count("create", resource, result)
     }
 
@@ -128,7 +118,7 @@ impl Writer {
         let params =
             DeleteParams { preconditions: Some(preconditions), propagation_policy: Some(propagation), ..DeleteParams::default() };
         let api = self.api(resource, key);
-        let result = match Self::await_answer(api.delete(&key.name, &params)).await {
+        let result = match api.delete(&key.name, &params).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             other => other.map(|_| ()),
         };
