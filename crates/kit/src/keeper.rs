@@ -27,8 +27,12 @@ const PASS_PERIOD: Duration = Duration::from_mins(1);
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// The election is slow and costs the API server little, because a certificate is renewed days before it ends.
-const TIMING: Timing =
-    Timing { duration: Duration::from_mins(1), deadline: Duration::from_secs(40), retry: Duration::from_secs(10) };
+const TIMING: Timing = Timing {
+    duration: Duration::from_mins(1),
+    deadline: Duration::from_secs(40),
+    retry: Duration::from_secs(10),
+    look: Duration::from_secs(10),
+};
 
 /// Who makes the certificates of an installation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

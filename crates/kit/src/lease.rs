@@ -5,6 +5,7 @@
 //!        ▲                                                        │                             │
 //!        └── another instance renews: wait                        ├── renewal failed for `deadline`: lost is cancelled
 //!                                                                 └── release(): holder emptied, the next one takes it at once
+//! Fence::holds ── asked before each write: false from the moment at which `deadline` has passed, even if no task has run since
 //! ```
 //!
 //! The rules are those of client-go, so that a replica of the existing controller can share the Lease during an upgrade:
@@ -12,12 +13,19 @@
 //!   other nodes are never trusted.
 //! - A write carries the resourceVersion that was read, so two instances cannot both take the Lease.
 //! - A leader that could not renew for `deadline` (shorter than `duration`) cancels [`Leadership::lost`] before another instance may
-//!   take over. Its holder must stop writing then.
+//!   take over. Its holder must stop writing then. A process that was suspended goes on before any task of it can cancel the token, so
+//!   its writers also ask the [`Fence`].
+//! - A leader renews by one write. It reads the Lease only after a conflict.
 //!
 //! Existing crates trust the wall clock of the holder, or still report leadership while the API server is away. Therefore this module
 //! exists.
 
 mod decide;
+mod fence;
+mod versions;
+
+pub use fence::Fence;
+pub use versions::Restores;
 
 use decide::{LastChange, Step, decide};
 use jiff::Timestamp;
@@ -32,21 +40,30 @@ use kube::{
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use versions::Versions;
 
-/// The periods of an election. The defaults are those of the existing controller (docs/reference/controller.md#1).
+/// The periods of an election (docs/reference/controller.md#1.2). By default another instance leads at most 5 s after the leader died: 0.5 s
+/// until the standby looks, 4 s of validity, and the time of one write.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// How long a record counts after its last change was seen. Whole seconds, at least 1, because the value is written into the Lease.
     pub duration: Duration,
     /// After so long without a renewal a leader gives up. Shorter than `duration`.
     pub deadline: Duration,
-    /// Time between two attempts to renew or to acquire.
+    /// Time between two renewals. Three of them fit into `deadline`.
     pub retry: Duration,
+    /// Time between two looks of a standby.
+    pub look: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(15), deadline: Duration::from_secs(10), retry: Duration::from_secs(2) }
+        Self {
+            duration: Duration::from_secs(4),
+            deadline: Duration::from_secs(3),
+            retry: Duration::from_secs(1),
+            look: Duration::from_millis(500),
+        }
     }
 }
 
@@ -63,6 +80,16 @@ pub struct Elector {
     name: String,
     identity: String,
     timing: Timing,
+    fence: Fence,
+    versions: Versions,
+}
+
+/// What an instance knows about the Lease.
+#[derive(Default)]
+struct Knowledge {
+    last_change: Option<LastChange>,
+    /// The Lease as this instance wrote it last.
+    ours: Option<Lease>,
 }
 
 /// The proof that this process leads, until [`Leadership::lost`] is cancelled.
@@ -87,18 +114,29 @@ impl Elector {
     /// Prepares the election for the Lease `namespace/name`. `identity` must differ between replicas, and between two runs of one
     /// replica: join [`crate::instance_name`] and a random text.
     pub fn new(client: Client, namespace: &str, name: &str, identity: String, timing: Timing) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, timing }
+        let api = Api::namespaced(client, namespace);
+        Self { api, name: name.to_owned(), identity, timing, fence: Fence::closed(), versions: Versions::default() }
+    }
+
+    /// The fence that is open while this instance leads.
+    pub fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
+
+    /// Tells when the cluster was restored from a backup.
+    pub fn restores(&self) -> Restores {
+        self.versions.subscribe()
     }
 
     /// Waits until this process leads. Returns `None` if `stop` was cancelled first.
     ///
     /// After an error of the API server it logs the error and tries again.
     pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
-        let mut last_change = None;
+        let mut known = Knowledge::default();
         loop {
             let led = tokio::select! {
                 () = stop.cancelled() => return None,
-                led = self.attempt(&mut last_change) => led,
+                led = self.attempt(&mut known) => led,
             };
             match led {
                 Ok(Attempt::Held) => break,
@@ -107,18 +145,19 @@ impl Elector {
             }
             tokio::select! {
                 () = stop.cancelled() => return None,
-                () = tokio::time::sleep(self.timing.retry) => {}
+                () = tokio::time::sleep(self.timing.look) => {}
             }
         }
         tracing::info!(lease = self.name, identity = self.identity, "leading");
         let (lost, released) = (CancellationToken::new(), CancellationToken::new());
-        let task = tokio::spawn(self.renew_until_lost(last_change, lost.clone(), released.clone()));
+        let task = tokio::spawn(self.renew_until_lost(known, lost.clone(), released.clone()));
         Some(Leadership { lost, released, task })
     }
 
     /// Renews the Lease until it is released, or until renewals have failed for too long.
-    async fn renew_until_lost(self, mut last_change: Option<LastChange>, lost: CancellationToken, released: CancellationToken) {
+    async fn renew_until_lost(self, mut known: Knowledge, lost: CancellationToken, released: CancellationToken) {
         let _cancel_on_exit = lost.clone().drop_guard();
+        let _close_on_exit = self.fence.close_on_drop();
         let mut renewed = Instant::now();
         loop {
             tokio::select! {
@@ -128,7 +167,7 @@ impl Elector {
             // An answer that comes after the deadline proves nothing, because another instance may have taken over meanwhile.
             let left = self.timing.deadline.saturating_sub(renewed.elapsed());
             let sent = Instant::now();
-            match tokio::time::timeout(left, self.attempt(&mut last_change)).await {
+            match tokio::time::timeout(left, self.attempt(&mut known)).await {
                 Ok(Ok(Attempt::Held)) => renewed = sent,
                 Ok(Ok(Attempt::HeldByOther)) => return tracing::error!(lease = self.name, "another instance took the lease"),
                 Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "cannot renew the lease, trying again"),
@@ -141,20 +180,37 @@ impl Elector {
         }
     }
 
-    /// Reads the Lease once and, if the rules allow it, writes it once.
-    async fn attempt(&self, last_change: &mut Option<LastChange>) -> Result<Attempt, kube::Error> {
-        let live = self.api.get_opt(&self.name).await?;
-        let step = decide(live.as_ref(), last_change, &self.identity, self.timing.duration, Instant::now());
-        let result = match step {
-            Step::Wait => return Ok(Attempt::HeldByOther),
-            Step::Create => self.api.create(&PostParams::default(), &self.build_record(None)).await,
-            Step::Write => self.api.replace(&self.name, &PostParams::default(), &self.build_record(live.as_ref())).await,
+    /// Writes the Lease once, if the rules allow it. It is read first, unless the last write of this instance is known.
+    async fn attempt(&self, known: &mut Knowledge) -> Result<Attempt, kube::Error> {
+        // The Lease counts from the moment before the write is sent.
+        let sent = fence::now();
+        let written = if let Some(ours) = known.ours.take() {
+            self.replace(Some(&ours)).await
+        } else {
+            let live = self.api.get_opt(&self.name).await?;
+            if let Some(lease) = &live {
+                self.versions.note(lease);
+            }
+            match decide(live.as_ref(), &mut known.last_change, &self.identity, self.timing.duration, Instant::now()) {
+                Step::Wait => return Ok(Attempt::HeldByOther),
+                Step::Create => self.api.create(&PostParams::default(), &self.build_record(None)).await,
+                Step::Write => self.replace(live.as_ref()).await,
+            }
         };
-        match result {
-            Ok(_) => Ok(Attempt::Held),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Attempt::Conflict),
+        match written {
+            Ok(lease) => {
+                self.versions.note(&lease);
+                self.fence.open_until(sent + self.timing.deadline);
+                known.ours = Some(lease);
+                Ok(Attempt::Held)
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Attempt::Conflict),
             Err(error) => Err(error),
         }
+    }
+
+    async fn replace(&self, live: Option<&Lease>) -> Result<Lease, kube::Error> {
+        self.api.replace(&self.name, &PostParams::default(), &self.build_record(live)).await
     }
 
     fn build_record(&self, live: Option<&Lease>) -> Lease {

@@ -24,6 +24,7 @@ use kube::{Client, api::DynamicObject};
 use metrics::Metrics;
 use reconciler::AnyReconciler;
 use std::sync::Arc;
+use tars_kit::lease::{Fence, Restores};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use writer::Writer;
@@ -32,13 +33,15 @@ use writer::Writer;
 pub struct Engine {
     client: Client,
     metrics: Arc<Metrics>,
+    fence: Fence,
     watches: Vec<Box<dyn Watch>>,
     reconcilers: Vec<Arc<dyn AnyReconciler>>,
 }
 
 impl Engine {
-    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
-        Self { client, metrics, watches: Vec::new(), reconcilers: Vec::new() }
+    /// An engine without watches and reconcilers. It writes only while `fence` is open.
+    pub fn new(client: Client, metrics: Arc<Metrics>, fence: Fence) -> Self {
+        Self { client, metrics, fence, watches: Vec::new(), reconcilers: Vec::new() }
     }
 
     pub fn client(&self) -> Client {
@@ -46,7 +49,7 @@ impl Engine {
     }
 
     pub fn writer(&self) -> Writer {
-        Writer::new(self.client.clone(), self.metrics.clone())
+        Writer::new(self.client.clone(), self.metrics.clone(), self.fence.clone())
     }
 
     /// Declares a watch. Returns the cache that it fills; `decode` takes from an object the fields that the cache keeps.
@@ -64,9 +67,9 @@ impl Engine {
         self.reconcilers.push(reconciler);
     }
 
-    /// Starts every watch. A task ends only if its watch can never deliver again.
-    pub fn start_watches(&self) -> JoinSet<()> {
-        self.watches.iter().map(|watch| watch.run(self.client.clone())).collect()
+    /// Starts every watch, and starts it anew after each of `restores`. A task ends only if its watch can never deliver again.
+    pub fn start_watches(&self, restores: &Restores) -> JoinSet<()> {
+        self.watches.iter().map(|watch| watch.run(self.client.clone(), restores.clone())).collect()
     }
 
     /// Waits until every cache has had its first list.

@@ -19,7 +19,7 @@ use tars_kit::{
     cluster,
     grpc::{self, Offer},
     health::{self, Health},
-    lease::{Elector, Timing},
+    lease::{Elector, Fence, Timing},
     metrics::{self, Registry},
     process::{Fatal, listen},
     shutdown,
@@ -73,13 +73,13 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let (metrics, registry) = register_metrics();
     let guard = Guard::new(client.clone(), &namespace, metrics.callers.clone());
     let certificate = metrics.certificate.clone();
-    let engine = Arc::new(assemble(client.clone(), Arc::new(metrics), args.workers));
-    let health = Health::new(&[CACHES]).await;
-    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
-    let watches = engine.start_watches();
     // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
-    let elector = Elector::new(client, &namespace, &args.lease_name, identity, Timing::default());
+    let elector = Elector::new(client.clone(), &namespace, &args.lease_name, identity, Timing::default());
+    let engine = Arc::new(assemble(client, Arc::new(metrics), args.workers, elector.fence()));
+    let health = Health::new(&[CACHES]).await;
+    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
+    let watches = engine.start_watches(&elector.restores());
 
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
@@ -104,8 +104,8 @@ pub fn declare_metrics() -> Registry {
 }
 
 /// Makes the watches and the reconcilers. A new reconciler is a new module and one line here.
-pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16) -> Engine {
-    let mut engine = Engine::new(client, metrics);
+pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16, fence: Fence) -> Engine {
+    let mut engine = Engine::new(client, metrics, fence);
     let views = Views::watch(&mut engine);
     let reconcilers: [Arc<dyn AnyReconciler>; 6] = [
         TServerReconciler::open(&mut engine, &views, server_workers),
@@ -138,6 +138,7 @@ mod tests {
     use kube::client::Body;
     use serde_json::json;
     use std::time::Duration;
+    use tars_kit::lease::Restores;
 
     /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
     #[tokio::test]
@@ -155,8 +156,8 @@ mod tests {
             let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "20"}, "items": items});
             Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
         });
-        let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1);
-        let watches = engine.start_watches();
+        let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1, Fence::open());
+        let watches = engine.start_watches(&Restores::none());
         engine.synced().await;
         assert_eq!((engine.count_objects(), engine.queue_of("tserver").next().await), (1, Key::new("bank", "ledger-audit")));
         drop(watches);

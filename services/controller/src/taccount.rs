@@ -80,10 +80,8 @@ impl Reconciler for TAccountReconciler {
         if expired.is_empty() {
             return Ok(pause);
         }
-        let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": account.version})];
-        let path = |index: &usize| format!("/spec/authentication/tokens/{index}");
-        operations.extend(expired.iter().map(|index| json!({"op": "remove", "path": path(index)})));
-        let answer = self.writer.patch(&resource(), key, Value::Array(operations)).await?;
+        let remove = |index: &usize| json!({"op": "remove", "path": format!("/spec/authentication/tokens/{index}")});
+        let answer = self.writer.patch(&resource(), key, &account.version, expired.iter().map(remove).collect()).await?;
         tracing::info!(tokens = expired.len(), "removed expired tokens");
         self.accounts.observe(answer);
         Ok(pause)

@@ -130,11 +130,8 @@ impl Reconciler for TImageReconciler {
         if let Some(left) = compute_time_left(self.find_start(key, &image.uid, build, now), limit, now) {
             return Ok(Some(left));
         }
-        let operations = json!([
-            {"op": "test", "path": "/metadata/resourceVersion", "value": image.version},
-            {"op": "add", "path": "/build", "value": describe_failure(build)},
-        ]);
-        let answer = self.writer.patch(&resource(), key, operations).await?;
+        let operations = vec![json!({"op": "add", "path": "/build", "value": describe_failure(build)})];
+        let answer = self.writer.patch(&resource(), key, &image.version, operations).await?;
         tracing::info!(?limit, "ended a build that took too long");
         self.images.observe(answer);
         Ok(None)
@@ -170,6 +167,7 @@ mod tests {
         fake::{Shared, client},
         metrics::Metrics,
     };
+    use tars_kit::lease::Fence;
 
     fn image(value: &Value) -> ImageView {
         let mut object = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TImage", "metadata": {"name": "audit"}});
@@ -207,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn the_time_of_a_build_without_create_time_begins_when_it_is_first_seen() {
         let world = Shared::default();
-        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()));
+        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()), Fence::open());
         let views = Views::watch(&mut engine);
         let reconciler = TImageReconciler::open(&mut engine, &views);
         let key = Key::new("bank", "audit");

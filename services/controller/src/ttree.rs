@@ -98,12 +98,11 @@ impl Reconciler for TTreeReconciler {
             return Ok(None);
         }
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": tree.version})];
-        operations.extend(apps.iter().map(|app| {
+        let add = |app: &String| {
             let value = json!({"name": app, "businessRef": "", "createTime": now, "mark": "AddByController"});
             json!({"op": "add", "path": "/apps/-", "value": value})
-        }));
-        let answer = self.writer.patch(&resource(), key, Value::Array(operations)).await?;
+        };
+        let answer = self.writer.patch(&resource(), key, &tree.version, apps.iter().map(add).collect()).await?;
         tracing::info!(namespace = key.namespace, ?apps, "added applications to the tree");
         self.trees.observe(answer);
         Ok(None)

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Rules: only the feed of a cache applies watch events. Readers get an `Arc` and never wait for the network. An object that does
-//! not decode is logged and skipped. A view is small, and names the group that it belongs to: "the pods of this server" is a look-up
+//! not decode is logged, and is absent until it decodes again: what it was before may be wrong by now. A view is small, and names the group that it belongs to: "the pods of this server" is a look-up
 //! and not a scan.
 
 use kube::api::DynamicObject;
@@ -61,8 +61,10 @@ pub struct Change<V> {
     pub key: Key,
     /// The view before the change; `None` if the object is new.
     pub old: Option<Arc<V>>,
-    /// The view after the change; `None` if the object is gone.
+    /// The view after the change; `None` if the object is gone, or does not decode any more.
     pub new: Option<Arc<V>>,
+    /// Whether only this process changed the object, so that it knows the change already.
+    pub own: bool,
 }
 
 impl<V> Change<V> {
@@ -76,9 +78,31 @@ impl<V> Change<V> {
 struct Entry<V> {
     version: u64,
     view: Arc<V>,
-    /// The view of the last watch event, if `view` is the answer of a later write. The answer may hold a change by somebody else, of
-    /// which no listener knows yet.
+    /// What listeners do not know yet, if `view` is the answer of a write of this process. The answer may hold a change by somebody else.
+    untold: Option<Untold<V>>,
+}
+
+/// The state between the answer of a write and its watch event.
+#[derive(Debug)]
+struct Untold<V> {
+    /// The view of the last watch event.
     told: Option<Arc<V>>,
+    /// The versions that this process has written since.
+    own: Vec<u64>,
+    /// Whether the watch has delivered a version since that somebody else wrote.
+    foreign: bool,
+}
+
+/// More writes of one object than this do not happen before the watch delivers the first. If they do, the changes count as foreign.
+const OWN_VERSIONS: usize = 16;
+
+/// How an object reached the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// By a list, which does not show the versions in between.
+    List,
+    /// By a watch, which shows every version.
+    Watch,
 }
 
 #[derive(Debug)]
@@ -198,32 +222,38 @@ impl<V: View> Cache<V> {
             }
         };
         self.write(|state| {
-            if version > state.seen {
-                let told = state.objects.get(&key).map(|entry| entry.told.as_ref().unwrap_or(&entry.view).clone());
-                state.put(key, Entry { version, view: view.clone(), told });
+            let before = state.objects.get(&key);
+            if version > state.seen && before.is_none_or(|entry| entry.version < version) {
+                let untold = Untold::after(before, version);
+                state.put(key, Entry { version, view: view.clone(), untold: Some(untold) });
             }
         });
         Some(view)
     }
 
-    /// Applies one watch event. Returns `None` if nothing changed or the object does not decode.
-    pub fn apply(&self, object: DynamicObject) -> Option<Change<V>> {
+    /// Applies one object of a list or watch. Returns `None` if nothing changed.
+    pub fn apply(&self, object: DynamicObject, source: Source) -> Option<Change<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));
         let known = |state: &State<V>| state.objects.get(&key).is_some_and(|entry| entry.version >= version);
         // Most events repeat a write of this process, whose answer was decoded already.
         if self.read(known) {
             return self.write(|state| {
                 state.seen = state.seen.max(version);
-                let entry = state.objects.get_mut(&key).filter(|entry| entry.version == version)?;
-                let (old, new) = (entry.told.take()?, entry.view.clone());
-                Some(Change { key: key.clone(), old: Some(old), new: Some(new) })
+                let entry = state.objects.get_mut(&key)?;
+                if entry.version > version {
+                    entry.untold.iter_mut().for_each(|untold| untold.foreign |= !untold.own.contains(&version));
+                    return None;
+                }
+                let Untold { told: old, foreign, .. } = entry.untold.take()?;
+                let own = !foreign && source == Source::Watch;
+                Some(Change { key: key.clone(), old, new: Some(entry.view.clone()), own })
             });
         }
         let view = match (self.0.decode)(object) {
             Ok(view) => Arc::new(view),
             Err(error) => {
-                tracing::warn!(%key, %error, "cannot decode an object, skipping it");
-                return None;
+                tracing::warn!(%key, %error, "cannot decode an object, which counts as absent until it decodes");
+                return self.forget(&key, version);
             }
         };
         self.write(|state| {
@@ -231,10 +261,28 @@ impl<V: View> Cache<V> {
             if known(state) {
                 return None;
             }
-            let old = state.objects.get(&key).map(|entry| entry.told.as_ref().unwrap_or(&entry.view).clone());
-            state.put(key.clone(), Entry { version, view: view.clone(), told: None });
-            Some(Change { key: key.clone(), old, new: Some(view) })
+            let old = state.objects.get(&key).and_then(Entry::told);
+            state.put(key.clone(), Entry { version, view: view.clone(), untold: None });
+            Some(Change { key: key.clone(), old, new: Some(view), own: false })
         })
+    }
+
+    fn forget(&self, key: &Key, version: u64) -> Option<Change<V>> {
+        let old = self.write(|state| {
+            state.seen = state.seen.max(version);
+            state.remove(key)
+        });
+        Some(Change { key: key.clone(), old: Some(old?), new: None, own: false })
+    }
+
+    /// Lets the next list replace every object, also by one with a lower version. After a restore of the cluster its versions go back.
+    pub fn expect_lower_versions(&self) {
+        self.write(|state| {
+            state.seen = 0;
+            for entry in state.objects.values_mut() {
+                entry.version = 0;
+            }
+        });
     }
 
     /// Forgets an object that the watch reports as deleted. The change has its last state as `old`.
@@ -246,15 +294,40 @@ impl<V: View> Cache<V> {
             state.seen = state.seen.max(version);
             state.remove(&key)
         });
-        Some(Change { key, old: Some(last.or(old)?), new: None })
+        Some(Change { key, old: Some(last.or(old)?), new: None, own: false })
     }
 
     /// Forgets every object that is not in `live`, after a list. Returns the changes.
     pub fn retain(&self, live: &HashSet<Key>) -> Vec<Change<V>> {
         self.write(|state| {
             let gone: Vec<Key> = state.objects.keys().filter(|key| !live.contains(*key)).cloned().collect();
-            gone.into_iter().map(|key| Change { old: state.remove(&key), key, new: None }).collect()
+            gone.into_iter().map(|key| Change { old: state.remove(&key), key, new: None, own: false }).collect()
         })
+    }
+}
+
+impl<V> Entry<V> {
+    /// The view that listeners know.
+    fn told(&self) -> Option<Arc<V>> {
+        self.untold.as_ref().map_or_else(|| Some(self.view.clone()), |untold| untold.told.clone())
+    }
+}
+
+impl<V> Untold<V> {
+    /// What is untold after this process has written `version` of an object whose last entry is `before`.
+    fn after(before: Option<&Entry<V>>, version: u64) -> Self {
+        let mut untold = match before {
+            Some(Entry { untold: Some(untold), .. }) => {
+                Self { told: untold.told.clone(), own: untold.own.clone(), foreign: untold.foreign }
+            }
+            other => Self { told: other.map(|entry| entry.view.clone()), own: Vec::new(), foreign: false },
+        };
+        if untold.own.len() < OWN_VERSIONS {
+            untold.own.push(version);
+        } else {
+            untold.foreign = true;
+        }
+        untold
     }
 }
 
@@ -289,90 +362,4 @@ fn version_of(object: &DynamicObject) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[derive(Debug, PartialEq)]
-    struct Note {
-        text: String,
-        group: Option<Key>,
-    }
-
-    impl Note {
-        fn of(object: DynamicObject) -> Result<Self, serde_json::Error> {
-            let DynamicObject { data, .. } = object;
-            let text = serde_json::from_value(data["text"].clone())?;
-            Ok(Self { text, group: data["group"].as_str().map(|name| Key::new("desk", name)) })
-        }
-    }
-
-    impl View for Note {
-        fn group(&self) -> Option<Key> {
-            self.group.clone()
-        }
-    }
-
-    fn note(version: u64, text: &str, group: &str) -> DynamicObject {
-        serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Note", "text": text, "group": group,
-            "metadata": {"namespace": "desk", "name": "memo", "resourceVersion": version.to_string()},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn an_object_is_found_by_its_key_and_by_its_group_and_leaves_the_old_group() {
-        let cache = Cache::new(Note::of);
-        assert!(cache.apply(note(1, "one", "red")).is_some());
-        assert_eq!(cache.group(&Key::new("desk", "red")).len(), 1);
-        cache.apply(note(2, "two", "blue"));
-        assert!(cache.group(&Key::new("desk", "red")).is_empty());
-        assert_eq!(cache.group(&Key::new("desk", "blue"))[0].text, "two");
-        cache.delete(note(3, "two", "blue"));
-        assert!(cache.get(&Key::new("desk", "memo")).is_none() && cache.group(&Key::new("desk", "blue")).is_empty());
-    }
-
-    /// A user writes version 2, and the answer of our write, version 3, has the user's change, too.
-    #[test]
-    fn a_change_by_others_that_comes_with_the_answer_of_a_write_is_announced() {
-        let cache = Cache::new(Note::of);
-        cache.apply(note(1, "one", "red"));
-        cache.observe(note(3, "two", "red"));
-        assert_eq!(cache.get(&Key::new("desk", "memo")).unwrap().text, "two", "the next run sees it at once");
-        assert!(cache.apply(note(2, "two", "red")).is_none());
-        let change = cache.apply(note(3, "two", "red")).expect("the listeners compare it with what they know");
-        assert_eq!((change.old.unwrap().text.as_str(), change.new.unwrap().text.as_str()), ("one", "two"));
-        assert!(cache.apply(note(3, "two", "red")).is_none(), "once");
-    }
-
-    #[test]
-    fn a_later_event_is_compared_with_what_listeners_know() {
-        let cache = Cache::new(Note::of);
-        cache.apply(note(1, "one", "red"));
-        cache.observe(note(3, "two", "red"));
-        cache.observe(note(4, "three", "red"));
-        let change = cache.apply(note(5, "three", "red")).unwrap();
-        assert_eq!((change.old.unwrap().text.as_str(), change.new.unwrap().text.as_str()), ("one", "three"));
-    }
-
-    #[test]
-    fn the_answer_of_a_write_does_not_bring_back_a_deleted_object() {
-        let cache = Cache::new(Note::of);
-        cache.apply(note(1, "one", "red"));
-        cache.delete(note(3, "two", "red"));
-        cache.observe(note(2, "two", "red"));
-        assert!(cache.get(&Key::new("desk", "memo")).is_none());
-    }
-
-    #[test]
-    fn an_object_that_does_not_decode_is_skipped_and_a_new_list_forgets_what_is_gone() {
-        let cache = Cache::new(Note::of);
-        let mut bad = note(1, "one", "red");
-        bad.data["text"] = json!(7);
-        assert!(cache.apply(bad).is_none());
-        cache.apply(note(2, "one", "red"));
-        let gone = cache.retain(&HashSet::new());
-        assert_eq!((gone.len(), gone[0].new.is_none()), (1, true));
-    }
-}
+mod tests;

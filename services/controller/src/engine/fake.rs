@@ -199,6 +199,9 @@ impl World {
             ("application/json-patch+json", Some(mut live)) => {
                 let operations: json_patch::Patch = serde_json::from_value(body).unwrap();
                 match json_patch::patch(&mut live, &operations) {
+                    Ok(()) if live["metadata"]["resourceVersion"] != self.objects[path]["metadata"]["resourceVersion"] => {
+                        status(409, "Conflict")
+                    }
                     Ok(()) => (StatusCode::OK, self.store(path, live)),
                     Err(_) => status(422, "Invalid"),
                 }

@@ -1,6 +1,6 @@
 //! A watch that fills a cache: which objects it asks for, and how its events arrive.
 
-use super::cache::{Cache, Key, View};
+use super::cache::{Cache, Change, Key, Source, View};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use kube::{
     Api, Client,
@@ -8,7 +8,7 @@ use kube::{
     runtime::{WatchStreamExt as _, watcher},
 };
 use std::collections::HashSet;
-use tars_kit::causes::with_sources;
+use tars_kit::{causes::with_sources, lease::Restores};
 
 /// Which objects a watch asks for, and how much of each.
 #[derive(Clone, Debug)]
@@ -65,8 +65,8 @@ fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watche
 
 /// A watch of any kind. The engine keeps all of them in one list.
 pub trait Watch: Send + Sync {
-    /// Watches until the watch can never deliver again, which is a reason to end the process.
-    fn run(&self, client: Client) -> BoxFuture<'static, ()>;
+    /// Watches until the watch can never deliver again, which is a reason to end the process. It begins anew after each of `restores`.
+    fn run(&self, client: Client, restores: Restores) -> BoxFuture<'static, ()>;
 
     /// Waits for the first complete list.
     fn synced(&self) -> BoxFuture<'_, ()>;
@@ -90,8 +90,8 @@ pub struct Feed<V> {
 }
 
 impl<V: View> Watch for Feed<V> {
-    fn run(&self, client: Client) -> BoxFuture<'static, ()> {
-        fill(client, self.selection.clone(), self.cache.clone()).boxed()
+    fn run(&self, client: Client, restores: Restores) -> BoxFuture<'static, ()> {
+        fill(client, self.selection.clone(), self.cache.clone(), restores).boxed()
     }
 
     fn synced(&self) -> BoxFuture<'_, ()> {
@@ -111,7 +111,7 @@ impl<V: View> Watch for Feed<V> {
     fn replace(&self, objects: Vec<DynamicObject>) {
         let live = objects.iter().map(Key::of).collect();
         for object in objects {
-            self.cache.apply(object);
+            self.cache.apply(object, Source::List);
         }
         self.cache.retain(&live);
         self.cache.set_synced();
@@ -121,13 +121,23 @@ impl<V: View> Watch for Feed<V> {
 /// Applies the events of a watch to `cache` and tells its listeners of each change, in order.
 ///
 /// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
-async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>) {
-    let mut events = selection.open_stream(client);
-    let resource = selection.resource;
-    let kind = resource.kind.clone();
+async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>, mut restores: Restores) {
+    loop {
+        let events = selection.open_stream(client.clone());
+        tokio::select! {
+            () = follow(events, &selection.resource, &cache) => return,
+            // The watch would wait until the versions have reached the one with which it began.
+            () = restores.next() => cache.expect_lower_versions(),
+        }
+    }
+}
+
+/// Applies `events` until they end.
+async fn follow<V: View>(mut events: Events, resource: &ApiResource, cache: &Cache<V>) {
+    let kind = &resource.kind;
     let mut listed = HashSet::new();
     // The elements of lists of built-in kinds come without their kind.
-    let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };
+    let types = TypeMeta { api_version: resource.api_version.clone(), kind: kind.clone() };
     let with_kind = |event: watcher::Event<DynamicObject>| event.modify(|object| object.types = Some(types.clone()));
     loop {
         let event = match events.try_next().await {
@@ -138,19 +148,62 @@ async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>) {
                 continue;
             }
         };
+        let tell = |change: Option<Change<V>>| change.iter().for_each(|change| cache.announce(change));
         match event {
             watcher::Event::Init => listed.clear(),
             watcher::Event::InitApply(object) => {
                 listed.insert(Key::of(&object));
-                cache.apply(object).iter().for_each(|change| cache.announce(change));
+                tell(cache.apply(object, Source::List));
             }
             watcher::Event::InitDone => {
                 cache.retain(&std::mem::take(&mut listed)).iter().for_each(|change| cache.announce(change));
                 tracing::debug!(kind, "the list is complete");
                 cache.set_synced();
             }
-            watcher::Event::Apply(object) => cache.apply(object).iter().for_each(|change| cache.announce(change)),
-            watcher::Event::Delete(object) => cache.delete(object).iter().for_each(|change| cache.announce(change)),
+            watcher::Event::Apply(object) => tell(cache.apply(object, Source::Watch)),
+            watcher::Event::Delete(object) => tell(cache.delete(object)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::client::Body;
+    use serde_json::json;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::sync::watch;
+
+    struct Version(String);
+
+    impl View for Version {}
+
+    /// The watch itself hears nothing of a restore: it waits until the versions have reached the one with which it began.
+    #[tokio::test]
+    async fn after_a_restore_everything_is_listed_again() {
+        static LISTS: AtomicU64 = AtomicU64::new(0);
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+                return std::future::pending().await;
+            }
+            let version = [900, 400][usize::try_from(LISTS.fetch_add(1, Ordering::Relaxed)).unwrap()].to_string();
+            let item = json!({"metadata": {"name": "memo", "namespace": "desk", "resourceVersion": version}});
+            let list = json!({"kind": "List", "metadata": {"resourceVersion": version}, "items": [item]});
+            Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
+        });
+        let cache = Cache::new(|object| Ok(Version(object.metadata.resource_version.unwrap_or_default())));
+        let (heard, mut seen) = watch::channel(String::new());
+        let heard = std::sync::Arc::new(heard);
+        cache.listen(&heard, |heard, change| drop(heard.send_replace(change.new.as_ref().unwrap().0.clone())));
+        let (tell, restores) = watch::channel(0);
+        let selection = Selection::every(ApiResource::erase::<ConfigMap>(&()));
+        let feed = Feed { selection, cache }.run(Client::new(service, "default"), restores.into());
+        let watching = tokio::spawn(feed);
+        seen.wait_for(|version| version == "900").await.unwrap();
+        tell.send_replace(1);
+        seen.wait_for(|version| version == "400").await.unwrap();
+        watching.abort();
     }
 }

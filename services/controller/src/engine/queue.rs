@@ -10,8 +10,7 @@
 //! its length is bounded by the number of objects.
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -39,8 +38,9 @@ struct State<K> {
     /// The keys in `ready`, and those that go there when their current run is done.
     dirty: HashSet<K>,
     in_work: HashSet<K>,
-    delayed: BinaryHeap<Reverse<(Instant, K)>>,
-    /// The earliest due time of each delayed key; entries of `delayed` that disagree are stale.
+    /// Each delayed key once, the earliest first.
+    delayed: BTreeSet<(Instant, K)>,
+    /// The due time of each key in `delayed`.
     due: HashMap<K, Instant>,
     failures: HashMap<K, u32>,
 }
@@ -52,7 +52,7 @@ impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
                 ready: VecDeque::new(),
                 dirty: HashSet::new(),
                 in_work: HashSet::new(),
-                delayed: BinaryHeap::new(),
+                delayed: BTreeSet::new(),
                 due: HashMap::new(),
                 failures: HashMap::new(),
             }),
@@ -89,8 +89,9 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         if state.due.get(&key).is_some_and(|due| *due <= at) {
             return;
         }
+        state.undelay(&key);
         state.due.insert(key.clone(), at);
-        state.delayed.push(Reverse((at, key)));
+        state.delayed.insert((at, key));
         drop(state);
         self.changed.notify_one();
     }
@@ -129,7 +130,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
                     }
                     return key;
                 }
-                state.delayed.peek().map(|Reverse((at, _))| *at)
+                state.delayed.first().map(|(at, _)| *at)
             };
             match wake {
                 Some(at) => tokio::select! { () = changed => {}, () = tokio::time::sleep_until(at) => {} },
@@ -162,7 +163,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 impl<K: Clone + Eq + Hash + Ord> State<K> {
     /// Returns whether a worker should be woken.
     fn add(&mut self, key: K) -> bool {
-        self.due.remove(&key);
+        self.undelay(&key);
         if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {
             return false;
         }
@@ -170,16 +171,15 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
         true
     }
 
+    fn undelay(&mut self, key: &K) {
+        if let Some((key, at)) = self.due.remove_entry(key) {
+            self.delayed.remove(&(at, key));
+        }
+    }
+
     fn promote(&mut self, now: Instant) {
-        while let Some(Reverse((at, _))) = self.delayed.peek() {
-            if *at > now {
-                return;
-            }
-            if let Some(Reverse((at, key))) = self.delayed.pop()
-                && self.due.get(&key) == Some(&at)
-            {
-                self.add(key);
-            }
+        while let Some((_, key)) = self.delayed.first().filter(|(at, _)| *at <= now).cloned() {
+            self.add(key);
         }
     }
 }
@@ -221,6 +221,20 @@ mod tests {
         queue.done(&key);
         let again = tokio::time::timeout(Duration::from_mins(2), queue.next()).await;
         assert!(again.is_err(), "the earlier run also answers the later request");
+    }
+
+    /// Each event of an object whose next run is a day away brings the run forward.
+    #[tokio::test(start_paused = true)]
+    async fn a_delayed_key_takes_the_place_of_one_however_often_its_run_is_brought_forward() {
+        let queue = Queue::default();
+        for _ in 0..100 {
+            queue.add_after("a", Duration::from_hours(24));
+            queue.add_soon("a");
+            assert_eq!(queue.next().await, "a");
+            queue.done(&"a");
+        }
+        let state = queue.lock();
+        assert_eq!((state.delayed.len(), state.due.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,9 +5,10 @@ use kube::{
     Api, Client,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fmt, sync::Arc};
 use tars_common::names::CONTROLLER_FIELD_MANAGER;
+use tars_kit::lease::Fence;
 
 /// Writes to the API server. A write whose answer does not come within the limit of [`tars_kit::cluster`] counts as failed, although it may
 /// have happened.
@@ -15,7 +16,13 @@ use tars_common::names::CONTROLLER_FIELD_MANAGER;
 pub struct Writer {
     client: Client,
     metrics: Arc<Metrics>,
+    fence: Fence,
 }
+
+/// The Lease of this instance ended before a write could begin. Another instance may lead by now.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease of this instance has ended, so it begins no write")]
+struct Fenced;
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,8 +33,13 @@ impl fmt::Debug for Writer {
 type Result<T> = std::result::Result<T, kube::Error>;
 
 impl Writer {
-    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
-        Self { client, metrics }
+    /// Nothing is written while `fence` is closed.
+    pub fn new(client: Client, metrics: Arc<Metrics>, fence: Fence) -> Self {
+        Self { client, metrics, fence }
+    }
+
+    fn check_fence(&self) -> Result<()> {
+        if self.fence.holds() { Ok(()) } else { Err(kube::Error::Service(Box::new(Fenced))) }
     }
 
     fn api(&self, resource: &ApiResource, key: &Key) -> Api<DynamicObject> {
@@ -55,6 +67,7 @@ impl Writer {
 
     /// Server-side apply. With `force`, it takes over fields that other managers own.
     pub async fn apply(&self, resource: &ApiResource, key: &Key, body: &Value, force: bool) -> Result<DynamicObject> {
+        self.check_fence()?;
         let params = PatchParams { force, ..PatchParams::apply(CONTROLLER_FIELD_MANAGER) };
         let api = self.api(resource, key);
         let result = api.patch(&key.name, &params, &Patch::Apply(body)).await;
@@ -63,6 +76,7 @@ impl Writer {
 
     /// Server-side apply of the status.
     pub async fn apply_status(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
+        self.check_fence()?;
         let params = PatchParams::apply(CONTROLLER_FIELD_MANAGER).force();
         let api = self.api(resource, key);
         let result = api.patch_status(&key.name, &params, &Patch::Apply(body)).await;
@@ -71,17 +85,22 @@ impl Writer {
 
     /// Merge patch.
     pub async fn merge(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
+        self.check_fence()?;
         let params = PatchParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(resource, key);
         let result = api.patch(&key.name, &params, &Patch::Merge(body)).await;
         self.count("merge", resource, result)
     }
 
-    /// JSON patch. The first operation should test the resourceVersion.
-    pub async fn patch(&self, resource: &ApiResource, key: &Key, operations: Value) -> Result<DynamicObject> {
+    /// JSON patch of the object with this resourceVersion. After another change the API server answers 409: it compares a stated version,
+    /// as in every update. (A `test` of the version would fail with 422, like an invalid object.)
+    pub async fn patch(&self, resource: &ApiResource, key: &Key, version: &str, operations: Vec<Value>) -> Result<DynamicObject> {
+        self.check_fence()?;
         let params = PatchParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         // This program builds the operations, so they decode; if one does not, nothing is written.
-        let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+        let mut all = vec![json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version})];
+        all.extend(operations);
+        let operations = serde_json::from_value(Value::Array(all)).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
         let result = api.patch(&key.name, &params, &Patch::<()>::Json(operations)).await;
         self.count("patch", resource, result)
@@ -89,6 +108,7 @@ impl Writer {
 
     /// Creates an object. It fails if the object exists.
     pub async fn create(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
+        self.check_fence()?;
         let params = PostParams { field_manager: Some(CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let object: DynamicObject = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError)?;
         let api = self.api(resource, key);
@@ -115,6 +135,7 @@ impl Writer {
         preconditions: Preconditions,
         propagation: PropagationPolicy,
     ) -> Result<()> {
+        self.check_fence()?;
         let params =
             DeleteParams { preconditions: Some(preconditions), propagation_policy: Some(propagation), ..DeleteParams::default() };
         let api = self.api(resource, key);

@@ -119,7 +119,7 @@ pub fn choose_limit(framework: Option<&FrameworkView>) -> usize {
 /// Builds a JSON patch that puts the `exits` that `record` lacks at the head of its list, the newest first. Returns `None` if the list
 /// is complete. Once the list has `limit` pods, each new one replaces the oldest, and one that ended before the oldest is left out. A
 /// limit that was lowered does not shorten the list.
-pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize) -> Option<Value> {
+pub fn record_exits(record: &Value, exits: &[Entry], limit: usize) -> Option<Vec<Value>> {
     let mut fresh: Vec<&Entry> = exits.iter().filter(|entry| !has(record, entry) && has_room(record, entry, limit)).collect();
     fresh.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     fresh.dedup_by(|a, b| a.uid == b.uid);
@@ -127,7 +127,7 @@ pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize
     if fresh.is_empty() {
         return None;
     }
-    let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
+    let mut operations = Vec::new();
     let mut count = pods_of(record).count();
     for entry in fresh {
         operations.push(json!({"op": "add", "path": "/pods/0", "value": entry}));
@@ -137,7 +137,7 @@ pub fn record_exits(record: &Value, version: &str, exits: &[Entry], limit: usize
             count += 1;
         }
     }
-    Some(Value::Array(operations))
+    Some(operations)
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     fn after(record: &Value, exits: &[Entry], limit: usize) -> Option<Vec<String>> {
         let mut whole = record.clone();
         whole["metadata"] = json!({"resourceVersion": "7"});
-        let operations: json_patch::Patch = serde_json::from_value(record_exits(record, "7", exits, limit)?).unwrap();
+        let operations: json_patch::Patch = serde_json::from_value(Value::Array(record_exits(record, exits, limit)?)).unwrap();
         json_patch::patch(&mut whole, &operations).unwrap();
         Some(whole["pods"].as_array().unwrap().iter().map(|pod| pod["uid"].as_str().unwrap().to_owned()).collect())
     }
@@ -172,17 +172,17 @@ mod tests {
         let all: Vec<Entry> = (0..5).map(|number| entry(&format!("u{number}"), &format!("2030-01-0{}", number + 1))).collect();
         exits.pending.lock().unwrap().insert(server.clone(), all.clone());
         let mut record = json!({"metadata": {"resourceVersion": "7"}, "pods": []});
-        let operations = record_exits(&record, "7", &exits.pending(&server), 3).unwrap();
-        assert!(operations.as_array().unwrap().len() <= 4, "what is removed at once is not added: {operations}");
-        let operations: json_patch::Patch = serde_json::from_value(operations).unwrap();
+        let operations = record_exits(&record, &exits.pending(&server), 3).unwrap();
+        assert!(operations.len() <= 3, "what is removed at once is not added: {operations:?}");
+        let operations: json_patch::Patch = serde_json::from_value(Value::Array(operations)).unwrap();
         json_patch::patch(&mut record, &operations).unwrap();
-        assert_eq!(record_exits(&record, "8", &exits.pending(&server), 3), None, "then the record stays as it is");
+        assert_eq!(record_exits(&record, &exits.pending(&server), 3), None, "then the record stays as it is");
         exits.forget_recorded(&server, || record.clone(), 3);
         assert!(exits.pending(&server).is_empty());
         // Pods that end in the same second have an order, too.
         let same = json!({"pods": [{"uid": "b", "name": "b", "deleteTime": "1"}]});
         let of = |name: &str| Entry { name: Some(name.to_owned()), ..entry(name, "1") };
-        assert!(record_exits(&same, "7", &[of("c")], 1).is_some() && record_exits(&same, "7", &[of("a")], 1).is_none());
+        assert!(record_exits(&same, &[of("c")], 1).is_some() && record_exits(&same, &[of("a")], 1).is_none());
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub fn listen(context: &Arc<Context>) {
     }
 }
 
+/// A run that wrote something has looked at everything else, so its own write asks for no other run.
 fn on_server_change(context: &Context, change: &Change<ServerView>) {
+    if change.own {
+        return;
+    }
     let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
     if !unchanged {
         context.queue.add(change.key.clone());
@@ -41,6 +45,9 @@ fn on_server_change(context: &Context, change: &Change<ServerView>) {
 }
 
 fn on_derived_change(context: &Context, change: &Change<Live>) {
+    if change.own {
+        return;
+    }
     if change.new.is_none() {
         // A successor may be waiting for the name.
         return context.queue.add(change.key.clone());

@@ -13,6 +13,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tars_common::derived::DerivedKind;
+use tars_kit::lease::Fence;
 
 const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
 const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
@@ -72,7 +73,7 @@ struct Process {
 
 impl Process {
     fn start(world: &Shared) -> Self {
-        let mut engine = Engine::new(client(world), Arc::new(Metrics::default()));
+        let mut engine = Engine::new(client(world), Arc::new(Metrics::default()), Fence::open());
         let views = Views::watch(&mut engine);
         let context = Context::open(&mut engine, &views);
         routes::listen(&context);

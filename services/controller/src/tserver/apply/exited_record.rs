@@ -30,8 +30,8 @@ pub async fn append(task: &Task<'_>, wanted: &Value, live: &Live, exits: &[Entry
     }
     let stored = live.record();
     if fields::contains(&comparable(&stored), &comparable(&body)) {
-        let Some(operations) = record_exits(&stored, &live.version, exits, limit) else { return Ok(()) };
-        return finish(task, task.context.writer.patch(&task.resource, task.key, operations).await);
+        let Some(operations) = record_exits(&stored, exits, limit) else { return Ok(()) };
+        return finish(task, task.context.writer.patch(&task.resource, task.key, &live.version, operations).await);
     }
     finish(task, task.context.writer.merge(&task.resource, task.key, &with_uid(body, live)).await)?;
     // This write changed the version against which the patch of the exits is tested, so the next run records them.

@@ -119,14 +119,11 @@ impl Task<'_> {
     async fn take_over(&self) -> Result<(), Error> {
         let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
         let Some(object) = object else { return Ok(()) };
-        let version = object.metadata.resource_version.clone();
+        let version = object.metadata.resource_version.clone().unwrap_or_default();
         let whole = serde_json::to_value(&object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
         let Some(managed) = fields::take_over(&whole) else { return Ok(()) };
-        let operations = json!([
-            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "replace", "path": "/metadata/managedFields", "value": managed},
-        ]);
-        self.context.writer.patch(&self.resource, self.key, operations).await.map_err(self.failed("patch"))?;
+        let operations = vec![json!({"op": "replace", "path": "/metadata/managedFields", "value": managed})];
+        self.context.writer.patch(&self.resource, self.key, &version, operations).await.map_err(self.failed("patch"))?;
         tracing::info!(kind = self.kind.name(), "took over the fields of the previous controller");
         Ok(())
     }
