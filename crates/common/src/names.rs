@@ -205,6 +205,14 @@ pub mod annotation {
             on "StatefulSets with claim templates",
             set by "the controller",
             "A digest of the claim templates that the StatefulSet was made with. The cluster may have stored others, for example because of a policy.";
+        DEFAULTS = "tars.io/defaults",
+            on "workloads of servers, and TServer",
+            set by "the controller on workloads; the author, or `kubectl tars refresh`, on the TServer",
+            "The number of the defaults that the pod template was built with. On a TServer it asks for these defaults, if the workload has earlier ones; `latest` asks for those of every new version.";
+        POD_TEMPLATE = "tars.io/PodTemplate",
+            on "workloads of servers",
+            set by "the controller",
+            "A digest of the pod template as it was meant. By it the controller tells a change of the TServer from a change of the workload by others.";
         OFFERED_AT = "tars.io/OfferedAt",
             on "PersistentVolumes of local volumes",
             set by "the node agent",
@@ -294,6 +302,10 @@ pub mod fallback {
 
 /// Fixed values of workloads.
 pub mod workload {
+    /// The number of the newest defaults of pod templates (docs/reference/controller.md#5.21).
+    pub const NEWEST_DEFAULTS: u32 = 1;
+    /// The value of the annotation [`DEFAULTS`](super::annotation::DEFAULTS) of a TServer that follows every new version.
+    pub const LATEST_DEFAULTS: &str = "latest";
     /// `minReadySeconds` of DaemonSets.
     pub const MIN_READY_SECONDS: i32 = 3;
     /// `revisionHistoryLimit` of StatefulSets and DaemonSets.

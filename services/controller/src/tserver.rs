@@ -11,6 +11,7 @@
 mod apply;
 mod checks;
 mod context;
+mod defaults;
 mod derived;
 mod endpoints;
 mod events;
@@ -44,7 +45,8 @@ use crate::{
 };
 use checks::{Input, judge};
 use context::Context;
-use derived::build_objects;
+use defaults::Defaults;
+use derived::{build_objects, choose_defaults};
 use endpoints::compute_endpoint_status;
 use exits::{Entry, choose_limit};
 use jiff::Timestamp;
@@ -56,6 +58,7 @@ use std::sync::Arc;
 use surroundings::{Surroundings, look_around};
 use tars_common::{
     derived::DerivedKind,
+    names::annotation::DEFAULTS,
     v1beta3::{TEndpointStatus, TServer, TServerStatus},
 };
 use tokio::time::Instant;
@@ -137,8 +140,12 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     };
     let around = look_around(context, key, server);
 
+    let mut defaults = Defaults::NEWEST;
     let (problems, failures) = match validate(server, around.framework.as_deref(), || around.live.find_node_image()) {
-        Ok(validated) => {
+        Ok(mut validated) => {
+            let asked = read_annotation(server, DEFAULTS).and_then(Defaults::parse);
+            validated.defaults = choose_defaults(&validated, around.live.workload().map(|live| &**live), asked);
+            defaults = validated.defaults;
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
             let exits = collect_exits(context, key, &around);
             let failures = apply::apply(context, &validated, &around, &objects, &exits).await;
@@ -149,12 +156,16 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     };
 
     let endpoint = write_endpoint_status(context, key, &view, server, &around).await;
-    let input = Input::new(server, key, &problems, &around, &failures);
+    let input = Input { defaults, ..Input::new(server, key, &problems, &around, &failures) };
     let status = write_server_status(context, key, &view, server, &input).await;
     if let Some(first) = failures.into_iter().next() {
         return Err(Error::Apply(Box::new(first)));
     }
     endpoint.and(status)
+}
+
+fn read_annotation<'a>(server: &'a TServer, key: &str) -> Option<&'a str> {
+    server.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
 /// The pods that ended and may not be on record yet.

@@ -10,6 +10,7 @@
 
 mod claim_templates;
 mod daemon_set;
+mod defaults;
 mod disruption_budget;
 mod endpoint;
 mod exited_record;
@@ -20,6 +21,7 @@ mod recipe;
 mod service;
 mod stateful_set;
 
+pub use defaults::choose_defaults;
 pub use live::Live;
 #[cfg(test)]
 pub use recipe::StatefulSetFacts;

@@ -52,9 +52,14 @@ impl LiveObjects {
         self.0.get(&kind)
     }
 
+    /// The StatefulSet or DaemonSet.
+    pub fn workload(&self) -> Option<&Arc<Live>> {
+        [DerivedKind::StatefulSet, DerivedKind::DaemonSet].into_iter().find_map(|kind| self.get(kind))
+    }
+
     /// The image of tarsnode in the workload, as we applied it.
     pub fn find_node_image(&self) -> Option<String> {
-        let workload = [DerivedKind::StatefulSet, DerivedKind::DaemonSet].into_iter().find_map(|kind| self.get(kind))?.owned();
+        let workload = self.workload()?.owned();
         let containers = workload.pointer("/spec/template/spec/initContainers")?.as_array()?;
         let node = containers.iter().find(|container| container["name"] == NODE_CONTAINER)?;
         node["image"].as_str().filter(|image| !image.trim().is_empty()).map(str::to_owned)

@@ -12,7 +12,7 @@ pub use mounts::{ClaimSource, LocalVolume, Mounts};
 pub use placement::Placement;
 pub use ports::Port;
 
-use super::{problem::Problem, replicas::Replicas};
+use super::{defaults::Defaults, problem::Problem, replicas::Replicas};
 use crate::{engine::cache::Key, views::FrameworkView};
 use container::{build_container, build_security, validate_probes};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -36,6 +36,8 @@ pub struct Validated {
     pub app: String,
     /// The server in its original case.
     pub server: String,
+    /// The defaults by which the pod template is built.
+    pub defaults: Defaults,
     /// All labels of the TServer.
     pub labels: BTreeMap<String, String>,
     /// Whether tarsnode runs in the pods: `subType: tars`, whichever block is present.
@@ -115,6 +117,7 @@ pub fn validate(
         uid: meta.uid.clone().unwrap_or_default(),
         app: spec.app.clone(),
         server: spec.server.clone(),
+        defaults: Defaults::NEWEST,
         labels: meta.labels.clone().unwrap_or_default(),
         is_tars: spec.sub_type == SubType::Tars,
         servants,

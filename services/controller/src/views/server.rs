@@ -4,7 +4,7 @@ use crate::engine::cache::{Key, View};
 use kube::api::{ApiResource, DynamicObject};
 use std::collections::BTreeMap;
 use tars_common::{
-    names::{label, server_object_name},
+    names::{annotation, label, server_object_name},
     v1beta3::TServer,
 };
 
@@ -38,14 +38,20 @@ impl ServerView {
         self.object.as_ref().ok().filter(|_| !self.deleting).map(|server| &*server.spec.app)
     }
 
-    /// Whether the change from `other` to `self` can matter to a run. A change of annotations alone cannot.
+    /// Whether the change from `other` to `self` can matter to a run. Of the annotations only the one that asks for defaults can matter
+    /// without a change of the spec.
     pub fn differs(&self, other: &Self) -> bool {
         let labels = |view: &Self| view.object.as_ref().ok().map(|server| server.metadata.labels.clone());
+        let defaults = |view: &Self| {
+            let server = view.object.as_ref().ok()?;
+            server.metadata.annotations.as_ref()?.get(annotation::DEFAULTS).cloned()
+        };
         let status = |view: &Self| view.object.as_ref().ok().map(|server| server.status.clone());
         self.uid != other.uid
             || self.generation != other.generation
             || self.deleting != other.deleting
             || self.object.is_err() != other.object.is_err()
+            || defaults(self) != defaults(other)
             || labels(self) != labels(other)
             || status(self) != status(other)
     }

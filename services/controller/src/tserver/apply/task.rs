@@ -88,15 +88,18 @@ impl Task<'_> {
 
     /// Sends `wanted` if the fields that are ours differ from it.
     pub async fn update(&self, wanted: &Value, live: &Live) -> Result<(), Error> {
+        let mut wanted = wanted.clone();
         if live.predecessor {
-            self.take_over().await?;
+            keep_order_of_ports(&mut wanted, &self.take_over().await?);
         } else {
-            let (mine, owned) = (comparable(wanted), comparable(&live.owned()));
+            let owned = live.owned();
+            keep_order_of_ports(&mut wanted, &owned);
+            let (mine, owned) = (comparable(&wanted), comparable(&owned));
             if fields::same(&mine, &owned) || self.context.rewrites.contains(self.kind.name(), self.key, &mine, &owned) {
                 return Ok(());
             }
         }
-        self.send(wanted, Some(live), true).await
+        self.send(&wanted, Some(live), true).await
     }
 
     /// Applies `wanted`. `live` is the object that is meant: if another object has its name by now, the API server answers 409.
@@ -115,17 +118,30 @@ impl Task<'_> {
     }
 
     /// Makes the fields of the previous controller ours, so that the next apply removes those that are not wanted. Only the managed
-    /// fields of the object change.
-    async fn take_over(&self) -> Result<(), Error> {
+    /// fields of the object change. Returns the object, or null if it is gone.
+    async fn take_over(&self) -> Result<Value, Error> {
         let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
-        let Some(object) = object else { return Ok(()) };
+        let Some(object) = object else { return Ok(Value::Null) };
         let version = object.metadata.resource_version.clone().unwrap_or_default();
         let whole = serde_json::to_value(&object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
-        let Some(managed) = fields::take_over(&whole) else { return Ok(()) };
+        let Some(managed) = fields::take_over(&whole) else { return Ok(whole) };
         let operations = vec![json!({"op": "replace", "path": "/metadata/managedFields", "value": managed})];
         self.context.writer.patch(&self.resource, self.key, &version, operations).await.map_err(self.failed("patch"))?;
         tracing::info!(kind = self.kind.name(), "took over the fields of the previous controller");
-        Ok(())
+        Ok(whole)
+    }
+}
+
+/// Gives the ports of the main container the order that they have in `live`, if both have the same ones. The controller of K8SFramework lists
+/// them in random order, and another order would replace the pods (docs/reference/controller.md#5.12).
+fn keep_order_of_ports(wanted: &mut Value, live: &Value) {
+    const PORTS: &str = "/spec/template/spec/containers/0/ports";
+    let number = |port: &Value| (port["containerPort"].clone(), port["protocol"].clone());
+    let Some(theirs) = live.pointer(PORTS).and_then(Value::as_array) else { return };
+    let Some(ours) = wanted.pointer_mut(PORTS).and_then(Value::as_array_mut) else { return };
+    let place = |port: &Value| theirs.iter().position(|other| number(other) == number(port));
+    if ours.len() == theirs.len() && ours.iter().all(|port| place(port).is_some()) {
+        ours.sort_by_key(place);
     }
 }
 
@@ -151,4 +167,28 @@ pub fn comparable(object: &Value) -> Value {
         }
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload(ports: &[(u16, &str)]) -> Value {
+        let ports: Vec<_> = ports.iter().map(|(port, protocol)| json!({"containerPort": port, "protocol": protocol})).collect();
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "ports": ports}]}}}})
+    }
+
+    #[test]
+    fn the_same_ports_keep_the_order_that_they_have() {
+        let live = workload(&[(53, "UDP"), (80, "TCP"), (53, "TCP")]);
+        let mut wanted = workload(&[(80, "TCP"), (53, "TCP"), (53, "UDP")]);
+        keep_order_of_ports(&mut wanted, &live);
+        assert_eq!(wanted, live);
+        for other in [&[(80, "TCP"), (53, "TCP")][..], &[(80, "TCP"), (53, "TCP"), (54, "TCP")], &[]] {
+            let mut wanted = workload(other);
+            keep_order_of_ports(&mut wanted, &live);
+            assert_eq!(wanted, workload(other), "other ports have the order of the TServer");
+        }
+        keep_order_of_ports(&mut json!({}), &Value::Null);
+    }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     engine::cache::Key,
-    tserver::{apply, derived::Facts, problem::Problem, replicas::Replicas, surroundings::Surroundings, views::PodView},
+    tserver::{
+        apply, defaults::Defaults, derived::Facts, problem::Problem, replicas::Replicas, surroundings::Surroundings,
+        views::PodView,
+    },
 };
 use tars_common::{
     derived::DerivedKind,
@@ -18,6 +21,8 @@ pub struct Input<'a> {
     /// The faults of the spec.
     pub problems: &'a [Problem],
     pub around: &'a Surroundings,
+    /// The defaults by which the pod template is built.
+    pub defaults: Defaults,
     /// The writes that failed.
     pub failures: &'a [apply::Error],
     /// The pods that are judged.
@@ -32,8 +37,8 @@ impl<'a> Input<'a> {
 
     /// The same input with other pods to judge.
     fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
-        let Self { key, spec, replicas, problems, around, failures, .. } = *self;
-        Self { key, spec, replicas, problems, around, failures, pods }
+        let Self { key, spec, replicas, problems, around, failures, defaults, .. } = *self;
+        Self { key, spec, replicas, problems, around, failures, defaults, pods }
     }
 
     /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
@@ -68,7 +73,7 @@ impl<'a> Input<'a> {
     pub fn wanted_pods(&self) -> i64 {
         if self.spec.k8s.daemon_set {
             return match self.around.live.get(DerivedKind::DaemonSet).map(|live| &live.facts) {
-                Some(Facts::DaemonSet { desired_pods }) => desired_pods.unwrap_or(0),
+                Some(Facts::DaemonSet { desired_pods, .. }) => desired_pods.unwrap_or(0),
                 _ => 0,
             };
         }
@@ -83,7 +88,8 @@ impl<'a> Input<'a> {
         failures: &'a [apply::Error],
     ) -> Self {
         let replicas = Replicas::of(server);
-        let all = Self { key, spec: &server.spec, replicas, problems, around, failures, pods: Vec::new() };
+        let all =
+            Self { key, spec: &server.spec, replicas, problems, around, failures, defaults: Defaults::NEWEST, pods: Vec::new() };
         all.with_pods(all.living().collect())
     }
 }

@@ -1,7 +1,7 @@
 //! Checks of the spec and of the derived objects: rules, names, templates, release.
 
 use super::{input::Input, verdict::Verdict};
-use crate::tserver::{apply, reason::Reason};
+use crate::tserver::{apply, defaults::Defaults, reason::Reason};
 use tars_common::{
     names::{FRAMEWORK_CONFIG, PLACEHOLDER_IMAGE},
     templates::{ChainError, LONGEST_CHAIN},
@@ -41,11 +41,22 @@ pub fn find_failed_write(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(reason, format!("{failure}{what_next}")))
 }
 
-/// A number of pods that the bounds change is no fault, but whoever set it looks for it here.
+/// A number of pods that the bounds change is no fault, but whoever set it looks for it here. Earlier defaults are none either.
 pub fn describe_objects(input: &Input<'_>) -> (Reason, String) {
+    let Input { defaults, key, .. } = input;
+    let older = if *defaults < Defaults::NEWEST {
+        format!(
+            "; its pods have the defaults {defaults} of an earlier version, and get the newest ({}) with the next change of the pods, or by kubectl tars refresh -n {} {}",
+            Defaults::NEWEST,
+            key.namespace,
+            key.name
+        )
+    } else {
+        String::new()
+    };
     let bounded = input.replicas.explain().filter(|_| !input.spec.k8s.daemon_set);
     let bounded = bounded.map(|why| format!("; {why}")).unwrap_or_default();
-    (Reason::UpToDate, format!("every derived object is as it should be{bounded}"))
+    (Reason::UpToDate, format!("every derived object is as it should be{bounded}{older}"))
 }
 
 pub fn find_incomplete_template(input: &Input<'_>) -> Option<Verdict> {

@@ -1,11 +1,14 @@
 //! The DaemonSet: the workload of servers with `daemonSet: true`.
 
 use super::{
-    metadata::{build_metadata, build_selector},
+    metadata::{build_selector, build_workload_metadata},
     pod::build_pod_template,
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::validate::{DaemonSetSettings, Validated, Workload};
+use crate::tserver::{
+    defaults::Making,
+    validate::{DaemonSetSettings, Validated, Workload},
+};
 use k8s_openapi::{
     api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
@@ -19,13 +22,17 @@ pub static DAEMON_SET: Recipe = Recipe {
         Workload::StatefulSet(_) => Ok(None),
     },
     upkeep: Upkeep::Apply,
-    read: |object| Facts::DaemonSet { desired_pods: object.pointer("/status/desiredNumberScheduled").and_then(Value::as_i64) },
+    read: |object| Facts::DaemonSet {
+        making: Making::of(object),
+        desired_pods: object.pointer("/status/desiredNumberScheduled").and_then(Value::as_i64),
+    },
 };
 
 fn build_daemon_set(server: &Validated, settings: &DaemonSetSettings) -> DaemonSet {
+    let template = build_pod_template(server);
     let max_unavailable = settings.max_unavailable;
     DaemonSet {
-        metadata: build_metadata(server),
+        metadata: build_workload_metadata(server, &template),
         spec: Some(DaemonSetSpec {
             selector: LabelSelector { match_labels: Some(build_selector(server)), match_expressions: None },
             min_ready_seconds: Some(MIN_READY_SECONDS),
@@ -35,7 +42,7 @@ fn build_daemon_set(server: &Validated, settings: &DaemonSetSettings) -> DaemonS
                 rolling_update: max_unavailable
                     .map(|count| RollingUpdateDaemonSet { max_unavailable: Some(IntOrString::Int(count)), max_surge: None }),
             }),
-            template: build_pod_template(server),
+            template,
         }),
         status: None,
     }

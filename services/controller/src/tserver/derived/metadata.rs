@@ -1,10 +1,16 @@
 //! The parts that all derived objects of a server share: labels, owner and metadata.
 
 use crate::tserver::validate::Validated;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::{
+    api::core::v1::PodTemplateSpec,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tars_common::{names, version::Version};
+use tars_common::{
+    names::{self, annotation},
+    version::Version,
+};
 
 /// The two labels that identify a server, in their original case (docs/reference/controller.md#3).
 pub fn build_selector(server: &Validated) -> BTreeMap<String, String> {
@@ -31,6 +37,22 @@ pub fn build_metadata(server: &Validated) -> ObjectMeta {
         owner_references: Some(vec![build_owner(server)]),
         ..ObjectMeta::default()
     }
+}
+
+/// The metadata of a workload, with what [`Making`](crate::tserver::defaults::Making) reads.
+pub fn build_workload_metadata(server: &Validated, template: &PodTemplateSpec) -> ObjectMeta {
+    let annotations = BTreeMap::from([
+        (annotation::DEFAULTS.to_owned(), server.defaults.to_string()),
+        (annotation::POD_TEMPLATE.to_owned(), digest_template(template)),
+    ]);
+    ObjectMeta { annotations: Some(annotations), ..build_metadata(server) }
+}
+
+/// A digest of a template as it is meant.
+pub fn digest_template(template: &PodTemplateSpec) -> String {
+    // A map sorts its members, so that the text does not depend on the order of the fields in a struct.
+    let text = serde_json::to_value(template).map(|value| value.to_string()).unwrap_or_default();
+    format!("{:08x}", crc32fast::hash(text.as_bytes()))
 }
 
 /// `None` for an empty list, which the API server would not store.

@@ -15,10 +15,6 @@ use tars_common::names::{
     self, NODE_CONTAINER, NODE_WORK_PATH, NODE_WORK_VOLUME, PLACEHOLDER_IMAGE, TIMEZONE_PATH, TIMEZONE_VOLUME, label,
 };
 
-/// If a container fails without a termination message, the kubelet reports the end of its log instead. The condition `Running`
-/// quotes it.
-const TERMINATION_MESSAGE_POLICY: &str = "FallbackToLogsOnError";
-
 pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
     let mut labels = build_selector(server);
     if let Some(release) = &server.release {
@@ -74,7 +70,7 @@ fn build_main_container(server: &Validated) -> Container {
         security_context: server.security.main.clone(),
         ports: unless_empty(build_ports(server)),
         volume_mounts: Some(mounts),
-        termination_message_policy: Some(TERMINATION_MESSAGE_POLICY.to_owned()),
+        termination_message_policy: server.defaults.termination_message_policy(),
         ..Container::default()
     }
 }
@@ -106,11 +102,11 @@ fn build_tarsnode(server: &Validated) -> Container {
     Container {
         name: NODE_CONTAINER.to_owned(),
         image: Some(server.node_image.clone()),
-        image_pull_policy: Some(server.container.node_pull_policy.to_owned()),
+        image_pull_policy: Some(server.defaults.node_pull_policy(server.container.pull_policy)),
         env: Some(env),
         security_context: server.security.node.clone(),
         volume_mounts: Some(vec![build_mount(NODE_WORK_VOLUME, NODE_WORK_PATH)]),
-        termination_message_policy: Some(TERMINATION_MESSAGE_POLICY.to_owned()),
+        termination_message_policy: server.defaults.termination_message_policy(),
         ..Container::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The recipe of a derived kind: how its objects are built, brought up to date and read.
 
-use crate::tserver::validate::Validated;
+use crate::tserver::{defaults::Making, validate::Validated};
 use serde_json::Value;
 
 /// How the controller handles a derived kind. Its name and how it is watched are in its descriptor in [`tars_common::derived`].
@@ -30,6 +30,7 @@ pub enum Facts {
     None,
     StatefulSet(StatefulSetFacts),
     DaemonSet {
+        making: Making,
         /// `status.desiredNumberScheduled`: how many pods it wants; `None` while it has not counted.
         desired_pods: Option<i64>,
     },
@@ -44,6 +45,7 @@ pub enum Facts {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetFacts {
+    pub making: Making,
     /// `spec.volumeClaimTemplates` as JSON.
     pub claim_templates: Box<str>,
     /// `spec.podManagementPolicy`, which never changes.

@@ -2,11 +2,14 @@
 
 use super::{
     claim_templates::build_claim_templates,
-    metadata::{build_metadata, build_selector, json_at, text_at, unless_empty},
+    metadata::{build_selector, build_workload_metadata, json_at, text_at, unless_empty},
     pod::build_pod_template,
     recipe::{Facts, Recipe, StatefulSetFacts, Upkeep},
 };
-use crate::tserver::validate::{StatefulSetSettings, Validated, Workload};
+use crate::tserver::{
+    defaults::Making,
+    validate::{StatefulSetSettings, Validated, Workload},
+};
 use k8s_openapi::{
     api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
     apimachinery::pkg::apis::meta::v1::LabelSelector,
@@ -21,6 +24,7 @@ pub static STATEFUL_SET: Recipe = Recipe {
     upkeep: Upkeep::ApplyOrReplace,
     read: |object| {
         Facts::StatefulSet(StatefulSetFacts {
+            making: Making::of(object),
             claim_templates: json_at(object, "/spec/volumeClaimTemplates"),
             policy: text_at(object, "/spec/podManagementPolicy"),
             update_revision: text_at(object, "/status/updateRevision"),
@@ -29,8 +33,9 @@ pub static STATEFUL_SET: Recipe = Recipe {
 };
 
 fn build_stateful_set(server: &Validated, settings: &StatefulSetSettings) -> StatefulSet {
+    let template = build_pod_template(server);
     StatefulSet {
-        metadata: build_metadata(server),
+        metadata: build_workload_metadata(server, &template),
         spec: Some(StatefulSetSpec {
             replicas: Some(settings.replicas),
             service_name: Some(server.key.name.clone()),
@@ -39,7 +44,7 @@ fn build_stateful_set(server: &Validated, settings: &StatefulSetSettings) -> Sta
             update_strategy: Some(build_update_strategy(settings.partition)),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
             volume_claim_templates: unless_empty(build_claim_templates(server)),
-            template: build_pod_template(server),
+            template,
             ..StatefulSetSpec::default()
         }),
         status: None,

@@ -19,8 +19,6 @@ pub struct Container {
     pub env_from: Vec<EnvFromSource>,
     pub resources: Option<ResourceRequirements>,
     pub pull_policy: &'static str,
-    /// The pull policy of the init container.
-    pub node_pull_policy: &'static str,
     /// The value of `LauncherType` for the init container; `None` for the default.
     pub launcher: Option<&'static str>,
     pub service_account: Option<String>,
@@ -36,9 +34,6 @@ pub fn build_container(spec: &TServerSpec) -> Container {
         env_from: k8s.env_from.iter().map(copy_env_from).collect(),
         resources: Some(resources).filter(|resources| resources.limits.is_some() || resources.requests.is_some()),
         pull_policy: k8s.image_pull_policy.as_str(),
-        // The controller of K8SFramework always pulls the image of the init container, and `Always` is also the default of the field.
-        // But in a cluster without an image registry both images are on the node already, so both containers have the same policy.
-        node_pull_policy: k8s.image_pull_policy.as_str(),
         launcher: (k8s.launcher_type != LauncherType::default()).then(|| k8s.launcher_type.as_str()),
         service_account: k8s.service_account.clone().filter(|name| !name.is_empty()),
     }

@@ -78,7 +78,7 @@ fn all_problems_are_reported_together() {
 
 #[test]
 fn the_init_container_is_always_pulled_unless_the_server_says_otherwise() {
-    let policy = |k8s: &str| validated(&format!("{{ normal: {{}}, k8s: {{ {k8s} }} }}")).container.node_pull_policy;
+    let policy = |k8s: &str| validated(&format!("{{ normal: {{}}, k8s: {{ {k8s} }} }}")).container.pull_policy;
     assert_eq!(policy(""), "Always");
     assert_eq!(policy("imagePullPolicy: IfNotPresent"), "IfNotPresent");
     assert_eq!(policy("imagePullPolicy: Never"), "Never");

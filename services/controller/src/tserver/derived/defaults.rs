@@ -1,0 +1,31 @@
+//! Chooses the defaults by which the pod template of a server is built.
+
+use super::{live::Live, metadata::digest_template, pod::build_pod_template, recipe::Facts};
+use crate::tserver::{
+    defaults::{Defaults, Making},
+    validate::Validated,
+};
+
+/// Returns the defaults for `server`, whose workload is `live`. `asked` is the number that the TServer asks for, if any.
+///
+/// A workload keeps its number as long as the TServer means the same pods. If the pods are replaced anyway, they get the newest defaults.
+pub fn choose_defaults(server: &Validated, live: Option<&Live>, asked: Option<Defaults>) -> Defaults {
+    let Some(Making { defaults, digest }) = live.and_then(|live| live.making()) else { return Defaults::NEWEST };
+    let same = Validated { defaults: *defaults, ..server.clone() };
+    // Without a digest nobody knows whether the TServer has changed since.
+    if !digest.is_empty() && **digest != digest_template(&build_pod_template(&same)) {
+        return Defaults::NEWEST;
+    }
+    asked.map_or(*defaults, |asked| asked.max(*defaults))
+}
+
+impl Live {
+    /// How the pod template of a workload was made.
+    fn making(&self) -> Option<&Making> {
+        match &self.facts {
+            Facts::StatefulSet(facts) => Some(&facts.making),
+            Facts::DaemonSet { making, .. } => Some(making),
+            _ => None,
+        }
+    }
+}
