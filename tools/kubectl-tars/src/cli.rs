@@ -7,12 +7,13 @@ use crate::{
     lint::{self, LintArgs},
     migrate::{self, MigrateCommand},
     output::{ColorArgs, Verdict},
+    refresh::{self, RefreshArgs},
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{error::Error, ffi::OsString, path::Path, process::ExitCode};
 use tars_kit::causes::with_sources;
 
-/// Checks manifests, shows certificates and migrates stored objects of Tars on Kubernetes.
+/// Checks manifests, shows certificates, migrates stored objects and refreshes servers of Tars on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-tars", bin_name = "kubectl tars", version, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -27,7 +28,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything is as it should be
-  1  something is wrong with what the command looked at: a manifest would be refused, a certificate is not trusted
+  1  something is wrong with what the command looked at: a manifest would be refused, a certificate is not trusted, a TServer cannot be changed
   2  the command could not do its work: a wrong option, no cluster, no right";
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +40,8 @@ enum Command {
     /// Move stored objects to another form
     #[command(subcommand)]
     Migrate(MigrateCommand),
+    /// Replace the pods of TServers, so that they get the newest defaults of the controller
+    Refresh(RefreshArgs),
     /// Print a script that completes commands and options in a shell
     Completion(CompletionArgs),
 }
@@ -57,6 +60,7 @@ pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lint(args) => lint::run(args, &cli.cluster).await.map_err(Into::into),
         Command::Certificates(args) => certificates::run(&args, &cli.cluster).await.map_err(Into::into),
         Command::Migrate(command) => migrate::run(&command, &cli.cluster).await.map_err(Into::into),
+        Command::Refresh(args) => refresh::run(&args, &cli.cluster).await.map_err(Into::into),
         Command::Completion(args) => Ok(completion::print(&args, Cli::command())),
     };
     match result {

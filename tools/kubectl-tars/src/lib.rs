@@ -4,6 +4,7 @@
 //! cli ─► lint ──────────► manifest (files, with lines) ─► tars_common::lint          without a cluster
 //!    │     └───────────────────────────────┐
 //!    ├─► certificates ─────────────────────┴─► service ─► gRPC of a pod              through the API server, with a token for us
+//!    ├─► refresh ─────────────────────────────► the API server                       with the rights of the user
 //!    ├─► migrate ─────────────────────────────► the API server                       with the rights of the user
 //!    └─► completion
 //! cluster: kubeconfig and its flags ─► kube::Client        output: tables, JSON, YAML, colours
@@ -17,6 +18,7 @@ mod lint;
 mod manifest;
 mod migrate;
 mod output;
+mod refresh;
 pub mod service;
 
 pub use cli::{Cli, run};

@@ -57,15 +57,13 @@ pub async fn apply(
 
 /// Makes the object exist as wanted.
 async fn ensure(task: &Task<'_>, wanted: &Value, cached: Option<Arc<Live>>, exits: &[Entry], limit: usize) -> Result<(), Error> {
-    let live = task.find(cached).await?;
-    if let Some(live) = &live {
+    if let Some(live) = &cached {
         task.check_owner(live, wanted)?;
     }
-    match (recipe_of(task.kind).upkeep, live) {
+    match (recipe_of(task.kind).upkeep, cached) {
         (Upkeep::Append, None) => create(task, wanted).await,
         (Upkeep::Append, Some(live)) => append(task, wanted, &live, exits, limit).await,
-        // No object had this name a moment ago. The apply is not forced, so an object that was made since then stays as it is.
-        (Upkeep::Apply, None) => task.send(wanted, None, false).await,
+        (Upkeep::Apply, None) => task.make(wanted).await,
         (Upkeep::ApplyOrReplace, None) => make(task, wanted).await,
         (Upkeep::Apply, Some(live)) => task.update(wanted, &live).await,
         (Upkeep::ApplyOrReplace, Some(live)) => update_or_replace(task, wanted, &live).await,

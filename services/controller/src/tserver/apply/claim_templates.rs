@@ -76,9 +76,9 @@ fn with_digest(wanted: &Value, digest: &str) -> Value {
 pub async fn make(task: &Task<'_>, wanted: &Value) -> Result<(), Error> {
     let templates = templates_of(wanted);
     if elements(&templates).is_empty() {
-        return task.send(wanted, None, false).await;
+        return task.make(wanted).await;
     }
-    task.send(&with_digest(wanted, &digest(&templates)), None, false).await
+    task.make(&with_digest(wanted, &digest(&templates))).await
 }
 
 /// Updates a StatefulSet that exists, or deletes it if its claim templates differ from those that it was made with. The next run then

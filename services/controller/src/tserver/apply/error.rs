@@ -11,6 +11,9 @@ pub enum Error {
     /// An object that is being deleted still has the name.
     #[error("{kind} {key} is being deleted, and its successor must wait")]
     Leaving { kind: &'static str, key: Key },
+    /// An object of ours has the name, but the watch has not told of it yet.
+    #[error("{kind} {key} exists already, and is compared as soon as the watch shows it")]
+    Unseen { kind: &'static str, key: Key },
     /// The StatefulSet was deleted, because claim templates never change.
     #[error("StatefulSet {key} is replaced by one with other claim templates")]
     Replacing { key: Key },
@@ -32,7 +35,7 @@ impl Error {
 
     /// Whether the failure is normal: an old object must be gone before its successor can be made.
     pub const fn is_expected(&self) -> bool {
-        matches!(self, Self::Leaving { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. })
+        matches!(self, Self::Leaving { .. } | Self::Unseen { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. })
     }
 
     /// Whether the API server refused the object, so that another try hardly helps.
@@ -45,7 +48,7 @@ impl Error {
     pub const fn category(&self) -> &'static str {
         match self {
             Self::Foreign { .. } => "foreign",
-            Self::Leaving { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. } => "replacing",
+            Self::Leaving { .. } | Self::Unseen { .. } | Self::Replacing { .. } | Self::NamespaceEnds { .. } => "replacing",
             Self::Api { .. } => "api",
         }
     }

@@ -10,7 +10,6 @@ use crate::{
 };
 use kube::api::{ApiResource, PropagationPolicy};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tars_common::derived::DerivedKind;
 
 /// A write that took effect.
@@ -51,16 +50,22 @@ impl Task<'_> {
         move |source| Error::api(verb, kind, &key, source)
     }
 
-    /// Returns the object if it exists. A watch that selects by label does not see an object of this name without the labels. So the API
-    /// server is asked for an object of such a kind that is not cached.
-    pub async fn find(&self, cached: Option<Arc<Live>>) -> Result<Option<Arc<Live>>, Error> {
-        if cached.is_some() || !self.kind.descriptor().watched_by_label {
-            return Ok(cached);
+    /// Makes an object that is not known. The apply is not forced, so that an object of this name stays as it is: its manager owns fields
+    /// that we want to be different. A watch that selects by label does not know of an object without the labels.
+    pub async fn make(&self, wanted: &Value) -> Result<(), Error> {
+        match self.send(wanted, None, false).await {
+            Err(Error::Api { source, .. }) if is_conflict(&source) => Err(self.explain_conflict(wanted, source).await?),
+            result => result,
         }
+    }
+
+    /// Looks at the object that has the name already. If it is ours, the watch is about to tell of it, and the next run compares it.
+    async fn explain_conflict(&self, wanted: &Value, conflict: Box<kube::Error>) -> Result<Error, Error> {
         let object = self.context.writer.get(&self.resource, self.key).await.map_err(self.failed("get"))?;
-        let Some(object) = object else { return Ok(None) };
+        let Some(object) = object else { return Ok(self.failed("apply")(*conflict)) };
         let live = Live::of(recipe_of(self.kind), object).map_err(|error| self.failed("get")(kube::Error::SerdeError(error)))?;
-        Ok(Some(Arc::new(live)))
+        self.check_owner(&live, wanted)?;
+        Ok(Error::Unseen { kind: self.kind.name(), key: self.key.clone() })
     }
 
     /// Refuses an object that this TServer does not control, or that is being deleted. An orphan of an earlier TServer of this name is
@@ -130,6 +135,10 @@ impl Task<'_> {
         tracing::info!(kind = self.kind.name(), "took over the fields of the previous controller");
         Ok(whole)
     }
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// Gives the ports of the main container the order that they have in `live`, if both have the same ones. The controller of K8SFramework lists
