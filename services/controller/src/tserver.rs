@@ -14,6 +14,7 @@ mod context;
 mod defaults;
 mod derived;
 mod endpoints;
+mod error;
 mod events;
 mod exits;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod live_objects;
 mod problem;
 mod reason;
 mod replicas;
+mod report;
 mod routes;
 mod status;
 mod surroundings;
@@ -38,58 +40,26 @@ use crate::{
         Engine,
         cache::Key,
         queue::Queue,
-        reconciler::{Failure, Outcome, Reconciler},
-        writer::api_message,
+        reconciler::{Outcome, Reconciler},
     },
-    views::{ServerView, Views, server_resource},
+    views::{ServerView, Views},
 };
-use checks::{Input, judge};
+use checks::Input;
 use context::Context;
 use defaults::Defaults;
 use derived::{build_objects, choose_defaults};
 use endpoints::compute_endpoint_status;
+use error::Error;
 use exits::{Entry, choose_limit};
-use jiff::Timestamp;
-use kube::api::ApiResource;
-use serde::Serialize;
-use serde_json::{Value, json};
-use status::compute_status;
+use report::{describe_status, report, report_broken};
 use std::sync::Arc;
 use surroundings::{Surroundings, look_around};
 use tars_common::{
     derived::DerivedKind,
     names::annotation::DEFAULTS,
-    v1beta3::{TEndpointStatus, TServer, TServerStatus},
+    v1beta3::{TEndpointStatus, TServer},
 };
-use tokio::time::Instant;
 use validate::validate;
-
-/// Why a run did not end as it should.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("TServer {key} does not match the current schema ({problem}); correct the TServer, which an older schema accepted")]
-    Undecodable { key: Key, problem: String },
-    #[error("cannot build the objects of TServer {key}")]
-    Build { key: Key, source: serde_json::Error },
-    /// Some derived objects are not as they should be. The first failure stands for all of them.
-    #[error("{0}")]
-    Apply(Box<apply::Error>),
-    #[error("cannot write the status of {kind} {key}: {}", api_message(source))]
-    Status { kind: &'static str, key: Key, source: Box<kube::Error> },
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let (category, retry, expected) = match &error {
-            // Only a change of the TServer can help.
-            Error::Undecodable { .. } => ("undecodable", false, false),
-            Error::Build { .. } => ("build", false, false),
-            Error::Apply(first) => (first.category(), true, first.is_expected()),
-            Error::Status { .. } => ("status", true, false),
-        };
-        Self { category, retry, expected, text: error.to_string() }
-    }
-}
 
 pub struct TServerReconciler {
     context: Arc<Context>,
@@ -136,7 +106,10 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     };
     let server = match &view.object {
         Ok(server) => server,
-        Err(problem) => return Err(Error::Undecodable { key: key.clone(), problem: problem.clone() }),
+        Err(broken) => {
+            report_broken(context, key, &view, broken).await?;
+            return Err(Error::Undecodable { key: key.clone(), problem: broken.problem.clone() });
+        }
     };
     let around = look_around(context, key, server);
 
@@ -157,7 +130,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
 
     let endpoint = write_endpoint_status(context, key, &view, server, &around).await;
     let input = Input { defaults, ..Input::new(server, key, &problems, &around, &failures) };
-    let status = write_server_status(context, key, &view, server, &input).await;
+    let status = report(context, key, &view, server, &input).await;
     if let Some(first) = failures.into_iter().next() {
         return Err(Error::Apply(Box::new(first)));
     }
@@ -204,52 +177,4 @@ async fn write_endpoint_status(
     let failed = |source| Error::Status { kind: kind.name(), key: key.clone(), source: Box::new(source) };
     context.derived.observe(kind, answer.map_err(failed)?);
     Ok(())
-}
-
-/// Writes the status of the TServer, if it is not there already, and sends an Event if the summary is news.
-async fn write_server_status(
-    context: &Context,
-    key: &Key,
-    view: &ServerView,
-    server: &TServer,
-    input: &Input<'_>,
-) -> Result<(), Error> {
-    let verdicts = judge(input);
-    let wanted = compute_status(server, &input.around.pods, &verdicts, Timestamp::now());
-    if server.status.as_ref() != Some(&wanted) && !send_server_status(context, key, view, &wanted).await? {
-        return Ok(());
-    }
-    // The Event comes after the status, so that a failed write does not repeat it.
-    let Some((_, summary)) = verdicts.last() else { return Ok(()) };
-    let news = context.warnings.decide(key, events::stored_ready(server), summary, Instant::now());
-    if let Some(event) = news.event {
-        events::publish(&context.recorder, server, event).await;
-    }
-    if let Some(pause) = news.again {
-        context.queue.add_after(key.clone(), pause);
-    }
-    Ok(())
-}
-
-/// Returns false if the TServer is gone.
-async fn send_server_status(context: &Context, key: &Key, view: &ServerView, wanted: &TServerStatus) -> Result<bool, Error> {
-    let resource = server_resource();
-    let body = describe_status(&resource, key, &view.uid, wanted);
-    match context.writer.apply_status(&resource, key, &body).await {
-        Ok(answer) => {
-            context.views.servers.observe(answer);
-            Ok(true)
-        }
-        // The TServer was deleted meanwhile. If it was made again, the watch asks for another run.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-        Err(source) => Err(Error::Status { kind: "TServer", key: key.clone(), source: Box::new(source) }),
-    }
-}
-
-/// Builds the body that applies `status` to the object with this uid.
-fn describe_status(resource: &ApiResource, key: &Key, uid: &str, status: &impl Serialize) -> Value {
-    json!({
-        "apiVersion": resource.api_version, "kind": resource.kind, "status": status,
-        "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
-    })
 }

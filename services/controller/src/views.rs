@@ -6,7 +6,7 @@ mod server;
 
 pub use framework::FrameworkView;
 pub use node::{NodeView, resource as node_resource};
-pub use server::{ServerView, resource as server_resource, server_key};
+pub use server::{Broken, ServerView, resource as server_resource, server_key};
 
 use crate::engine::{
     Engine,

@@ -23,6 +23,7 @@ mod stateful_set;
 
 pub use defaults::choose_defaults;
 pub use live::Live;
+pub use metadata::digest;
 #[cfg(test)]
 pub use recipe::StatefulSetFacts;
 pub use recipe::{Facts, Recipe, Upkeep};

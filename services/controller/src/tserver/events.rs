@@ -10,16 +10,13 @@
 use super::checks::verdict::{READY, Status, Verdict};
 use crate::engine::cache::Key;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
-use kube::{
-    Resource as _,
-    runtime::events::{Event, EventType, Recorder},
-};
+use kube::runtime::events::{Event, EventType, Recorder};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-use tars_common::v1beta3::TServer;
+use tars_common::v1beta3::TServerStatus;
 use tokio::time::Instant;
 
 /// The action that an Event names.
@@ -29,9 +26,17 @@ const ACTION: &str = "Reconcile";
 /// again.
 const WARNING_DELAY: Duration = Duration::from_secs(10);
 
-/// The servers in a state that may pass, each with the time from which the state deserves a Warning.
+/// The servers in a state that may pass.
 #[derive(Debug, Default)]
-pub struct PendingWarnings(Mutex<HashMap<Key, Instant>>);
+pub struct PendingWarnings(Mutex<HashMap<Key, Patience>>);
+
+/// Whether a state that may pass has led to its Warning.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    /// It deserves a Warning from this time on.
+    Until(Instant),
+    Warned,
+}
 
 /// The consequences of a verdict about a server.
 #[derive(Default)]
@@ -53,17 +58,19 @@ impl PendingWarnings {
 
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if reason.may_pass() {
-            if changed {
-                waiting.entry(key.clone()).or_insert(now + WARNING_DELAY);
-            }
-            return match waiting.get(key).map(|due| due.saturating_duration_since(now)) {
-                Some(Duration::ZERO) => {
-                    waiting.remove(key);
-                    tell(EventType::Warning)
-                }
-                Some(left) => News { again: Some(left), ..if was_ready { tell(EventType::Normal) } else { News::default() } },
-                None => News::default(),
+            // A new leader does not know whether the last one has warned, so it may warn once more.
+            let patience = waiting.entry(key.clone()).or_insert(Patience::Until(now + WARNING_DELAY));
+            let left = match patience {
+                Patience::Until(due) => due.saturating_duration_since(now),
+                Patience::Warned if changed => WARNING_DELAY,
+                Patience::Warned => return News::default(),
             };
+            if left.is_zero() {
+                *patience = Patience::Warned;
+                return tell(EventType::Warning);
+            }
+            *patience = Patience::Until(now + left);
+            return News { again: Some(left), ..if was_ready { tell(EventType::Normal) } else { News::default() } };
         }
         waiting.remove(key);
         let is_ready = verdict.status == Status::True;
@@ -99,14 +106,14 @@ fn mentions(text: &str, name: &str) -> bool {
     text.split(|c| !in_names(c)).any(|word| word.trim_end_matches('.') == name)
 }
 
-/// The condition `Ready` in the stored status of `server`.
-pub fn stored_ready(server: &TServer) -> Option<&Condition> {
-    server.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == READY)
+/// The condition `Ready` in the stored status of a server.
+pub fn stored_ready(status: &TServerStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == READY)
 }
 
 /// Sends an Event. A failure is only logged, because the condition says the same.
-pub async fn publish(recorder: &Recorder, server: &TServer, event: Event) {
-    if let Err(error) = recorder.publish(&event, &server.object_ref(&())).await {
+pub async fn publish(recorder: &Recorder, about: &ObjectReference, event: Event) {
+    if let Err(error) = recorder.publish(&event, about).await {
         tracing::warn!(reason = event.reason, %error, "cannot send an Event");
     }
 }
@@ -186,6 +193,16 @@ mod tests {
         assert_eq!(life.decide(9, Reason::ClaimUnbound, Some("a-0")), ("", Some(1)));
         assert_eq!(life.decide(1, Reason::ClaimUnbound, Some("a-0")), ("Warning ClaimUnbound", None));
         assert_eq!(life.decide(9, Reason::ClaimUnbound, Some("a-0")), ("", None), "once");
+    }
+
+    #[test]
+    fn a_new_leader_warns_of_a_state_that_lasts() {
+        let mut life = Life::new();
+        assert_eq!(life.decide(0, Reason::Unschedulable, Some("a-0")), ("", Some(10)));
+        let mut next = Life { before: life.before, now: life.now, ..Life::new() };
+        assert_eq!(next.decide(8, Reason::Unschedulable, Some("a-0")), ("", Some(10)));
+        assert_eq!(next.decide(10, Reason::Unschedulable, Some("a-0")), ("Warning Unschedulable", None));
+        assert_eq!(next.decide(10, Reason::Unschedulable, Some("a-0")), ("", None));
     }
 
     #[test]

@@ -5,16 +5,24 @@ use kube::api::{ApiResource, DynamicObject};
 use std::collections::BTreeMap;
 use tars_common::{
     names::{annotation, label, server_object_name},
-    v1beta3::TServer,
+    v1beta3::{TServer, TServerStatus},
 };
 
 #[derive(Clone, Debug)]
 pub struct ServerView {
-    /// The TServer, or the error if it does not decode, for example because an older schema accepted it. Other servers go on.
-    pub object: Result<TServer, String>,
+    pub object: Result<TServer, Broken>,
     pub uid: String,
     pub generation: i64,
     pub deleting: bool,
+}
+
+/// What is known of a TServer that does not decode, for example because an older schema accepted it. Other servers go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The field and what is wrong with it.
+    pub problem: String,
+    /// Its status, if that decodes.
+    pub status: Option<TServerStatus>,
 }
 
 impl View for ServerView {}
@@ -29,7 +37,9 @@ impl ServerView {
         let uid = object.metadata.uid.clone().unwrap_or_default();
         let generation = object.metadata.generation.unwrap_or_default();
         let deleting = object.metadata.deletion_timestamp.is_some();
-        let object = serde_json::from_value(serde_json::to_value(object)?).map_err(|error| error.to_string());
+        let whole = serde_json::to_value(object)?;
+        let object = serde_path_to_error::deserialize(&whole)
+            .map_err(|error| Broken { problem: error.to_string(), status: serde_json::from_value(whole["status"].clone()).ok() });
         Ok(Self { object, uid, generation, deleting })
     }
 
@@ -50,7 +60,7 @@ impl ServerView {
         self.uid != other.uid
             || self.generation != other.generation
             || self.deleting != other.deleting
-            || self.object.is_err() != other.object.is_err()
+            || self.object.as_ref().err() != other.object.as_ref().err()
             || defaults(self) != defaults(other)
             || labels(self) != labels(other)
             || status(self) != status(other)

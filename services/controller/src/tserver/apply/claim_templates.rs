@@ -4,7 +4,7 @@
 use super::{error::Error, task::Task};
 use crate::{
     engine::fields,
-    tserver::derived::{Facts, Live},
+    tserver::derived::{Facts, Live, digest},
 };
 use kube::api::PropagationPolicy;
 use serde_json::{Value, json};
@@ -52,11 +52,6 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// A digest of claim templates.
-fn digest(templates: &Value) -> String {
-    format!("{:08x}", crc32fast::hash(templates.to_string().as_bytes()))
-}
-
 fn templates_of(wanted: &Value) -> Value {
     wanted.pointer("/spec/volumeClaimTemplates").cloned().unwrap_or_default()
 }
@@ -78,7 +73,7 @@ pub async fn make(task: &Task<'_>, wanted: &Value) -> Result<(), Error> {
     if elements(&templates).is_empty() {
         return task.make(wanted).await;
     }
-    task.make(&with_digest(wanted, &digest(&templates))).await
+    task.make(&with_digest(wanted, &digest(templates))).await
 }
 
 /// Updates a StatefulSet that exists, or deletes it if its claim templates differ from those that it was made with. The next run then
@@ -90,7 +85,7 @@ pub async fn update_or_replace(task: &Task<'_>, wanted: &Value, live: &Live) -> 
         .pointer("/metadata/annotations")
         .and_then(|all| all.get(annotation::CLAIM_TEMPLATES)?.as_str().map(str::to_owned));
     let wanted = &made_with.as_ref().map_or_else(|| wanted.clone(), |digest| with_digest(wanted, digest));
-    let planned = if made_with.is_some_and(|made_with| made_with == digest(&templates)) {
+    let planned = if made_with.is_some_and(|made_with| made_with == digest(templates.clone())) {
         Plan::Keep
     } else {
         plan(&templates, &live.claim_templates())

@@ -50,9 +50,13 @@ pub fn build_workload_metadata(server: &Validated, template: &PodTemplateSpec) -
 
 /// A digest of a template as it is meant.
 pub fn digest_template(template: &PodTemplateSpec) -> String {
-    // A map sorts its members, so that the text does not depend on the order of the fields in a struct.
-    let text = serde_json::to_value(template).map(|value| value.to_string()).unwrap_or_default();
-    format!("{:08x}", crc32fast::hash(text.as_bytes()))
+    digest(serde_json::to_value(template).unwrap_or_default())
+}
+
+/// A digest of `value` that does not depend on the order of its members.
+pub fn digest(mut value: Value) -> String {
+    value.sort_all_objects();
+    format!("{:08x}", crc32fast::hash(value.to_string().as_bytes()))
 }
 
 /// `None` for an empty list, which the API server would not store.

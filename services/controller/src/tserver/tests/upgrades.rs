@@ -94,3 +94,31 @@ async fn an_annotation_asks_for_newer_defaults() {
         assert_eq!(annotation(&world, "tars.io/defaults"), number, "{asked}");
     }
 }
+
+/// A field of an object that an older schema accepted has another type by now.
+#[tokio::test]
+async fn a_server_that_does_not_decode_says_so_and_keeps_its_objects() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    let before = get(&world, SET);
+    edit(&world, SERVER, |server| {
+        server["spec"]["k8s"]["replicas"] = json!("three");
+        server["metadata"]["generation"] = json!(5);
+    });
+    assert!(!step(&process, &world).await);
+    let writes = count(&world);
+    assert!(!step(&process, &world).await);
+    assert_eq!((get(&world, SET), count(&world)), (before, writes), "it is told once, and nothing else happens");
+    let status = get(&world, SERVER).unwrap()["status"].clone();
+    let conditions = status["conditions"].as_array().unwrap();
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
+    assert_eq!(
+        (&ready["status"], &ready["reason"], &ready["observedGeneration"]),
+        (&json!("False"), &json!("InvalidSpec"), &json!(5))
+    );
+    let message = ready["message"].as_str().unwrap();
+    assert!(message.starts_with("spec.k8s.replicas: invalid type: string \"three\""), "{message}");
+    let events = world.lock().unwrap().events.clone();
+    assert_eq!(events.last().unwrap()["reason"], "InvalidSpec");
+}
