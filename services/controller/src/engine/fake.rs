@@ -60,10 +60,9 @@ pub fn client(world: &Shared) -> Client {
             let (parts, body) = request.into_parts();
             let bytes = body.collect_bytes().await.unwrap();
             let path = parts.uri.path().to_owned();
-            let forced = parts.uri.query().is_some_and(|query| query.contains("force=true"));
             let kind = parts.headers.get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
             let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            let (code, answer) = world.lock().unwrap().serve(&parts.method, &path, &kind, forced, body)?;
+            let (code, answer) = world.lock().unwrap().serve(&parts.method, &path, &kind, body)?;
             let response = Response::builder().status(code).body(Body::from(answer.to_string().into_bytes()));
             Ok::<_, std::io::Error>(response.unwrap())
         }
@@ -137,14 +136,7 @@ impl World {
         object
     }
 
-    fn serve(
-        &mut self,
-        method: &Method,
-        path: &str,
-        kind: &str,
-        forced: bool,
-        body: Value,
-    ) -> Result<(StatusCode, Value), std::io::Error> {
+    fn serve(&mut self, method: &Method, path: &str, kind: &str, body: Value) -> Result<(StatusCode, Value), std::io::Error> {
         if method == Method::GET {
             return Ok(self.objects.get(path).map_or_else(|| status(404, "NotFound"), |object| (StatusCode::OK, object.clone())));
         }
@@ -160,14 +152,14 @@ impl World {
             Some(Fault::TooMany) => Ok(status(429, "TooManyRequests")),
             Some(Fault::ServerError) => Ok(status(500, "InternalError")),
             Some(Fault::AnswerLost) => {
-                self.write(method, path, kind, forced, body);
+                self.write(method, path, kind, body);
                 Err(std::io::Error::other("connection reset"))
             }
-            None => Ok(self.write(method, path, kind, forced, body)),
+            None => Ok(self.write(method, path, kind, body)),
         }
     }
 
-    fn write(&mut self, method: &Method, path: &str, kind: &str, forced: bool, body: Value) -> (StatusCode, Value) {
+    fn write(&mut self, method: &Method, path: &str, kind: &str, body: Value) -> (StatusCode, Value) {
         if method == Method::DELETE {
             return self.delete(path, &body);
         }
@@ -191,7 +183,7 @@ impl World {
                 live["status"] = body["status"].clone();
                 (StatusCode::OK, self.store(path, live))
             }
-            ("application/apply-patch+yaml", live) => self.apply(path, live.as_ref(), forced, body),
+            ("application/apply-patch+yaml", live) => self.apply(path, live.as_ref(), body),
             ("application/merge-patch+json", Some(mut live)) => {
                 json_patch::merge(&mut live, &body);
                 (StatusCode::OK, self.store(path, live))
@@ -212,12 +204,13 @@ impl World {
     }
 
     /// Server-side apply: removes the fields that we owned and no longer state, and sets the fields that we state.
-    fn apply(&mut self, path: &str, live: Option<&Value>, forced: bool, mut body: Value) -> (StatusCode, Value) {
-        let fields = field_set(&body);
+    fn apply(&mut self, path: &str, live: Option<&Value>, mut body: Value) -> (StatusCode, Value) {
         let mut object = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
-        if live.is_some() && !forced && body["spec"] != object["spec"] {
+        let stated = body["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        if live.is_some() && stated.is_some_and(|version| version != object["metadata"]["resourceVersion"]) {
             return status(409, "Conflict");
         }
+        let fields = field_set(&body);
         let managed = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
         let (ours, mut others): (Vec<Value>, Vec<Value>) =
             managed.into_iter().partition(|entry| entry["manager"] == MANAGER && entry["operation"] == "Apply");

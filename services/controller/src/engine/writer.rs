@@ -65,10 +65,10 @@ impl Writer {
         self.api(resource, key).get_opt(&key.name).await
     }
 
-    /// Server-side apply. With `force`, it takes over fields that other managers own.
-    pub async fn apply(&self, resource: &ApiResource, key: &Key, body: &Value, force: bool) -> Result<DynamicObject> {
+    /// Server-side apply. It takes over fields that other managers own.
+    pub async fn apply(&self, resource: &ApiResource, key: &Key, body: &Value) -> Result<DynamicObject> {
         self.check_fence()?;
-        let params = PatchParams { force, ..PatchParams::apply(CONTROLLER_FIELD_MANAGER) };
+        let params = PatchParams::apply(CONTROLLER_FIELD_MANAGER).force();
         let api = self.api(resource, key);
         let result = api.patch(&key.name, &params, &Patch::Apply(body)).await;
         self.count("apply", resource, result)

@@ -12,6 +12,10 @@ use kube::api::{ApiResource, PropagationPolicy};
 use serde_json::{Value, json};
 use tars_common::derived::DerivedKind;
 
+/// The store of the API server begins with this version, so no object ever has it. An apply that states it makes an object, and fails if
+/// there is one already. (A creation by POST would record our fields under `Update`, so that no later apply could remove them.)
+const VERSION_OF_NO_OBJECT: &str = "1";
+
 /// A write that took effect.
 #[derive(Clone, Copy, Debug)]
 pub enum Write {
@@ -50,10 +54,10 @@ impl Task<'_> {
         move |source| Error::api(verb, kind, &key, source)
     }
 
-    /// Makes an object that is not known. The apply is not forced, so that an object of this name stays as it is: its manager owns fields
-    /// that we want to be different. A watch that selects by label does not know of an object without the labels.
+    /// Makes an object that is not known. If the name is taken, for example by an object without the labels by which the watch selects, the API
+    /// server answers 409.
     pub async fn make(&self, wanted: &Value) -> Result<(), Error> {
-        match self.send(wanted, None, false).await {
+        match self.send(wanted, None).await {
             Err(Error::Api { source, .. }) if is_conflict(&source) => Err(self.explain_conflict(wanted, source).await?),
             result => result,
         }
@@ -104,13 +108,17 @@ impl Task<'_> {
                 return Ok(());
             }
         }
-        self.send(&wanted, Some(live), true).await
+        self.send(&wanted, Some(live)).await
     }
 
-    /// Applies `wanted`. `live` is the object that is meant: if another object has its name by now, the API server answers 409.
-    pub async fn send(&self, wanted: &Value, live: Option<&Live>, force: bool) -> Result<(), Error> {
-        let body = live.map_or_else(|| wanted.clone(), |live| with_uid(wanted.clone(), live));
-        let answer = self.context.writer.apply(&self.resource, self.key, &body, force).await.map_err(self.failed("apply"))?;
+    /// Applies `wanted`. `live` is the object that is meant: if another object has its name by now, the API server answers 409. So it does
+    /// without `live` if any object has the name.
+    async fn send(&self, wanted: &Value, live: Option<&Live>) -> Result<(), Error> {
+        let body = match live {
+            Some(live) => with_uid(wanted.clone(), live),
+            None => with_metadata(wanted.clone(), "resourceVersion", VERSION_OF_NO_OBJECT),
+        };
+        let answer = self.context.writer.apply(&self.resource, self.key, &body).await.map_err(self.failed("apply"))?;
         self.log(if live.is_some() { Write::Changed } else { Write::Created });
         if let Some(after) = self.context.derived.observe(self.kind, answer) {
             let (mine, owned) = (comparable(wanted), comparable(&after.owned()));
@@ -155,9 +163,13 @@ fn keep_order_of_ports(wanted: &mut Value, live: &Value) {
 }
 
 /// `body` with the uid of `live`, so that a write cannot reach another object of this name.
-pub fn with_uid(mut body: Value, live: &Live) -> Value {
+pub fn with_uid(body: Value, live: &Live) -> Value {
+    with_metadata(body, "uid", &live.uid)
+}
+
+fn with_metadata(mut body: Value, name: &str, value: &str) -> Value {
     if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("uid".to_owned(), live.uid.clone().into());
+        metadata.insert(name.to_owned(), value.into());
     }
     body
 }

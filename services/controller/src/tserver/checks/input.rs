@@ -38,7 +38,7 @@ impl<'a> Input<'a> {
     /// The same input with other pods to judge.
     fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
         let Self { key, spec, replicas, problems, around, failures, defaults, .. } = *self;
-        Self { key, spec, replicas, problems, around, failures, defaults, pods }
+        Self { key, spec, replicas, problems, around, defaults, failures, pods }
     }
 
     /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
