@@ -19,6 +19,7 @@ mod events;
 mod exits;
 #[cfg(test)]
 pub mod fixtures;
+mod hints;
 mod live_objects;
 mod problem;
 mod reason;
@@ -102,6 +103,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
         context.exits.forget(key);
         context.rewrites.forget(key);
         context.warnings.forget(key);
+        context.hints.forget(key);
         return Ok(());
     };
     let server = match &view.object {

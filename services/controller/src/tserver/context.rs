@@ -4,6 +4,7 @@ use super::{
     apply::rewrites::Rewrites,
     events::PendingWarnings,
     exits::Exits,
+    hints::Hints,
     live_objects::DerivedCaches,
     template::{self, TemplateView},
     views::{self, ClaimView, PodView},
@@ -18,7 +19,10 @@ use crate::{
     },
     views::Views,
 };
-use kube::runtime::events::{Recorder, Reporter};
+use kube::{
+    Client,
+    runtime::events::{Recorder, Reporter},
+};
 use std::sync::Arc;
 use tars_common::names::{CONTROLLER_FIELD_MANAGER, label};
 
@@ -35,6 +39,9 @@ pub struct Context {
     pub exits: Exits,
     pub rewrites: Rewrites,
     pub warnings: PendingWarnings,
+    pub hints: Hints,
+    /// For questions that no cache answers.
+    pub client: Client,
 }
 
 impl Context {
@@ -53,6 +60,8 @@ impl Context {
             exits: Exits::default(),
             rewrites: Rewrites::default(),
             warnings: PendingWarnings::default(),
+            hints: Hints::default(),
+            client: engine.client(),
         })
     }
 }

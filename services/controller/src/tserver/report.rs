@@ -8,6 +8,7 @@ use super::{
     context::Context,
     error::Error,
     events::{self, stored_ready},
+    hints::find_hints,
     reason::Reason,
     status::{compute_status, is_same_status, with_verdicts},
 };
@@ -25,7 +26,14 @@ use tokio::time::Instant;
 
 /// Writes the status of the TServer, if it is not there already, and sends an Event if the summary is news.
 pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
-    let verdicts = judge(input);
+    let mut verdicts = judge(input);
+    if let Some((_, summary)) = verdicts.last() {
+        let pod = summary.pod.as_ref().map(|pod| &*pod.uid);
+        let hints = find_hints(context, key, input.around, summary.reason, pod).await;
+        if !hints.is_empty() {
+            verdicts = judge(&input.with_hints(&hints));
+        }
+    }
     let wanted = compute_status(server, &input.around.pods, &verdicts, Timestamp::now());
     let stored = server.status.as_ref();
     if !is_same_status(stored, &wanted) && !send_server_status(context, key, view, &wanted).await? {

@@ -3,7 +3,7 @@
 use crate::{
     engine::cache::Key,
     tserver::{
-        apply, defaults::Defaults, derived::Facts, problem::Problem, replicas::Replicas, surroundings::Surroundings,
+        apply, defaults::Defaults, derived::Facts, hints::Hint, problem::Problem, replicas::Replicas, surroundings::Surroundings,
         views::PodView,
     },
 };
@@ -25,6 +25,8 @@ pub struct Input<'a> {
     pub defaults: Defaults,
     /// The writes that failed.
     pub failures: &'a [apply::Error],
+    /// The Events about the object that the summary is about, the newest first, if they were read.
+    pub hints: &'a [Hint],
     /// The pods that are judged.
     pub pods: Vec<&'a PodView>,
 }
@@ -35,10 +37,22 @@ impl<'a> Input<'a> {
         self.around.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
     }
 
+    /// The same input with Events of Kubernetes.
+    pub fn with_hints<'b>(&'b self, hints: &'b [Hint]) -> Input<'b> {
+        let Self { key, spec, replicas, problems, around, failures, defaults, .. } = *self;
+        Input { key, spec, replicas, problems, around, defaults, failures, hints, pods: self.pods.clone() }
+    }
+
+    /// The newest Event with one of these reasons whose message has `part`.
+    pub fn find_hint(&self, reasons: &[&str], part: &str) -> Option<&'a str> {
+        let fits = |hint: &&Hint| reasons.contains(&&*hint.reason) && hint.message.contains(part);
+        self.hints.iter().find(fits).map(|hint| hint.message.trim().trim_end_matches('.'))
+    }
+
     /// The same input with other pods to judge.
     fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
-        let Self { key, spec, replicas, problems, around, failures, defaults, .. } = *self;
-        Self { key, spec, replicas, problems, around, defaults, failures, pods }
+        let Self { key, spec, replicas, problems, around, failures, defaults, hints, .. } = *self;
+        Self { key, spec, replicas, problems, around, defaults, failures, hints, pods }
     }
 
     /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
@@ -88,8 +102,17 @@ impl<'a> Input<'a> {
         failures: &'a [apply::Error],
     ) -> Self {
         let replicas = Replicas::of(server);
-        let all =
-            Self { key, spec: &server.spec, replicas, problems, around, failures, defaults: Defaults::NEWEST, pods: Vec::new() };
+        let all = Self {
+            key,
+            spec: &server.spec,
+            replicas,
+            problems,
+            around,
+            failures,
+            defaults: Defaults::NEWEST,
+            hints: &[],
+            pods: Vec::new(),
+        };
         all.with_pods(all.living().collect())
     }
 }

@@ -5,9 +5,10 @@ use crate::tserver::{
     reason::Reason,
     views::{ClaimView, ContainerState, PodView},
 };
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tars_common::{
     names::{NODE_CONTAINER, READINESS_GATE, STATEFUL_SERVER_NAME_LIMIT, STORAGE_CLASS, label},
-    v1beta3::PodContainerStatus,
+    v1beta3::{PodContainerStatus, Probe},
 };
 
 /// The reasons by which the kubelet says that it cannot get an image.
@@ -32,6 +33,10 @@ const CREATE_FAILURES: &[&str] = &[
 ];
 /// The reasons of a container that is only being prepared. They are no fault.
 const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
+
+/// The reasons of the Events that tell why a container is not even made.
+const PREPARATION_FAILURES: &[&str] =
+    &["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
 
 /// The advice for most reasons why a registry does not deliver an image.
 const CORRECT_OR_LOG_IN: &str = "correct the image, or its pull secret in spec.release";
@@ -91,16 +96,19 @@ pub fn find_missing_pods(input: &Input<'_>) -> Option<Verdict> {
         return None;
     }
     let kind = if input.spec.k8s.daemon_set { "DaemonSet" } else { "StatefulSet" };
-    let message = format!(
-        "{}; if that does not change, the Events of {kind} {} say why (kubectl describe)",
-        format_count(have, wanted, "exists", "exist"),
-        input.key
-    );
-    Some(Verdict::violated(Reason::PodsMissing, message))
+    let why = match input.find_hint(&["FailedCreate"], "") {
+        Some(cause) => format!(": {cause}"),
+        None => format!("; if that does not change, the Events of {kind} {} say why (kubectl describe)", input.key),
+    };
+    Some(Verdict::violated(Reason::PodsMissing, format!("{}{why}", format_count(have, wanted, "exists", "exist"))))
 }
 
 pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
-    let (pod, claim) = judged(input).filter(|pod| is_false(pod, "PodScheduled")).find_map(|pod| {
+    // A claim also stays unbound while the pod has no place for another reason. The scheduler then does not speak of volumes.
+    let waits = |pod: &&PodView| {
+        pod.condition("PodScheduled").is_some_and(|one| one.status == "False" && speaks_of_volumes(&one.message))
+    };
+    let (pod, claim) = judged(input).filter(waits).find_map(|pod| {
         let unbound = |name: &&String| input.around.claims.iter().find(|claim| claim.name == **name && claim.phase == "Pending");
         Some((pod, pod.claims.iter().find_map(|name| unbound(&name))?))
     })?;
@@ -122,6 +130,11 @@ pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(Reason::ClaimUnbound, message).about(pod))
 }
 
+/// A message without details may be about volumes, too.
+fn speaks_of_volumes(said: &str) -> bool {
+    !said.contains(": ") || ["volume", "claim"].iter().any(|word| said.to_lowercase().contains(word))
+}
+
 /// Whether every node that may hold the volume has one already: a node holds one volume of each name for a server, and each bound claim
 /// uses one.
 fn are_volumes_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
@@ -136,11 +149,33 @@ pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
     let verdict = match pod.condition("PodScheduled") {
         Some(condition) => Verdict::violated(
             Reason::Unschedulable,
-            format!("no node takes pod {}: {}; free resources or add a node", pod.name, strip_full_stop(&condition.message)),
+            format!("no node takes pod {}: {}", pod.name, explain_scheduler(input, strip_full_stop(&condition.message))),
         ),
         None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
     };
     Some(verdict.about(pod))
+}
+
+/// The words of the scheduler, and what to do about them.
+fn explain_scheduler(input: &Input<'_>, said: &str) -> String {
+    if let Some(claim) = said.split("persistentvolumeclaim \"").nth(1).and_then(|rest| rest.split('"').next())
+        && said.contains("not found")
+    {
+        return format!(
+            "PersistentVolumeClaim {}/{claim} does not exist; create it, or correct the claimName in spec.k8s.mounts",
+            input.key.namespace
+        );
+    }
+    let advice = if said.contains("free ports") {
+        "a port of spec.k8s.hostPorts (or, with hostNetwork, of the server) is taken on every admitted node; change it, or add a node"
+    } else if said.contains("anti-affinity") {
+        "add a node, lower spec.k8s.replicas, or set spec.k8s.notStacked to false"
+    } else if said.contains("taint") {
+        "remove the taint, or add a node"
+    } else {
+        "free resources or add a node"
+    };
+    format!("{said}; {advice}")
 }
 
 pub fn find_absence_of_pods(input: &Input<'_>) -> Option<Verdict> {
@@ -177,13 +212,15 @@ pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
         _ if container.pull_policy == "Always" => ("cannot be pulled", format!("{CORRECT_OR_LOG_IN}; {ON_THE_NODE}")),
         _ => ("cannot be pulled", CORRECT_OR_LOG_IN.to_owned()),
     };
+    let secret = input.find_hint(&["FailedToRetrieveImagePullSecret"], "").map(|cause| format!("; {cause}"));
     let message = format!(
-        "image {:?} of container {} in pod {} {trouble} ({}): {}; {advice}",
+        "image {:?} of container {} in pod {} {trouble} ({}): {}; {advice}{}",
         container.image,
         container.container,
         pod.name,
         container.reason,
-        strip_full_stop(&container.message)
+        strip_full_stop(&container.message),
+        secret.unwrap_or_default()
     );
     Some(Verdict::violated(Reason::ImageNotPulled, message).about(pod))
 }
@@ -205,17 +242,49 @@ pub fn find_crash(input: &Input<'_>) -> Option<Verdict> {
     let words = &container.last_words;
     // Quoting makes control characters of a terminal harmless.
     let words = if words.is_empty() { String::new() } else { format!(" ({words:?})") };
+    let end = find_killing_probe(input, &container.container).unwrap_or_else(|| match container.exit_code.unwrap_or_default() {
+        0 => format!("ended with exit code 0{words}, although a server must go on running,"),
+        code => format!("ended with exit code {code}{words}"),
+    });
+    let restarts = match container.restarts {
+        0 => "is started again".to_owned(),
+        count => format!("was restarted {}", format_times(count)),
+    };
     let message = format!(
-        "container {} of pod {} ended with exit code {}{words} and was restarted {}; see kubectl logs -n {} {} -c {} --previous",
-        container.container,
-        pod.name,
-        container.exit_code.unwrap_or_default(),
-        format_times(container.restarts),
-        input.key.namespace,
-        pod.name,
-        container.container
+        "container {} of pod {} {end} and {restarts}; see kubectl logs -n {} {} -c {} --previous",
+        container.container, pod.name, input.key.namespace, pod.name, container.container
     );
     Some(Verdict::violated(Reason::Crashing, message).about(pod))
+}
+
+/// The probe by which the kubelet has killed a container, as an Event tells. The exit code is then that of a process that was told to end.
+fn find_killing_probe(input: &Input<'_>, container: &str) -> Option<String> {
+    let message = input.find_hint(&["Killing"], &format!("Container {container} failed "))?;
+    let k8s = &input.spec.k8s;
+    let (name, probe) = if message.contains("liveness probe") {
+        ("liveness", k8s.liveness_probe.as_deref())
+    } else if message.contains("startup probe") {
+        ("startup", k8s.startup_probe.as_deref())
+    } else {
+        return None;
+    };
+    let how = probe.map(describe_probe).unwrap_or_default();
+    let said = input.find_hint(&["Unhealthy"], if name == "liveness" { "Liveness probe" } else { "Startup probe" });
+    let said = said.map(|said| format!(": {said:?}")).unwrap_or_default();
+    Some(format!("was killed by its {name} probe{how}{said}"))
+}
+
+fn describe_probe(probe: &Probe) -> String {
+    let port = |port: &IntOrString| match port {
+        IntOrString::Int(number) => number.to_string(),
+        IntOrString::String(name) => name.clone(),
+    };
+    match (&probe.tcp_socket, &probe.http_get, &probe.exec) {
+        (Some(tcp), _, _) => format!(" (tcpSocket {})", port(&tcp.port)),
+        (_, Some(http), _) => format!(" (httpGet {}{})", port(&http.port), http.path.as_deref().unwrap_or_default()),
+        (_, _, Some(exec)) => format!(" (exec {})", exec.command.join(" ")),
+        _ => String::new(),
+    }
 }
 
 pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
@@ -223,14 +292,15 @@ pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
     let telling = |container: &&ContainerState| !PREPARATIONS.contains(&container.reason.as_str());
     let state = if let Some(container) = pod.stuck.iter().find(telling).or_else(|| pod.stuck.first()) {
         let said = container.message.trim().trim_end_matches('.');
+        let said = if said.is_empty() { input.find_hint(PREPARATION_FAILURES, "").unwrap_or_default() } else { said };
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         format!("container {} waits ({}){said}", container.container, container.reason)
     } else if let Some(container) = pod.statuses.iter().find(|container| runs(container) && !has_started(container)) {
-        let advice = refer_to_events(input, pod);
-        format!(
-            "container {} runs, but its startup probe has not succeeded yet; if that does not change, {advice}",
-            container.name
-        )
+        let why = match input.find_hint(&["Unhealthy"], "Startup probe") {
+            Some(cause) => format!(": {cause:?}"),
+            None => format!("; if that does not change, {}", refer_to_events(input, pod)),
+        };
+        format!("container {} runs, but its startup probe has not succeeded yet{why}", container.name)
     } else {
         "its containers are not all ready".to_owned()
     };
@@ -267,11 +337,13 @@ pub fn find_failing_readiness_probe(input: &Input<'_>) -> Option<Verdict> {
     let unready = judged(input).filter(|pod| !is_true(pod, "ContainersReady"));
     let (pod, container) =
         unready.into_iter().find_map(|pod| Some((pod, pod.statuses.iter().find(|one| runs(one) && !one.ready)?)))?;
+    let why = match input.find_hint(&["Unhealthy"], "Readiness probe") {
+        Some(cause) => format!(": {cause:?}"),
+        None => format!("; {}", refer_to_events(input, pod)),
+    };
     let message = format!(
-        "container {} of pod {} runs, but its readiness probe does not succeed, so it gets no traffic; {}",
-        container.name,
-        pod.name,
-        refer_to_events(input, pod)
+        "container {} of pod {} runs, but its readiness probe does not succeed, so it gets no traffic{why}",
+        container.name, pod.name
     );
     Some(Verdict::violated(Reason::ReadinessProbeFails, message).about(pod))
 }
@@ -280,6 +352,11 @@ pub fn find_unready_pod(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !pod.is_ready())?;
     let said = pod.condition("Ready").map(|condition| condition.message.trim()).filter(|message| !message.is_empty());
     let message = match said {
+        Some(said) if said.contains("readiness gate") => format!(
+            "pod {} is not ready: {}; whoever offers that gate must set the condition, or remove the gate from spec.k8s.readinessGates",
+            pod.name,
+            strip_full_stop(said)
+        ),
         Some(said) => format!("pod {} is not ready: {}", pod.name, strip_full_stop(said)),
         None => format!(
             "pod {} is not ready, and Kubernetes gives no cause; its conditions and readiness gates show more (kubectl describe pod -n {} {0})",

@@ -1,5 +1,6 @@
 //! Each check by itself, and the order of all.
 
+mod mistakes;
 mod reference;
 
 use super::{
@@ -178,6 +179,8 @@ fn when_a_node_matches_the_unbound_claim_is_named_before_the_schedulers_sentence
     assert_eq!(reason, Reason::Unschedulable);
     assert!(message.contains("insufficient cpu; free resources"), "{message}");
     unplaced.claims = vec!["data-ledger-audit-0".into()];
+    unplaced.conditions[0].message =
+        "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind.".into();
     let mut case = Case::new().with(unplaced);
     let claim = ClaimView {
         namespace: "bank".into(),

@@ -85,8 +85,9 @@ impl PodView {
         let containers = status.container_statuses.unwrap_or_default();
         let spec = pod.spec.unwrap_or_default();
         let described: Vec<_> = spec.init_containers.into_iter().flatten().chain(spec.containers).collect();
-        let all = status.init_container_statuses.iter().flatten().chain(&containers);
-        let stuck = all.filter_map(|status| find_trouble(status, &described)).collect();
+        let init = status.init_container_statuses.iter().flatten().map(|status| (status, true));
+        let all = init.chain(containers.iter().map(|status| (status, false)));
+        let stuck = all.filter_map(|(status, is_init)| find_trouble(status, is_init, &described)).collect();
         let volumes = spec.volumes.unwrap_or_default();
         Ok(Self {
             namespace: pod.metadata.namespace.unwrap_or_default(),
@@ -135,13 +136,14 @@ impl View for PodView {
     }
 }
 
-fn find_trouble(status: &ContainerStatus, described: &[Container]) -> Option<ContainerState> {
+/// A main container must not end at all, an init container must not fail.
+fn find_trouble(status: &ContainerStatus, is_init: bool, described: &[Container]) -> Option<ContainerState> {
     let state = status.state.as_ref()?;
     let last_exit = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let (reason, message, end) = if let Some(waiting) = &state.waiting {
         (waiting.reason.clone(), waiting.message.clone(), last_exit)
     } else {
-        let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+        let end = state.terminated.as_ref().filter(|end| !is_init || end.exit_code != 0)?;
         (end.reason.clone(), end.message.clone(), Some(end))
     };
     // The image comes from the spec of the pod: the status spells the image of a running container in another way, and has no image

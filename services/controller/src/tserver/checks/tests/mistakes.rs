@@ -1,0 +1,128 @@
+//! What operators read after common mistakes, in the words of the scheduler, of the kubelet and of Events.
+
+use super::*;
+use crate::tserver::hints::Hint;
+
+fn unplaced(said: &str) -> Case {
+    let mut lost = pod(&[("PodScheduled", "False", "Unschedulable", said)]);
+    lost.claims = vec!["delay-bind-ledger-audit-0".into()];
+    Case::new().with(lost)
+}
+
+fn hint(reason: &str, message: &str) -> Hint {
+    Hint { reason: reason.into(), message: message.into() }
+}
+
+/// The message of `Ready` when these Events are known.
+fn told(case: &Case, hints: &[Hint]) -> (Reason, String) {
+    let (server, key) = (server(case.spec), Key::new("bank", case.name));
+    let input = Input::new(&server, &key, &[], &case.around, &case.failures);
+    let (_, ready) = judge(&input.with_hints(hints)).pop().unwrap();
+    (ready.reason, ready.message)
+}
+
+#[test]
+fn a_taken_host_port_is_named_although_a_claim_waits_for_the_node() {
+    let mut case = unplaced("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
+    let claim = ClaimView {
+        namespace: "bank".into(),
+        name: "delay-bind-ledger-audit-0".into(),
+        phase: "Pending".into(),
+        class: "tars-storage-class".into(),
+        ..ClaimView::default()
+    };
+    case.around.claims = vec![Arc::new(claim)];
+    let (_, reason, message) = case.ready();
+    assert_eq!(reason, Reason::Unschedulable);
+    assert!(message.contains("a port of spec.k8s.hostPorts") && message.contains("is taken on every admitted node"), "{message}");
+}
+
+#[test]
+fn a_claim_that_does_not_exist_is_named() {
+    let case = unplaced("0/1 nodes are available: persistentvolumeclaim \"nosuch\" not found. not found");
+    let (_, _, message) = case.ready();
+    assert_eq!(
+        message,
+        "no node takes pod ledger-audit-0: PersistentVolumeClaim bank/nosuch does not exist; create it, or correct the claimName in spec.k8s.mounts"
+    );
+}
+
+#[test]
+fn pods_that_must_be_apart_need_nodes() {
+    let case = unplaced("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.");
+    assert!(case.ready().2.ends_with("add a node, lower spec.k8s.replicas, or set spec.k8s.notStacked to false"));
+}
+
+#[test]
+fn the_event_of_the_workload_says_why_a_pod_is_missing() {
+    let case = Case::new();
+    assert!(told(&case, &[]).1.contains("kubectl describe"));
+    let quota = "create Pod ledger-audit-0 in StatefulSet ledger-audit failed error: pods \"ledger-audit-0\" is forbidden: exceeded quota: small.";
+    let (reason, message) = told(&case, &[hint("SuccessfulCreate", "made"), hint("FailedCreate", quota)]);
+    assert_eq!(reason, Reason::PodsMissing);
+    assert_eq!(message, format!("0 of 1 pod exists: {}", quota.trim_end_matches('.')));
+}
+
+#[test]
+fn a_container_that_its_probe_has_killed_says_which_probe() {
+    let mut case = Case::new().with(stuck("CrashLoopBackOff", "back-off", Some(0)));
+    case.spec = "
+tars: { template: demo.cpp }
+release: { id: v7, image: registry/audit }
+k8s: { replicas: 1, livenessProbe: { tcpSocket: { port: 4444 } } }
+";
+    let events = [
+        hint("Killing", "Container ledger-audit failed liveness probe, will be restarted"),
+        hint("Unhealthy", "Liveness probe failed: dial tcp 10.0.0.9:4444: connect: connection refused"),
+    ];
+    let (reason, message) = told(&case, &events);
+    assert_eq!(reason, Reason::Crashing);
+    assert!(
+        message.contains("was killed by its liveness probe (tcpSocket 4444): \"Liveness probe failed: dial tcp"),
+        "{message}"
+    );
+    assert!(told(&case, &events[1..]).1.contains("ended with exit code 0"), "the Event is about another container, or gone");
+}
+
+#[test]
+fn a_command_that_ends_without_a_fault_is_a_crash_too() {
+    let mut ended = stuck("Completed", "", Some(0));
+    ended.stuck[0].restarts = 0;
+    let (_, reason, message) = Case::new().with(ended).ready();
+    assert_eq!(reason, Reason::Crashing);
+    assert!(message.contains("ended with exit code 0, although a server must go on running, and is started again"), "{message}");
+}
+
+#[test]
+fn a_missing_pull_secret_and_a_volume_that_cannot_be_mounted_are_named_by_their_events() {
+    let case = Case::new().with(stuck("ImagePullBackOff", "Back-off pulling image", None));
+    let secret = hint("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (audit-pull)");
+    assert!(told(&case, &[secret]).1.ends_with("Unable to retrieve some image pull secrets (audit-pull)"));
+    let case = Case::new().with(stuck("ContainerCreating", "", None));
+    let mount = hint("FailedMount", "MountVolume.SetUp failed for volume \"conf\" : configmap \"audit-conf\" not found");
+    let (reason, message) = told(&case, &[mount]);
+    assert_eq!(reason, Reason::Starting);
+    assert!(message.ends_with("configmap \"audit-conf\" not found"), "{message}");
+}
+
+#[test]
+fn a_readiness_gate_that_nobody_sets_is_named_with_what_to_do() {
+    let mut waiting = running(Some(("True", "Active/Active/7")), "False");
+    let ready = waiting.conditions.iter_mut().find(|condition| condition.kind == "Ready").unwrap();
+    ready.message = "corresponding condition of pod readiness gate \"example.com/warm\" does not exist.".into();
+    let (_, reason, message) = Case::new().with(waiting).ready();
+    assert_eq!(reason, Reason::PodNotReady);
+    assert!(
+        message.contains("\"example.com/warm\"") && message.contains("remove the gate from spec.k8s.readinessGates"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_probe_that_fails_is_quoted() {
+    let unready = probed(true, Some(("True", "Active/Active/7")));
+    let probe = hint("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
+    let (reason, message) = told(&Case::new().with(unready), &[probe]);
+    assert_eq!(reason, Reason::ReadinessProbeFails);
+    assert!(message.ends_with("\"Readiness probe failed: HTTP probe failed with statuscode: 503\""), "{message}");
+}

@@ -1,0 +1,147 @@
+//! The Events of Kubernetes about a server in trouble. Some causes are told nowhere else: why a pod cannot be created, which probe has
+//! killed a container, why a volume cannot be mounted (docs/reference/controller.md#7.5.8).
+//!
+//! ```text
+//! a reason that Events explain ── lasts 5 s ──► one list of the Events about the object ── every 30 s while it lasts ──► the messages
+//! ```
+//!
+//! A healthy server, and one that starts quickly, costs no request.
+
+use super::{context::Context, reason::Reason, surroundings::Surroundings};
+use crate::engine::cache::Key;
+use k8s_openapi::api::events::v1::Event;
+use kube::{Api, api::ListParams};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout};
+
+/// How long a reason must last before Events are read. Most starts are over by then.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// The pause between two looks.
+const NEXT_LOOK: Duration = Duration::from_secs(30);
+/// How long the answer may take. Without it the verdict stands as it is.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// More Events about one object are not read.
+const MOST_EVENTS: u32 = 100;
+
+/// An Event about an object of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// For example `FailedCreate`.
+    pub reason: String,
+    pub message: String,
+}
+
+/// What is known about the servers in trouble.
+#[derive(Debug, Default)]
+pub struct Hints(Mutex<HashMap<Key, Trouble>>);
+
+#[derive(Debug)]
+struct Trouble {
+    reason: Reason,
+    next_look: Instant,
+    /// The newest first.
+    hints: Vec<Hint>,
+}
+
+/// Whether Events explain this reason.
+const fn is_explained(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PodsMissing | Reason::ImageNotPulled | Reason::Crashing | Reason::Starting | Reason::ReadinessProbeFails
+    )
+}
+
+impl Hints {
+    pub fn forget(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
+    /// Notes the reason of a run. Returns what is known about it, and the time until the next look; zero says that it is time to look.
+    fn note(&self, key: &Key, reason: Reason, now: Instant) -> (Vec<Hint>, Duration) {
+        let mut known = self.lock();
+        if known.get(key).is_none_or(|trouble| trouble.reason != reason) {
+            known.insert(key.clone(), Trouble { reason, next_look: now + FIRST_LOOK, hints: Vec::new() });
+        }
+        let trouble = &known[key];
+        (trouble.hints.clone(), trouble.next_look.saturating_duration_since(now))
+    }
+
+    fn keep(&self, key: &Key, hints: &[Hint], now: Instant) {
+        if let Some(trouble) = self.lock().get_mut(key) {
+            trouble.hints = hints.to_vec();
+            trouble.next_look = now + NEXT_LOOK;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Trouble>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the Events that explain why the server `key` is in the state `reason`, the newest first. `pod` is the uid of the pod that the
+/// state is about, if it is about one. Asks for another run when it is time to look again.
+pub async fn find_hints(context: &Context, key: &Key, around: &Surroundings, reason: Reason, pod: Option<&str>) -> Vec<Hint> {
+    if !is_explained(reason) {
+        context.hints.forget(key);
+        return Vec::new();
+    }
+    let (mut hints, mut left) = context.hints.note(key, reason, Instant::now());
+    let object = pod.or_else(|| around.live.workload().map(|workload| &*workload.uid));
+    if let Some(uid) = object.filter(|_| left.is_zero()) {
+        if let Some(found) = list_events(context, key, uid).await {
+            hints = found;
+        }
+        context.hints.keep(key, &hints, Instant::now());
+        left = NEXT_LOOK;
+    }
+    context.queue.add_after(key.clone(), left.max(Duration::from_secs(1)));
+    hints
+}
+
+/// `None` if the API server does not answer.
+async fn list_events(context: &Context, key: &Key, uid: &str) -> Option<Vec<Hint>> {
+    let api: Api<Event> = Api::namespaced(context.client.clone(), &key.namespace);
+    let params = ListParams::default().fields(&format!("regarding.uid={uid}")).limit(MOST_EVENTS);
+    let answer = match timeout(ANSWER_LIMIT, api.list(&params)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            tracing::debug!(%key, %error, "cannot read the Events about a server in trouble");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let mut events = answer.items;
+    events.sort_by_key(|event| std::cmp::Reverse(last_time(event)));
+    let hint = |event: Event| Hint { reason: event.reason.unwrap_or_default(), message: event.note.unwrap_or_default() };
+    Some(events.into_iter().map(hint).collect())
+}
+
+fn last_time(event: &Event) -> Option<jiff::Timestamp> {
+    let series = event.series.as_ref().map(|series| series.last_observed_time.0);
+    series.or(event.deprecated_last_timestamp.as_ref().map(|time| time.0)).or(event.event_time.as_ref().map(|time| time.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn events_are_read_when_a_reason_has_lasted_and_then_now_and_again() {
+        let (hints, key) = (Hints::default(), Key::new("bank", "ledger-audit"));
+        let at = |seconds: u64, start: Instant| start + Duration::from_secs(seconds);
+        let start = Instant::now();
+        let left = |seconds, reason| hints.note(&key, reason, at(seconds, start)).1.as_secs();
+        assert_eq!((left(0, Reason::Starting), left(4, Reason::Starting)), (5, 1));
+        assert_eq!(left(4, Reason::Crashing), 5, "another reason");
+        assert_eq!(left(9, Reason::Crashing), 0);
+        let hint = Hint { reason: "Killing".into(), message: "failed liveness probe".into() };
+        hints.keep(&key, std::slice::from_ref(&hint), at(9, start));
+        assert_eq!(hints.note(&key, Reason::Crashing, at(10, start)), (vec![hint], Duration::from_secs(29)));
+        hints.forget(&key);
+        assert_eq!(left(11, Reason::Crashing), 5);
+    }
+}
