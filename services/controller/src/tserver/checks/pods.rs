@@ -38,6 +38,9 @@ const PREPARATIONS: &[&str] = &["PodInitializing", "ContainerCreating"];
 const PREPARATION_FAILURES: &[&str] =
     &["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
 
+/// The beginnings of the parts of the scheduler's message that repeat the rest.
+const NOISE: &[&str] = &[". no new claims to deallocate", ". preemption:", ", preemption:"];
+
 /// The advice for most reasons why a registry does not deliver an image.
 const CORRECT_OR_LOG_IN: &str = "correct the image, or its pull secret in spec.release";
 /// The advice for a cluster without registry.
@@ -132,7 +135,7 @@ pub fn find_unbound_claim(input: &Input<'_>) -> Option<Verdict> {
 
 /// A message without details may be about volumes, too.
 fn speaks_of_volumes(said: &str) -> bool {
-    !said.contains(": ") || ["volume", "claim"].iter().any(|word| said.to_lowercase().contains(word))
+    !said.contains(": ") || said.to_lowercase().contains("volume")
 }
 
 /// Whether every node that may hold the volume has one already: a node holds one volume of each name for a server, and each bound claim
@@ -158,6 +161,8 @@ pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
 
 /// The words of the scheduler, and what to do about them.
 fn explain_scheduler(input: &Input<'_>, said: &str) -> String {
+    // What follows tells that the scheduler could not make room by force, either.
+    let said = NOISE.iter().fold(said, |said, noise| said.split(noise).next().unwrap_or(said));
     if let Some(claim) = said.split("persistentvolumeclaim \"").nth(1).and_then(|rest| rest.split('"').next())
         && said.contains("not found")
     {

@@ -23,7 +23,9 @@ fn told(case: &Case, hints: &[Hint]) -> (Reason, String) {
 
 #[test]
 fn a_taken_host_port_is_named_although_a_claim_waits_for_the_node() {
-    let mut case = unplaced("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
+    let mut case = unplaced(
+        "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found.",
+    );
     let claim = ClaimView {
         namespace: "bank".into(),
         name: "delay-bind-ledger-audit-0".into(),
@@ -35,6 +37,7 @@ fn a_taken_host_port_is_named_although_a_claim_waits_for_the_node() {
     let (_, reason, message) = case.ready();
     assert_eq!(reason, Reason::Unschedulable);
     assert!(message.contains("a port of spec.k8s.hostPorts") && message.contains("is taken on every admitted node"), "{message}");
+    assert!(!message.contains("preemption"), "{message}");
 }
 
 #[test]
