@@ -47,39 +47,77 @@ pub(super) struct VersionDefinition {
 /// The category of the kinds that `kubectl get tars` lists. Kinds with credentials are left out, because no role of the chart reads them.
 const LISTED: &[&str] = &["tars"];
 
-/// Name, type and path of a printer column.
-type Column = (&'static str, &'static str, &'static str);
+/// A printer column.
+pub(super) struct Column {
+    name: &'static str,
+    type_: &'static str,
+    path: &'static str,
+    /// Whether only `-o wide` shows it.
+    wide: bool,
+}
 
-const APP: Column = ("App", "string", ".spec.app");
-const SERVER: Column = ("Server", "string", ".spec.server");
-const SUB_TYPE: Column = ("SubType", "string", ".spec.subType");
-const REPLICAS: Column = ("Replicas", "integer", ".spec.k8s.replicas");
-const READY: Column = ("Ready", "integer", ".status.readyReplicas");
-const AGE: Column = ("Age", "date", ".metadata.creationTimestamp");
+const fn shown(name: &'static str, type_: &'static str, path: &'static str) -> Column {
+    Column { name, type_, path, wide: false }
+}
+
+const fn wide(name: &'static str, path: &'static str) -> Column {
+    Column { name, type_: "string", path, wide: true }
+}
+
+const APP: Column = shown("App", "string", ".spec.app");
+const SERVER: Column = shown("Server", "string", ".spec.server");
+const SUB_TYPE: Column = shown("SubType", "string", ".spec.subType");
+const REPLICAS: Column = shown("Replicas", "integer", ".spec.k8s.replicas");
+const READY: Column = shown("Ready", "integer", ".status.readyReplicas");
+const AGE: Column = shown("Age", "date", ".metadata.creationTimestamp");
 
 const SERVER_BEFORE: &[Column] = &[APP, SERVER, SUB_TYPE, REPLICAS, READY];
+/// The row fits into 120 characters. What says nothing about the state is shown only with `-o wide`.
 const SERVER_NOW: &[Column] = &[
-    APP,
-    SERVER,
-    SUB_TYPE,
-    ("ReleaseImage", "string", ".spec.release.image"),
-    ("NodeImage", "string", ".spec.release.nodeImage"),
-    ("Template", "string", ".spec.tars.template"),
-    REPLICAS,
+    shown("Status", "string", r#".status.conditions[?(@.type=="Ready")].reason"#),
     READY,
-    ("Status", "string", r#".status.conditions[?(@.type=="Ready")].reason"#),
+    REPLICAS,
+    shown("Release", "string", ".spec.release.id"),
+    SUB_TYPE,
+    wide("App", ".spec.app"),
+    wide("Server", ".spec.server"),
+    wide("ReleaseImage", ".spec.release.image"),
+    wide("NodeImage", ".spec.release.nodeImage"),
+    wide("Template", ".spec.tars.template"),
+];
+/// Which release the clients get, and whether they get any pod. A column shows the first element that its path selects.
+const ENDPOINT: &[Column] = &[
+    shown("Release", "string", ".spec.release.id"),
+    shown("ActivePod", "string", r#".status.pods[?(@.presentState=="Active")].name"#),
+    shown("OtherPod", "string", r#".status.pods[?(@.presentState!="Active")].name"#),
+    shown("State", "string", r#".status.pods[?(@.presentState!="Active")].presentState"#),
+];
+/// The pod that ended last.
+const RECORD: &[Column] = &[
+    shown("LastPod", "string", ".pods[0].name"),
+    shown("Release", "string", ".pods[0].id"),
+    shown("Node", "string", ".pods[0].nodeIP"),
+    shown("Ended", "date", ".pods[0].deleteTime"),
+];
+/// The application that was added last.
+const TREE: &[Column] = &[shown("LatestApp", "string", ".apps[-1:].name"), shown("Added", "date", ".apps[-1:].createTime")];
+const FRAMEWORK: &[Column] = &[
+    shown("NodeImage", "string", ".nodeImage.image"),
+    shown("NodeSecret", "string", ".nodeImage.secret"),
+    shown("ExitedPods", "integer", ".recordLimit.texitedPod"),
+    shown("ConfigVersions", "integer", ".recordLimit.tconfigHistory"),
 ];
 const CONFIG: &[Column] = &[
-    ("App", "string", ".app"),
-    ("Server", "string", ".server"),
-    ("PodSeq", "string", ".podSeq"),
-    ("ConfigName", "string", ".configName"),
-    ("Version", "string", ".version"),
-    ("Activated", "boolean", ".activated"),
+    shown("App", "string", ".app"),
+    shown("Server", "string", ".server"),
+    shown("PodSeq", "string", ".podSeq"),
+    shown("ConfigName", "string", ".configName"),
+    shown("Version", "string", ".version"),
+    shown("Activated", "boolean", ".activated"),
 ];
-const TEMPLATE: &[Column] = &[("Parent", "string", ".spec.parent")];
-const ACCOUNT: &[Column] = &[("Username", "string", ".spec.username")];
-const IMAGE: &[Column] = &[("type", "string", ".imageType")];
+const TEMPLATE: &[Column] = &[shown("Parent", "string", ".spec.parent")];
+const ACCOUNT: &[Column] = &[shown("Username", "string", ".spec.username")];
+const IMAGE: &[Column] = &[shown("type", "string", ".imageType")];
 
 /// Describes the version `version` of a kind, whose objects have the type `T`.
 const fn describe<T: JsonSchema>(version: Version, columns: &'static [Column]) -> VersionDefinition {
@@ -186,9 +224,9 @@ pub(super) static KINDS: &[KindDefinition] = &[
         selectable: &[".spec.app", ".spec.server"],
         status: true,
         versions: &[
-            describe::<v1beta1::TEndpoint>(V1Beta1, &[]),
-            describe::<v1beta2::TEndpoint>(V1Beta2, &[]),
-            describe::<v1beta3::TEndpoint>(V1Beta3, &[]),
+            describe::<v1beta1::TEndpoint>(V1Beta1, ENDPOINT),
+            describe::<v1beta2::TEndpoint>(V1Beta2, ENDPOINT),
+            describe::<v1beta3::TEndpoint>(V1Beta3, ENDPOINT),
         ],
         ..PLAIN
     },
@@ -199,9 +237,9 @@ pub(super) static KINDS: &[KindDefinition] = &[
         short: "ter",
         selectable: &[".app", ".server"],
         versions: &[
-            describe::<v1beta1::TExitedRecord>(V1Beta1, &[]),
-            describe::<v1beta2::TExitedRecord>(V1Beta2, &[]),
-            describe::<v1beta3::TExitedRecord>(V1Beta3, &[]),
+            describe::<v1beta1::TExitedRecord>(V1Beta1, RECORD),
+            describe::<v1beta2::TExitedRecord>(V1Beta2, RECORD),
+            describe::<v1beta3::TExitedRecord>(V1Beta3, RECORD),
         ],
         ..PLAIN
     },
@@ -211,9 +249,9 @@ pub(super) static KINDS: &[KindDefinition] = &[
         singular: "ttree",
         short: "ttr",
         versions: &[
-            describe::<v1beta1::TTree>(V1Beta1, &[]),
-            describe::<v1beta2::TTree>(V1Beta2, &[]),
-            describe::<v1beta3::TTree>(V1Beta3, &[]),
+            describe::<v1beta1::TTree>(V1Beta1, TREE),
+            describe::<v1beta2::TTree>(V1Beta2, TREE),
+            describe::<v1beta3::TTree>(V1Beta3, TREE),
         ],
         ..PLAIN
     },
@@ -235,7 +273,10 @@ pub(super) static KINDS: &[KindDefinition] = &[
         singular: "tframeworkconfig",
         short: "tfc",
         converted: true,
-        versions: &[describe::<v1beta2::TFrameworkConfig>(V1Beta2, &[]), describe::<v1beta3::TFrameworkConfig>(V1Beta3, &[])],
+        versions: &[
+            describe::<v1beta2::TFrameworkConfig>(V1Beta2, FRAMEWORK),
+            describe::<v1beta3::TFrameworkConfig>(V1Beta3, FRAMEWORK),
+        ],
         ..PLAIN
     },
     KindDefinition {
@@ -251,10 +292,11 @@ pub(super) static KINDS: &[KindDefinition] = &[
 
 /// Builds the printer columns of a version, the age last. Without columns the API server shows name and age.
 pub(super) fn build_columns(of: &VersionDefinition) -> Option<Vec<CustomResourceColumnDefinition>> {
-    let column = |&(name, type_, path): &Column| CustomResourceColumnDefinition {
-        name: name.to_owned(),
-        type_: type_.to_owned(),
-        json_path: path.to_owned(),
+    let column = |column: &Column| CustomResourceColumnDefinition {
+        name: column.name.to_owned(),
+        type_: column.type_.to_owned(),
+        json_path: column.path.to_owned(),
+        priority: column.wide.then_some(1),
         ..CustomResourceColumnDefinition::default()
     };
     (!of.columns.is_empty()).then(|| of.columns.iter().chain([&AGE]).map(column).collect())
