@@ -19,10 +19,7 @@ use crate::{
     },
     views::Views,
 };
-use kube::{
-    Client,
-    runtime::events::{Recorder, Reporter},
-};
+use kube::runtime::events::{Recorder, Reporter};
 use std::sync::Arc;
 use tars_common::names::{CONTROLLER_FIELD_MANAGER, label};
 
@@ -40,8 +37,6 @@ pub struct Context {
     pub rewrites: Rewrites,
     pub warnings: PendingWarnings,
     pub hints: Hints,
-    /// For questions that no cache answers.
-    pub client: Client,
 }
 
 impl Context {
@@ -60,8 +55,7 @@ impl Context {
             exits: Exits::default(),
             rewrites: Rewrites::default(),
             warnings: PendingWarnings::default(),
-            hints: Hints::default(),
-            client: engine.client(),
+            hints: Hints::new(engine.client()),
         })
     }
 }

@@ -7,10 +7,10 @@
 //!
 //! A healthy server, and one that starts quickly, costs no request.
 
-use super::{context::Context, reason::Reason, surroundings::Surroundings};
+use super::reason::Reason;
 use crate::engine::cache::Key;
 use k8s_openapi::api::events::v1::Event;
-use kube::{Api, api::ListParams};
+use kube::{Api, Client, api::ListParams};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -36,8 +36,10 @@ pub struct Hint {
 }
 
 /// What is known about the servers in trouble.
-#[derive(Debug, Default)]
-pub struct Hints(Mutex<HashMap<Key, Trouble>>);
+pub struct Hints {
+    client: Client,
+    known: Mutex<HashMap<Key, Trouble>>,
+}
 
 #[derive(Debug)]
 struct Trouble {
@@ -56,6 +58,30 @@ const fn is_explained(reason: Reason) -> bool {
 }
 
 impl Hints {
+    pub fn new(client: Client) -> Self {
+        Self { client, known: Mutex::default() }
+    }
+
+    /// Returns the Events that explain why the server `key` is in the state `reason`, the newest first, and the pause until it is time to
+    /// look again. `object` is the uid of the object that the Events are about.
+    pub async fn find(&self, key: &Key, reason: Reason, object: Option<&str>) -> (Vec<Hint>, Option<Duration>) {
+        if !is_explained(reason) {
+            self.forget(key);
+            return (Vec::new(), None);
+        }
+        let (mut hints, left) = self.note(key, reason, Instant::now());
+        if !left.is_zero() {
+            return (hints, Some(left));
+        }
+        if let Some(uid) = object
+            && let Some(found) = list_events(&self.client, key, uid).await
+        {
+            hints = found;
+        }
+        self.keep(key, &hints, Instant::now());
+        (hints, Some(NEXT_LOOK))
+    }
+
     pub fn forget(&self, key: &Key) {
         self.lock().remove(key);
     }
@@ -78,33 +104,13 @@ impl Hints {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Trouble>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns the Events that explain why the server `key` is in the state `reason`, the newest first. `pod` is the uid of the pod that the
-/// state is about, if it is about one. Asks for another run when it is time to look again.
-pub async fn find_hints(context: &Context, key: &Key, around: &Surroundings, reason: Reason, pod: Option<&str>) -> Vec<Hint> {
-    if !is_explained(reason) {
-        context.hints.forget(key);
-        return Vec::new();
-    }
-    let (mut hints, mut left) = context.hints.note(key, reason, Instant::now());
-    let object = pod.or_else(|| around.live.workload().map(|workload| &*workload.uid));
-    if let Some(uid) = object.filter(|_| left.is_zero()) {
-        if let Some(found) = list_events(context, key, uid).await {
-            hints = found;
-        }
-        context.hints.keep(key, &hints, Instant::now());
-        left = NEXT_LOOK;
-    }
-    context.queue.add_after(key.clone(), left.max(Duration::from_secs(1)));
-    hints
 }
 
 /// `None` if the API server does not answer.
-async fn list_events(context: &Context, key: &Key, uid: &str) -> Option<Vec<Hint>> {
-    let api: Api<Event> = Api::namespaced(context.client.clone(), &key.namespace);
+async fn list_events(client: &Client, key: &Key, uid: &str) -> Option<Vec<Hint>> {
+    let api: Api<Event> = Api::namespaced(client.clone(), &key.namespace);
     let params = ListParams::default().fields(&format!("regarding.uid={uid}")).limit(MOST_EVENTS);
     let answer = match timeout(ANSWER_LIMIT, api.list(&params)).await {
         Ok(Ok(answer)) => answer,
@@ -128,10 +134,11 @@ fn last_time(event: &Event) -> Option<jiff::Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fake::{Shared, client};
 
     #[tokio::test(start_paused = true)]
     async fn events_are_read_when_a_reason_has_lasted_and_then_now_and_again() {
-        let (hints, key) = (Hints::default(), Key::new("bank", "ledger-audit"));
+        let (hints, key) = (Hints::new(client(&Shared::default())), Key::new("bank", "ledger-audit"));
         let at = |seconds: u64, start: Instant| start + Duration::from_secs(seconds);
         let start = Instant::now();
         let left = |seconds, reason| hints.note(&key, reason, at(seconds, start)).1.as_secs();

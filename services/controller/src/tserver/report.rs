@@ -8,7 +8,6 @@ use super::{
     context::Context,
     error::Error,
     events::{self, stored_ready},
-    hints::find_hints,
     reason::Reason,
     status::{compute_status, is_same_status, with_verdicts},
 };
@@ -29,7 +28,11 @@ pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TS
     let mut verdicts = judge(input);
     if let Some((_, summary)) = verdicts.last() {
         let pod = summary.pod.as_ref().map(|pod| &*pod.uid);
-        let hints = find_hints(context, key, input.around, summary.reason, pod).await;
+        let object = pod.or_else(|| input.around.live.workload().map(|workload| &*workload.uid));
+        let (hints, again) = context.hints.find(key, summary.reason, object).await;
+        if let Some(pause) = again {
+            context.queue.add_after(key.clone(), pause);
+        }
         if !hints.is_empty() {
             verdicts = judge(&input.with_hints(&hints));
         }
