@@ -12,6 +12,7 @@ mod apply;
 mod checks;
 mod context;
 mod defaults;
+mod departed;
 mod derived;
 mod endpoints;
 mod error;
@@ -98,8 +99,9 @@ impl Reconciler for TServerReconciler {
 
 /// Brings the objects of the TServer `key` into the state that it describes, and reports the result in its status.
 async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
+    apply::collect(context, key).await.map_err(|error| Error::Apply(Box::new(error)))?;
     let Some(view) = context.views.servers.get(key).filter(|view| !view.deleting) else {
-        // Every derived object has the TServer as its owner, and is deleted with it.
+        // While it is being deleted, Kubernetes may collect its objects first, or keep them as orphans.
         context.exits.forget(key);
         context.rewrites.forget(key);
         context.warnings.forget(key);

@@ -238,6 +238,12 @@ impl World {
         if options.pointer("/preconditions/uid").is_some_and(|uid| *uid != live["metadata"]["uid"]) {
             return status(409, "Conflict");
         }
+        if options
+            .pointer("/preconditions/resourceVersion")
+            .is_some_and(|version| *version != live["metadata"]["resourceVersion"])
+        {
+            return status(409, "Conflict");
+        }
         self.objects.remove(path);
         (StatusCode::OK, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }

@@ -8,12 +8,14 @@
 //! ```
 
 mod claim_templates;
+mod collect;
 mod error;
 mod exited_record;
 mod local_claims;
 pub mod rewrites;
 mod task;
 
+pub use collect::collect;
 pub use error::Error;
 
 use super::{

@@ -2,6 +2,7 @@
 
 use super::{
     apply::rewrites::Rewrites,
+    departed::Departed,
     events::PendingWarnings,
     exits::Exits,
     hints::Hints,
@@ -36,6 +37,7 @@ pub struct Context {
     pub exits: Exits,
     pub rewrites: Rewrites,
     pub warnings: PendingWarnings,
+    pub departed: Departed,
     pub hints: Hints,
 }
 
@@ -55,6 +57,7 @@ impl Context {
             exits: Exits::default(),
             rewrites: Rewrites::default(),
             warnings: PendingWarnings::default(),
+            departed: Departed::default(),
             hints: Hints::new(engine.client()),
         })
     }

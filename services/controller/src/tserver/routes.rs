@@ -38,6 +38,9 @@ fn on_server_change(context: &Context, change: &Change<ServerView>) {
     if change.own {
         return;
     }
+    if let (Some(old), None) = (&change.old, &change.new) {
+        context.departed.note(change.key.clone(), old.uid.clone());
+    }
     let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
     if !unchanged {
         context.queue.add(change.key.clone());

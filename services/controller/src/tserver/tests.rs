@@ -1,5 +1,6 @@
 //! Whole runs against an API server in memory. The tests look at the writes, at the silence after them, and at writes that fail.
 
+mod departures;
 mod upgrades;
 
 use super::{context::Context, fixtures::server, reconcile, routes};
