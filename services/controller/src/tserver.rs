@@ -22,6 +22,7 @@ mod exits;
 pub mod fixtures;
 mod hints;
 mod live_objects;
+mod old_pods;
 mod problem;
 mod reason;
 mod replicas;

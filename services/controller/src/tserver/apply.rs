@@ -12,6 +12,7 @@ mod collect;
 mod error;
 mod exited_record;
 mod local_claims;
+mod old_pods;
 pub mod rewrites;
 mod task;
 
@@ -30,6 +31,7 @@ use exited_record::{append, create};
 use futures::future::join_all;
 use kube::api::PropagationPolicy;
 use local_claims::reconcile_claims;
+use old_pods::replace_old_pod;
 use serde_json::Value;
 use std::sync::Arc;
 use task::Task;
@@ -53,8 +55,9 @@ pub async fn apply(
             }
         }
     });
-    let (results, claims) = futures::join!(join_all(writes), reconcile_claims(context, server, around));
-    results.into_iter().filter_map(Result::err).chain(claims).collect()
+    let claims = reconcile_claims(context, server, around);
+    let (results, claims, pod) = futures::join!(join_all(writes), claims, replace_old_pod(context, server, around));
+    results.into_iter().filter_map(Result::err).chain(claims).chain(pod).collect()
 }
 
 /// Makes the object exist as wanted.

@@ -10,17 +10,12 @@ use tars_common::{
 /// The conditions that are looked at first, in this order.
 const WALKED_FIRST: &[&str] = &["PodScheduled", "Initialized", "ContainersReady"];
 
-/// Computes one element for each pod of `app` and `server`. They are sorted by ordinal and name, so that the same pods give the same
+/// Computes one element for each pod of `app` and `server`. They are sorted by ordinal and name (those without a number last), so that the same pods give the same
 /// status.
 pub fn compute_endpoint_status(pods: &[Arc<PodView>], app: &str, server: &str) -> TEndpointStatus {
     let mut pods: Vec<_> = pods.iter().filter(|pod| pod.app == app && pod.server == server).collect();
-    pods.sort_by_cached_key(|pod| (parse_ordinal(&pod.name), pod.name.clone()));
+    pods.sort_by_cached_key(|pod| (pod.ordinal().unwrap_or(u64::MAX), pod.name.clone()));
     TEndpointStatus { pods: pods.into_iter().map(|pod| build_element(pod)).collect() }
-}
-
-/// The number at the end of the name of a StatefulSet's pod. Pods without a number come last.
-fn parse_ordinal(name: &str) -> u64 {
-    name.rsplit('-').next().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
 }
 
 fn build_element(pod: &PodView) -> TEndpointPod {

@@ -54,7 +54,7 @@ fn pod() -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "ledger-audit-0", "namespace": "bank", "labels": labels(), "creationTimestamp": "2030-01-01T00:00:00Z"},
-        "spec": {"containers": []},
+        "spec": {"containers": [], "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-ledger-audit-0"}}]},
         "status": {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]},
     })
 }
@@ -324,6 +324,7 @@ async fn the_error_of_a_failed_deletion_of_a_claim_names_the_verb_delete() {
     let unwanted = || {
         let world = world();
         edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
+        edit(&world, POD, |pod| pod["spec"]["volumes"] = json!([]));
         world
     };
     let reference = unwanted();
@@ -383,7 +384,28 @@ async fn another_set_of_claim_templates_means_another_stateful_set() {
     let after = get(&world, SET).unwrap();
     assert_ne!(after["metadata"]["uid"], before);
     assert!(after["spec"].get("volumeClaimTemplates").is_none());
+    assert!(get(&world, CLAIM).is_some(), "a pod uses it");
+    edit(&world, POD, |pod| pod["spec"]["volumes"] = json!([]));
+    run_until_silent(&process, &world).await;
     assert!(get(&world, CLAIM).is_none(), "no pod uses it, and no mount wants it");
+}
+
+#[tokio::test]
+async fn a_pod_that_lacks_an_added_volume_is_deleted_and_the_statefulset_replaced_without_its_pods() {
+    let world = world();
+    let process = Process::start(&world);
+    edit(&world, POD, |pod| pod["spec"]["volumes"] = json!([]));
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
+    run_until_silent(&process, &world).await;
+    assert!(get(&world, POD).is_some());
+    let before = get(&world, SET).unwrap()["metadata"]["uid"].clone();
+    let with_mount = serde_json::to_value(server(SPEC)).unwrap()["spec"]["k8s"]["mounts"].clone();
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = with_mount);
+    assert!(!step(&process, &world).await, "the old StatefulSet goes first");
+    assert!(get(&world, SET).is_none() && get(&world, POD).is_some());
+    run_until_silent(&process, &world).await;
+    assert_ne!(get(&world, SET).unwrap()["metadata"]["uid"], before);
+    assert!(get(&world, POD).is_none(), "the StatefulSet makes it anew");
 }
 
 #[tokio::test]

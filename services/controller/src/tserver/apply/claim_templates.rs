@@ -14,21 +14,16 @@ use tars_common::names::annotation;
 enum Plan {
     /// The templates are as wanted.
     Keep,
-    /// Another StatefulSet adopts the pods, because each pod has every volume that the new templates name.
-    ReplaceKeepingPods,
-    /// Another StatefulSet makes new pods, because a running pod cannot get a volume that it lacks.
-    ReplaceWithPods,
+    /// Another StatefulSet is needed. It adopts the pods; those that lack a volume are replaced one after the other.
+    Replace,
 }
 
 /// Compares templates by name. Their metadata must be equal, and their specs must have every value that is wanted.
 fn plan(wanted: &Value, live: &Value) -> Plan {
     let (wanted, live) = (elements(wanted), elements(live));
     let find = |list: &[&Value], name: &Value| list.iter().copied().find(|template| name_of(template) == name).cloned();
-    if wanted.iter().any(|template| find(&live, name_of(template)).is_none()) {
-        return Plan::ReplaceWithPods;
-    }
     let all_same = wanted.iter().all(|template| find(&live, name_of(template)).is_some_and(|other| is_same(template, &other)));
-    if all_same && wanted.len() == live.len() { Plan::Keep } else { Plan::ReplaceKeepingPods }
+    if all_same && wanted.len() == live.len() { Plan::Keep } else { Plan::Replace }
 }
 
 fn elements(list: &Value) -> Vec<&Value> {
@@ -90,13 +85,11 @@ pub async fn update_or_replace(task: &Task<'_>, wanted: &Value, live: &Live) -> 
     } else {
         plan(&templates, &live.claim_templates())
     };
-    let propagation = match planned {
-        Plan::Keep => return task.update(&with_fixed_fields(wanted, live), live).await,
-        Plan::ReplaceKeepingPods => PropagationPolicy::Orphan,
-        Plan::ReplaceWithPods => PropagationPolicy::Background,
-    };
-    tracing::info!(?propagation, "replacing the StatefulSet, because its claim templates changed");
-    task.delete(live, propagation).await?;
+    if planned == Plan::Keep {
+        return task.update(&with_fixed_fields(wanted, live), live).await;
+    }
+    tracing::info!(server = %task.key, "replacing the StatefulSet without its pods, because its claim templates changed");
+    task.delete(live, PropagationPolicy::Orphan).await?;
     Err(Error::Replacing { key: task.key.clone() })
 }
 
@@ -139,19 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn pods_are_kept_unless_they_lack_a_volume() {
+    fn a_template_that_comes_or_goes_needs_another_statefulset() {
         let (a, b) = (template("data", "a", "1G"), template("logs", "a", "1G"));
-        assert_eq!(plan(&json!([a]), &json!([a, b])), Plan::ReplaceKeepingPods, "one was removed");
-        assert_eq!(plan(&Value::Null, &json!([b])), Plan::ReplaceKeepingPods, "the last was removed");
-        assert_eq!(plan(&json!([a, b]), &json!([a])), Plan::ReplaceWithPods, "one was added to others");
-        assert_eq!(plan(&json!([a]), &Value::Null), Plan::ReplaceWithPods, "the first was added");
+        assert_eq!(plan(&json!([a]), &json!([a, b])), Plan::Replace, "one was removed");
+        assert_eq!(plan(&Value::Null, &json!([b])), Plan::Replace, "the last was removed");
+        assert_eq!(plan(&json!([a, b]), &json!([a])), Plan::Replace, "one was added to others");
+        assert_eq!(plan(&json!([a]), &Value::Null), Plan::Replace, "the first was added");
     }
 
     #[test]
     fn a_change_of_labels_size_or_class_is_seen() {
         let live = json!([template("data", "a", "1G")]);
-        assert_eq!(plan(&json!([template("data", "b", "1G")]), &live), Plan::ReplaceKeepingPods);
-        assert_eq!(plan(&json!([template("data", "a", "2G")]), &live), Plan::ReplaceKeepingPods);
+        assert_eq!(plan(&json!([template("data", "b", "1G")]), &live), Plan::Replace);
+        assert_eq!(plan(&json!([template("data", "a", "2G")]), &live), Plan::Replace);
     }
 
     #[test]

@@ -63,8 +63,8 @@ impl<'a> Input<'a> {
             return (self.with_pods(self.pods.clone()), self.with_pods(Vec::new()));
         };
         let held_back = |pod: &PodView| {
-            let ordinal = pod.name.rsplit('-').next().and_then(|text| text.parse::<i32>().ok());
-            !self.spec.k8s.daemon_set && ordinal.is_some_and(|ordinal| ordinal < rolling.partition)
+            let partition = u64::try_from(rolling.partition).unwrap_or(0);
+            !self.spec.k8s.daemon_set && pod.ordinal().is_some_and(|ordinal| ordinal < partition)
         };
         let (current, outdated) = self.pods.iter().partition(|pod| pod.revision == revision || held_back(pod));
         (self.with_pods(current), self.with_pods(outdated))

@@ -1,8 +1,9 @@
 //! Checks of the spec and of the derived objects: rules, names, templates, release.
 
 use super::{input::Input, verdict::Verdict};
-use crate::tserver::{apply, defaults::Defaults, reason::Reason};
+use crate::tserver::{apply, defaults::Defaults, old_pods::find_old_pods, reason::Reason};
 use tars_common::{
+    derived::DerivedKind,
     names::{FRAMEWORK_CONFIG, PLACEHOLDER_IMAGE},
     templates::{ChainError, LONGEST_CHAIN},
     v1beta3::SubType,
@@ -56,7 +57,17 @@ pub fn describe_objects(input: &Input<'_>) -> (Reason, String) {
     };
     let bounded = input.replicas.explain().filter(|_| !input.spec.k8s.daemon_set);
     let bounded = bounded.map(|why| format!("; {why}")).unwrap_or_default();
-    (Reason::UpToDate, format!("every derived object is as it should be{bounded}{older}"))
+    let lacking =
+        input.around.live.get(DerivedKind::StatefulSet).map(|set| find_old_pods(set, &input.around.pods)).unwrap_or_default();
+    let lacking = match lacking.as_slice() {
+        [] => String::new(),
+        [first, ..] => format!(
+            "; {} of its pods lack a volume that was added, and are replaced one after the other ({} is next)",
+            lacking.len(),
+            first.name
+        ),
+    };
+    (Reason::UpToDate, format!("every derived object is as it should be{bounded}{older}{lacking}"))
 }
 
 pub fn find_incomplete_template(input: &Input<'_>) -> Option<Verdict> {

@@ -123,6 +123,11 @@ impl PodView {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 
+    /// The number at the end of the name of a StatefulSet's pod.
+    pub fn ordinal(&self) -> Option<u64> {
+        self.name.rsplit('-').next()?.parse().ok()
+    }
+
     /// Whether its condition Ready is True.
     pub fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")

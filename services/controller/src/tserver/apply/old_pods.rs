@@ -1,0 +1,44 @@
+//! Deletes the next pod that lacks a volume of its StatefulSet.
+
+use super::{
+    error::Error,
+    task::{Write, log_write},
+};
+use crate::{
+    engine::cache::Key,
+    tserver::{
+        context::Context,
+        old_pods::{choose_next, find_old_pods},
+        surroundings::Surroundings,
+        validate::{Validated, Workload},
+        views::pod_resource,
+    },
+};
+use kube::api::PropagationPolicy;
+use tars_common::derived::DerivedKind;
+
+/// Deletes at most one pod, and only if the StatefulSet is ours and has every template that is wanted.
+pub async fn replace_old_pod(context: &Context, server: &Validated, around: &Surroundings) -> Option<Error> {
+    if matches!(server.workload, Workload::DaemonSet(_)) || server.mounts.claims.is_empty() {
+        return None;
+    }
+    let set = around.live.get(DerivedKind::StatefulSet).filter(|set| set.is_of(&server.uid) && !set.deleting)?;
+    let templates = set.claim_templates();
+    let has = |name: &str| {
+        templates.as_array().into_iter().flatten().any(|one| one.pointer("/metadata/name").is_some_and(|it| it == name))
+    };
+    if !server.mounts.claims.iter().all(|(name, _)| has(name)) {
+        return None;
+    }
+    let old = find_old_pods(set, &around.pods);
+    let pod = choose_next(&old, &around.pods)?;
+    let key = Key::new(&pod.namespace, &pod.name);
+    match context.writer.delete(&pod_resource(), &key, &pod.uid, PropagationPolicy::Background).await {
+        Ok(()) => {
+            tracing::info!(pod = %key, left = old.len() - 1, "replacing a pod that lacks a volume");
+            log_write(Write::Deleted, "Pod", &key, &server.key);
+            None
+        }
+        Err(error) => Some(Error::api("delete", "Pod", &key, error)),
+    }
+}

@@ -1,0 +1,72 @@
+//! Pods that an earlier StatefulSet has made, and that lack a volume of the present one (docs/reference/controller.md#7.3.1).
+//!
+//! The API server accepts no other volumes for a pod, and the StatefulSet controller of Kubernetes stops at the first such pod. So these
+//! pods are deleted one after the other, the lowest ordinal first; the StatefulSet makes each anew.
+
+use super::{derived::Live, views::PodView};
+use std::sync::Arc;
+
+/// Returns the pods that lack a volume of the StatefulSet `set`, by ordinal.
+pub fn find_old_pods<'a>(set: &Live, pods: &'a [Arc<PodView>]) -> Vec<&'a PodView> {
+    let templates = set.claim_templates();
+    let names = templates.as_array().into_iter().flatten();
+    let names: Vec<&str> = names.filter_map(|template| template.pointer("/metadata/name")?.as_str()).collect();
+    let lacks = |pod: &&PodView| names.iter().any(|name| !pod.claims.contains(&format!("{name}-{}", pod.name)));
+    let mut old: Vec<&PodView> = pods.iter().map(|pod| &**pod).filter(|pod| pod.ordinal().is_some()).filter(lacks).collect();
+    old.sort_by_key(|pod| pod.ordinal());
+    old
+}
+
+/// Chooses the pod that is deleted next: the first of `old`, once each pod before it is Ready and none is ending.
+pub fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a PodView> {
+    let next = *old.first()?;
+    let before = next.ordinal()?;
+    let is_up = |ordinal| pods.iter().any(|pod| pod.ordinal() == Some(ordinal) && pod.is_ready());
+    (pods.iter().all(|pod| pod.deleted.is_none()) && (0..before).all(is_up)).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tserver::{
+        derived::{Facts, StatefulSetFacts},
+        views::PodCondition,
+    };
+
+    fn set(templates: &[&str]) -> Live {
+        let templates: Vec<_> = templates.iter().map(|name| serde_json::json!({"metadata": {"name": name}})).collect();
+        let claim_templates = serde_json::Value::from(templates).to_string().into();
+        let mut live = Live::default();
+        live.facts = Facts::StatefulSet(StatefulSetFacts { claim_templates, ..StatefulSetFacts::default() });
+        live
+    }
+
+    fn pod(ordinal: u64, claims: &[&str], ready: bool) -> Arc<PodView> {
+        let status = if ready { "True" } else { "False" };
+        let name = format!("ledger-audit-{ordinal}");
+        Arc::new(PodView {
+            claims: claims.iter().map(|claim| format!("{claim}-{name}")).collect(),
+            conditions: vec![PodCondition { kind: "Ready".into(), status: status.into(), ..PodCondition::default() }],
+            name,
+            ..PodView::default()
+        })
+    }
+
+    fn next(pods: &[Arc<PodView>]) -> Option<u64> {
+        let old = find_old_pods(&set(&["data", "logs"]), pods);
+        choose_next(&old, pods).and_then(PodView::ordinal)
+    }
+
+    #[test]
+    fn pods_that_lack_a_volume_go_one_after_the_other() {
+        let (old, new) = (&["data"][..], &["data", "logs"][..]);
+        assert_eq!(next(&[pod(10, old, true), pod(1, old, true), pod(0, old, true)]), Some(0));
+        assert_eq!(next(&[pod(0, new, false), pod(1, old, true)]), None, "the one before is not Ready yet");
+        assert_eq!(next(&[pod(1, old, true)]), None, "the one before is not made yet");
+        assert_eq!(next(&[pod(0, new, true), pod(1, old, false)]), Some(1), "a pod that is down may go at once");
+        let ending = Arc::new(PodView { deleted: Some("now".into()), ..PodView::clone(&pod(1, old, true)) });
+        assert_eq!(next(&[pod(0, new, true), ending, pod(2, old, true)]), None);
+        assert_eq!(next(&[pod(0, new, true), pod(1, new, true)]), None);
+        assert!(find_old_pods(&set(&[]), &[pod(0, old, true)]).is_empty(), "more volumes than wanted do no harm");
+    }
+}
