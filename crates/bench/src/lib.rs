@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// Reads the CPU time that the process has used so far, in seconds.
-    fn read_cpu_time(&self) -> Result<f64> {
+    pub fn read_cpu_time(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();

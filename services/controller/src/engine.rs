@@ -69,7 +69,7 @@ impl Engine {
 
     /// Starts every watch, and starts it anew after each of `restores`. A task ends only if its watch can never deliver again.
     pub fn start_watches(&self, restores: &Restores) -> JoinSet<()> {
-        self.watches.iter().map(|watch| watch.run(self.client.clone(), restores.clone())).collect()
+        self.watches.iter().map(|watch| watch.run(self.client.clone(), self.metrics.clone(), restores.clone())).collect()
     }
 
     /// Waits until every cache has had its first list.
@@ -77,6 +77,7 @@ impl Engine {
         for watch in &self.watches {
             watch.synced().await;
         }
+        self.metrics.set_full();
     }
 
     /// How many objects are cached.

@@ -1,13 +1,16 @@
 //! A watch that fills a cache: which objects it asks for, and how its events arrive.
 
-use super::cache::{Cache, Change, Key, Source, View};
+use super::{
+    cache::{Cache, Change, Key, Source, View},
+    metrics::Metrics,
+};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, PartialObjectMeta, TypeMeta},
     runtime::{WatchStreamExt as _, watcher},
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 use tars_kit::{causes::with_sources, lease::Restores};
 
 /// Which objects a watch asks for, and how much of each.
@@ -66,7 +69,7 @@ fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watche
 /// A watch of any kind. The engine keeps all of them in one list.
 pub trait Watch: Send + Sync {
     /// Watches until the watch can never deliver again, which is a reason to end the process. It begins anew after each of `restores`.
-    fn run(&self, client: Client, restores: Restores) -> BoxFuture<'static, ()>;
+    fn run(&self, client: Client, metrics: Arc<Metrics>, restores: Restores) -> BoxFuture<'static, ()>;
 
     /// Waits for the first complete list.
     fn synced(&self) -> BoxFuture<'_, ()>;
@@ -90,8 +93,8 @@ pub struct Feed<V> {
 }
 
 impl<V: View> Watch for Feed<V> {
-    fn run(&self, client: Client, restores: Restores) -> BoxFuture<'static, ()> {
-        fill(client, self.selection.clone(), self.cache.clone(), restores).boxed()
+    fn run(&self, client: Client, metrics: Arc<Metrics>, restores: Restores) -> BoxFuture<'static, ()> {
+        fill(client, metrics, self.selection.clone(), self.cache.clone(), restores).boxed()
     }
 
     fn synced(&self) -> BoxFuture<'_, ()> {
@@ -121,11 +124,11 @@ impl<V: View> Watch for Feed<V> {
 /// Applies the events of a watch to `cache` and tells its listeners of each change, in order.
 ///
 /// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
-async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>, mut restores: Restores) {
+async fn fill<V: View>(client: Client, metrics: Arc<Metrics>, selection: Selection, cache: Cache<V>, mut restores: Restores) {
     loop {
         let events = selection.open_stream(client.clone());
         tokio::select! {
-            () = follow(events, &selection.resource, &cache) => return,
+            () = follow(events, &metrics, &selection.resource, &cache) => return,
             // The watch would wait until the versions have reached the one with which it began.
             () = restores.next() => cache.expect_lower_versions(),
         }
@@ -133,7 +136,7 @@ async fn fill<V: View>(client: Client, selection: Selection, cache: Cache<V>, mu
 }
 
 /// Applies `events` until they end.
-async fn follow<V: View>(mut events: Events, resource: &ApiResource, cache: &Cache<V>) {
+async fn follow<V: View>(mut events: Events, metrics: &Metrics, resource: &ApiResource, cache: &Cache<V>) {
     let kind = &resource.kind;
     let mut listed = HashSet::new();
     // The elements of lists of built-in kinds come without their kind.
@@ -145,6 +148,7 @@ async fn follow<V: View>(mut events: Events, resource: &ApiResource, cache: &Cac
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(kind, error = with_sources(&error), "the watch was interrupted, trying again");
+                metrics.count_interruption(kind);
                 continue;
             }
         };
@@ -195,11 +199,11 @@ mod tests {
         });
         let cache = Cache::new(|object| Ok(Version(object.metadata.resource_version.unwrap_or_default())));
         let (heard, mut seen) = watch::channel(String::new());
-        let heard = std::sync::Arc::new(heard);
+        let heard = Arc::new(heard);
         cache.listen(&heard, |heard, change| drop(heard.send_replace(change.new.as_ref().unwrap().0.clone())));
         let (tell, restores) = watch::channel(0);
         let selection = Selection::every(ApiResource::erase::<ConfigMap>(&()));
-        let feed = Feed { selection, cache }.run(Client::new(service, "default"), restores.into());
+        let feed = Feed { selection, cache }.run(Client::new(service, "default"), Arc::default(), restores.into());
         let watching = tokio::spawn(feed);
         seen.wait_for(|version| version == "900").await.unwrap();
         tell.send_replace(1);

@@ -14,8 +14,13 @@ struct Run {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RunSeconds {
+struct Reconciler {
     reconciler: &'static str,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Watch {
+    kind: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,7 +33,11 @@ struct Write {
 #[derive(Debug)]
 pub struct Metrics {
     runs: Family<Run, Counter>,
-    seconds: Family<RunSeconds, Histogram, fn() -> Histogram>,
+    seconds: Family<Reconciler, Histogram, fn() -> Histogram>,
+    queued: Family<Reconciler, Gauge>,
+    queue_seconds: Family<Reconciler, Histogram, fn() -> Histogram>,
+    interruptions: Family<Watch, Counter>,
+    full: Gauge,
     writes: Family<Write, Counter>,
     leading: Gauge,
     /// The callers of gRPC.
@@ -47,6 +56,10 @@ impl Default for Metrics {
         Self {
             runs: Family::default(),
             seconds: Family::new_with_constructor(histogram),
+            queued: Family::default(),
+            queue_seconds: Family::new_with_constructor(histogram),
+            interruptions: Family::default(),
+            full: Gauge::default(),
             writes: Family::default(),
             leading: Gauge::default(),
             callers: auth::Metrics::default(),
@@ -61,6 +74,14 @@ impl Metrics {
         let metrics = Self { callers: auth::Metrics::register(registry), certificate, ..Self::default() };
         registry.register_family("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
         registry.register_family("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
+        registry.register_family("queue_length", "Keys that wait for a worker", metrics.queued.clone());
+        registry.register_family("queue_seconds", "Time for which a key waited for a worker", metrics.queue_seconds.clone());
+        registry.register_family(
+            "watch_interruptions",
+            "Errors of a watch, after each of which it begins anew",
+            metrics.interruptions.clone(),
+        );
+        registry.register("caches_full", "1 once every kind has been listed", metrics.full.clone());
         registry.register_family("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
         registry.register("leading", "1 while this instance holds the Lease and writes", metrics.leading.clone());
         metrics
@@ -68,7 +89,21 @@ impl Metrics {
 
     pub fn count_run(&self, reconciler: &'static str, outcome: &'static str, took: Duration) {
         self.runs.get_or_create(&Run { reconciler, outcome }).inc();
-        self.seconds.get_or_create(&RunSeconds { reconciler }).observe(took.as_secs_f64());
+        self.seconds.get_or_create(&Reconciler { reconciler }).observe(took.as_secs_f64());
+    }
+
+    /// A worker took a key that had waited for `waited`, and `left` keys go on waiting.
+    pub fn note_queue(&self, reconciler: &'static str, waited: Duration, left: usize) {
+        self.queue_seconds.get_or_create(&Reconciler { reconciler }).observe(waited.as_secs_f64());
+        self.queued.get_or_create(&Reconciler { reconciler }).set(i64::try_from(left).unwrap_or(i64::MAX));
+    }
+
+    pub fn count_interruption(&self, kind: &str) {
+        self.interruptions.get_or_create(&Watch { kind: kind.to_owned() }).inc();
+    }
+
+    pub fn set_full(&self) {
+        self.full.set(1);
     }
 
     pub fn count_write(&self, verb: &'static str, kind: &str, outcome: &'static str) {

@@ -1,7 +1,7 @@
 //! The work queue of one reconciler: keys, not events.
 //!
 //! ```text
-//! add ──► ready ──next──► in work ──done──► (added meanwhile? back to ready)
+//! add ──► ready ──take──► in work ──done──► (added meanwhile? back to ready)
 //! add_after, retry ──► delayed ──due──► ready
 //! ```
 //!
@@ -32,9 +32,20 @@ pub struct Queue<K> {
     changed: Notify,
 }
 
+/// A key that a worker takes.
+#[derive(Debug)]
+pub struct Taken<K> {
+    pub key: K,
+    /// How long it was ready.
+    pub waited: Duration,
+    /// How many keys go on waiting.
+    pub left: usize,
+}
+
 #[derive(Debug)]
 struct State<K> {
-    ready: VecDeque<K>,
+    /// Each key with the time since which it waits.
+    ready: VecDeque<(K, Instant)>,
     /// The keys in `ready`, and those that go there when their current run is done.
     dirty: HashSet<K>,
     in_work: HashSet<K>,
@@ -114,21 +125,27 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         self.lock().failures.remove(key);
     }
 
-    /// Waits for a key. The caller must call [`Queue::done`] with it afterwards, whatever the outcome.
+    /// Waits for a key, without the facts about the wait.
+    #[cfg(test)]
     pub async fn next(&self) -> K {
+        self.take().await.key
+    }
+
+    /// Waits for a key. The caller must call [`Queue::done`] with it afterwards, whatever the outcome.
+    pub async fn take(&self) -> Taken<K> {
         loop {
             let changed = self.changed.notified();
             let wake = {
                 let mut state = self.lock();
                 state.promote(Instant::now());
-                if let Some(key) = state.ready.pop_front() {
+                if let Some((key, since)) = state.ready.pop_front() {
                     state.dirty.remove(&key);
                     state.in_work.insert(key.clone());
                     if !state.ready.is_empty() {
                         // One notification may stand for several keys; pass it on to the next worker.
                         self.changed.notify_one();
                     }
-                    return key;
+                    return Taken { key, waited: since.elapsed(), left: state.ready.len() };
                 }
                 state.delayed.first().map(|(at, _)| *at)
             };
@@ -144,7 +161,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         let mut state = self.lock();
         state.in_work.remove(key);
         if state.dirty.contains(key) {
-            state.ready.push_back(key.clone());
+            state.ready.push_back((key.clone(), Instant::now()));
             drop(state);
             self.changed.notify_one();
         }
@@ -167,7 +184,7 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
         if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {
             return false;
         }
-        self.ready.push_back(key);
+        self.ready.push_back((key, Instant::now()));
         true
     }
 

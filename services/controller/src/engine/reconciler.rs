@@ -1,6 +1,11 @@
 //! The interface between the engine and a reconciler, and the worker that runs a reconciler.
 
-use super::{cache::Key, metrics::Metrics, queue::Queue, writer::api_message};
+use super::{
+    cache::Key,
+    metrics::Metrics,
+    queue::{Queue, Taken},
+    writer::api_message,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -86,11 +91,12 @@ impl From<kube::Error> for Failure {
 async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: CancellationToken) {
     let queue = reconciler.queue();
     loop {
-        let key = tokio::select! {
+        let Taken { key, waited, left } = tokio::select! {
             biased;
             () = halt.cancelled() => return,
-            key = queue.next() => key,
+            taken = queue.take() => taken,
         };
+        metrics.note_queue(R::NAME, waited, left);
         let span = tracing::info_span!("reconcile", reconciler = R::NAME, namespace = key.namespace, name = key.name);
         let began = Instant::now();
         let outcome = reconciler.reconcile(&key).instrument(span.clone()).await;
