@@ -59,42 +59,42 @@ macro_rules! derived_kinds {
     };
 }
 
-/// The verbs for objects that the controller never deletes. To apply an object that does not exist, the API server demands `create`
-/// besides `patch`.
-const READ_AND_APPLY: &[&str] = &["list", "watch", "create", "patch"];
-/// The verbs for objects that the controller also deletes.
-const READ_APPLY_AND_DELETE: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// The verbs for objects that are applied. To apply an object that does not exist, the API server demands `create` besides `patch`; if the
+/// name is taken by an object that the watch does not show, the controller reads it.
+const APPLY: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// The verbs for objects to which the controller only adds.
+const APPEND: &[&str] = &["list", "watch", "create", "patch", "delete"];
 
 derived_kinds! {
     /// The headless Service, which gives the pods their host names.
     Service {
         group: "", version: "v1", singular: "service", plural: "services",
-        protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
+        protected: true, watched_by_label: true, writes_status: false, verbs: APPLY,
     }
     /// The workload of an ordinary server.
     StatefulSet {
         group: "apps", version: "v1", singular: "statefulset", plural: "statefulsets",
-        protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
+        protected: true, watched_by_label: true, writes_status: false, verbs: APPLY,
     }
     /// The workload of a server with `daemonSet: true`.
     DaemonSet {
         group: "apps", version: "v1", singular: "daemonset", plural: "daemonsets",
-        protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
+        protected: true, watched_by_label: true, writes_status: false, verbs: APPLY,
     }
     /// The limit on pods that go at the same time when nodes are drained; optional.
     PodDisruptionBudget {
         group: "policy", version: "v1", singular: "poddisruptionbudget", plural: "poddisruptionbudgets",
-        protected: true, watched_by_label: true, writes_status: false, verbs: READ_APPLY_AND_DELETE,
+        protected: true, watched_by_label: true, writes_status: false, verbs: APPLY,
     }
     /// The servants and pods of the server, for the registry.
     TEndpoint {
         group: "k8s.tars.io", version: "v1beta3", singular: "tendpoint", plural: "tendpoints",
-        protected: false, watched_by_label: false, writes_status: true, verbs: READ_APPLY_AND_DELETE,
+        protected: false, watched_by_label: false, writes_status: true, verbs: APPLY,
     }
     /// The pods that the server has had.
     TExitedRecord {
         group: "k8s.tars.io", version: "v1beta3", singular: "texitedrecord", plural: "texitedrecords",
-        protected: false, watched_by_label: false, writes_status: false, verbs: READ_AND_APPLY,
+        protected: false, watched_by_label: false, writes_status: false, verbs: APPEND,
     }
 }
 

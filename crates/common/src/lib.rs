@@ -32,8 +32,10 @@
 //! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` have the rules of core Kubernetes (`tls.crt`, up to 253 characters) | most keys contain a `.` |
 //! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers need probes, and must not run with more rights than they need |
 //! | TServer v1beta3 | `disruption` of `spec.k8s`, optional; earlier versions keep it in an annotation | the drain of several nodes must not take all pods |
+//! | TServer v1beta3, TFrameworkConfig | `hostTimezone` of `spec.k8s`, which earlier versions keep in an annotation, and of the root; both optional | the Pod Security level `baseline` allows no volume of the node |
 //! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
-//! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 has the column `Status`, which shows the reason of the condition Ready | |
+//! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 begins with the column `Status`, which shows the reason of the condition Ready | the first look must tell what is wrong |
+//! | TEndpoint, TExitedRecord, TTree, TFrameworkConfig | they have columns | likewise |
 //! | TPlugin v1beta1 | `spec.extern`, optional, as in the later versions | a writer of v1beta1 would remove it |
 //! | all kinds with columns | the column `Age` is last | custom columns remove those of Kubernetes |
 //! | TExitedRecord, TTree | short names `ter`, `ttr` | they had no short names |

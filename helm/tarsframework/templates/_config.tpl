@@ -23,6 +23,10 @@ imageBuild:
 nodeImage:
   image: {{ include "tars.image" (dict "root" . "name" "tarsnode") | quote }}
   secret: {{ .Values.framework.secret | quote }}
+{{- $timezone := kindIs "invalid" $config.hostTimezone | ternary $live.hostTimezone $config.hostTimezone }}
+{{- if not (kindIs "invalid" $timezone) }}
+hostTimezone: {{ $timezone }}
+{{- end }}
 recordLimit:
   timageRelease: {{ include "tars.kept" (list $config.recordLimit.timageRelease $limits.timageRelease 60) }}
   texitedPod: {{ include "tars.kept" (list $config.recordLimit.texitedPod $limits.texitedPod 32) }}

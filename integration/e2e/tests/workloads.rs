@@ -7,7 +7,7 @@
 use e2e::{Space, expect_refusal, wait_for};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{Service, ServiceAccount},
+    core::v1::{Namespace, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
     rbac::v1::RoleBinding,
 };
@@ -199,5 +199,26 @@ async fn an_account_with_the_verb_repair_may_change_and_create_the_objects_of_se
         (set.spec?.replicas == Some(2)).then_some(())
     })
     .await;
+    space.delete().await;
+}
+
+/// The Pod Security level `baseline` forbids volumes of the node (docs/reference/controller.md#5.5).
+#[tokio::test]
+async fn a_server_without_the_time_zone_of_its_node_runs_in_a_namespace_of_the_level_baseline() {
+    let space = Space::create("baseline").await;
+    space.admit_nodes().await;
+    let level = Patch::Merge(json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}));
+    let namespaces: Api<Namespace> = Api::all(space.client.clone());
+    namespaces.patch(&space.name, &PatchParams::default(), &level).await.expect("a labelled namespace");
+    let server = json!({
+        "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": SERVER},
+        "spec": {
+            "app": "Forge", "server": "Anvil", "subType": "normal", "normal": {"ports": [{"name": "http", "port": 8080}]},
+            "release": {"id": "v1", "image": "docker.io/tarsrs/probe:v0.1.0"},
+            "k8s": {"replicas": 1, "imagePullPolicy": "IfNotPresent", "args": ["serve", ":8080"], "hostTimezone": false},
+        },
+    });
+    space.apply::<TServer>(&server.to_string()).await.expect("a server");
+    space.wait_for_condition(SERVER, "Ready", "True").await;
     space.delete().await;
 }

@@ -3,7 +3,7 @@
 //! | member | v1beta1 | v1beta2 | v1beta3 |
 //! | --- | --- | --- | --- |
 //! | `k8s.command`, `k8s.args` | | | yes |
-//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext`, `disruption` | | | yes |
+//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext`, `disruption`, `hostTimezone` | | | yes |
 //! | gates | `k8s.readinessGate` | `k8s.readinessGate` | `k8s.readinessGates` |
 //! | `k8s.updateStrategy`, `imagePullPolicy`, `launcherType` | | yes | yes |
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
@@ -19,7 +19,8 @@ use std::sync::LazyLock;
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
 /// Fields that the existing system does not have. Its converter ignores them in the annotation, and loses them when it writes one.
-const OWN: [&str; 6] = ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext", "disruption"];
+const OWN: [&str; 7] =
+    ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext", "disruption", "hostTimezone"];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];
 

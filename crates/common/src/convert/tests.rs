@@ -71,6 +71,7 @@ prop_compose! {
     fn own()(
         liveness in option::of(1..99), readiness in option::of(1..99), startup in option::of(1..99),
         container in option::of(any::<bool>()), pod in option::of(0..9), disruption in option::of(0..9),
+        timezone in option::of(any::<bool>()),
     ) -> Vec<(&'static str, Option<Value>)> {
         let probe = |port: Option<i32>| port.map(|port| json!({"grpc": {"port": port}, "periodSeconds": port}));
         vec![
@@ -80,6 +81,7 @@ prop_compose! {
             ("securityContext", container.map(|value| json!({"runAsNonRoot": value, "capabilities": {"drop": ["ALL"]}}))),
             ("podSecurityContext", pod.map(|user| json!({"runAsUser": user, "sysctls": [{"name": "a", "value": "1"}]}))),
             ("disruption", disruption.map(|most| json!({"maxUnavailable": most}))),
+            ("hostTimezone", timezone.map(Value::from)),
         ]
     }
 }

@@ -33,6 +33,9 @@ macro_rules! object {
                 /// Free settings for other programs; our services do not read them.
                 #[serde(default, deserialize_with = "crate::lenient::decode_or_default")]
                 pub expand: std::collections::BTreeMap<String, String>,
+                /// Whether pods mount /etc/localtime of their node, if their TServer does not say it; true when absent.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub host_timezone: Option<bool>,
                 $($own)*
             }
         }

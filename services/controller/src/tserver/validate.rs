@@ -59,6 +59,8 @@ pub struct Validated {
     /// The readiness gates, in order.
     pub gates: Vec<String>,
     pub mounts: Mounts,
+    /// Whether the pods mount the time zone of their node.
+    pub host_timezone: bool,
     /// How many pods a voluntary disruption may take; `None` for no limit.
     pub disruption_limit: Option<IntOrString>,
     /// The `spec` of the TEndpoint.
@@ -132,6 +134,7 @@ pub fn validate(
         placement,
         gates: spec.k8s.readiness_gates.clone(),
         mounts,
+        host_timezone: spec.k8s.host_timezone.or_else(|| framework?.host_timezone).unwrap_or(true),
         disruption_limit: spec.k8s.disruption.as_ref().map(|disruption| disruption.max_unavailable.clone()),
         endpoint: copy_for_registry(spec),
         key,

@@ -11,6 +11,8 @@ pub struct FrameworkView {
     pub node_image: String,
     /// The pull secret of `node_image`; may be empty.
     pub node_secret: String,
+    /// `hostTimezone`.
+    pub host_timezone: Option<bool>,
     /// `recordLimit.texitedPod`.
     pub exited_pods: Option<usize>,
     /// `recordLimit.tconfigHistory`.
@@ -30,6 +32,7 @@ impl FrameworkView {
         Ok(Self {
             node_image: text("/nodeImage/image"),
             node_secret: text("/nodeImage/secret"),
+            host_timezone: object.data.pointer("/hostTimezone").and_then(Value::as_bool),
             exited_pods: count("/recordLimit/texitedPod"),
             config_history: count("/recordLimit/tconfigHistory"),
             max_build_seconds: number("/imageBuild/maxBuildTime"),

@@ -3,7 +3,7 @@
 use super::{super::fit::fits, *};
 
 /// The stashed members of a TServer, and the version in which they come back.
-const MEMBERS: [(&str, &str, Version); 15] = [
+const MEMBERS: [(&str, &str, Version); 16] = [
     ("k8s", "command", Version::V1Beta3),
     ("k8s", "args", Version::V1Beta3),
     ("k8s", "readinessGates", Version::V1Beta3),
@@ -13,6 +13,7 @@ const MEMBERS: [(&str, &str, Version); 15] = [
     ("k8s", "securityContext", Version::V1Beta3),
     ("k8s", "podSecurityContext", Version::V1Beta3),
     ("k8s", "disruption", Version::V1Beta3),
+    ("k8s", "hostTimezone", Version::V1Beta3),
     ("k8s", "updateStrategy", Version::V1Beta3),
     ("k8s", "imagePullPolicy", Version::V1Beta3),
     ("k8s", "launcherType", Version::V1Beta3),

@@ -65,6 +65,10 @@ blocks::k8s!({
     /// Limit on the pods that go at the same time when nodes are drained; no limit when absent. It does not apply to daemonSet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disruption: Option<Box<Disruption>>,
+    /// Whether the pods mount /etc/localtime of their node; as in tars-framework when absent, else true. With false the time zone is that
+    /// of the image, and the namespace may enforce the Pod Security level baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_timezone: Option<bool>,
 });
 
 /// The limit on voluntary disruptions, from which the controller makes a `PodDisruptionBudget`.

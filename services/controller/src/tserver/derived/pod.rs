@@ -51,7 +51,9 @@ pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
 fn build_main_container(server: &Validated) -> Container {
     let container = &server.container;
     let mut mounts = server.mounts.places.clone();
-    mounts.push(build_mount(TIMEZONE_VOLUME, TIMEZONE_PATH));
+    if server.host_timezone {
+        mounts.push(build_mount(TIMEZONE_VOLUME, TIMEZONE_PATH));
+    }
     if server.is_tars {
         mounts.push(build_mount(NODE_WORK_VOLUME, NODE_WORK_PATH));
     }
@@ -69,7 +71,7 @@ fn build_main_container(server: &Validated) -> Container {
         startup_probe: server.probes.startup.clone(),
         security_context: server.security.main.clone(),
         ports: unless_empty(build_ports(server)),
-        volume_mounts: Some(mounts),
+        volume_mounts: unless_empty(mounts),
         termination_message_policy: server.defaults.termination_message_policy(),
         ..Container::default()
     }
@@ -127,11 +129,13 @@ fn build_mount(volume: &str, path: &str) -> VolumeMount {
 
 fn build_volumes(server: &Validated) -> Vec<Volume> {
     let mut volumes: Vec<Volume> = server.mounts.volumes.clone();
-    volumes.push(Volume {
-        name: TIMEZONE_VOLUME.to_owned(),
-        host_path: Some(HostPathVolumeSource { path: TIMEZONE_PATH.to_owned(), type_: None }),
-        ..Volume::default()
-    });
+    if server.host_timezone {
+        volumes.push(Volume {
+            name: TIMEZONE_VOLUME.to_owned(),
+            host_path: Some(HostPathVolumeSource { path: TIMEZONE_PATH.to_owned(), type_: None }),
+            ..Volume::default()
+        });
+    }
     if server.is_tars {
         volumes.push(Volume {
             name: NODE_WORK_VOLUME.to_owned(),

@@ -330,3 +330,20 @@ fn pull_secrets_come_in_order_and_once() {
     assert_eq!(secrets("secret: one, nodeImage: c, nodeSecret: one"), ["one"]);
     assert!(secrets("secret: ''").is_empty());
 }
+
+/// The Pod Security level `baseline` forbids every volume of the node.
+#[test]
+fn the_time_zone_of_the_node_is_mounted_unless_the_server_or_its_framework_says_otherwise() {
+    let mounts = |own: Option<bool>, framework: Option<bool>| {
+        let mut server = crate::tserver::fixtures::server(PLAIN);
+        server.spec.k8s.host_timezone = own;
+        let framework = crate::views::FrameworkView { host_timezone: framework, ..Default::default() };
+        let validated = crate::tserver::validate::validate(&server, Some(&framework), || None).unwrap();
+        let pod = serde_json::to_value(super::pod::build_pod_template(&validated)).unwrap();
+        (pod.to_string().contains("/etc/localtime"), pod["spec"]["containers"][0].get("volumeMounts").is_some())
+    };
+    assert_eq!(mounts(None, None), (true, true));
+    assert_eq!(mounts(None, Some(false)), (false, false));
+    assert_eq!(mounts(Some(true), Some(false)), (true, true));
+    assert_eq!(mounts(Some(false), Some(true)), (false, false));
+}
