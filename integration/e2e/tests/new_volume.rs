@@ -1,5 +1,5 @@
 //! A volume that is added to a server reaches its pods one after the other, and the server goes on serving
-//! (docs/reference/controller.md#7.3.1).
+//! (docs/reference/controller.md#7.3.1), and an update says so before it happens (docs/reference/admission.md#6.1.28).
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
@@ -7,11 +7,12 @@ use e2e::{Space, wait_for};
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, PostParams},
 };
 use serde_json::json;
 use std::collections::BTreeMap;
 use tars_common::v1beta3::TServer;
+use tokio::process::Command;
 
 const NAME: &str = "mint-press";
 const REPLICAS: usize = 3;
@@ -46,6 +47,14 @@ async fn make_volumes(space: &Space) -> Vec<String> {
     names
 }
 
+/// Returns what `kubectl` says.
+async fn patch_by_kubectl(space: &Space, change: &str) -> String {
+    let arguments = ["patch", "tserver", NAME, "--namespace", &space.name, "--type", "merge", "--patch", change];
+    let output = Command::new("kubectl").args(arguments).output().await.expect("kubectl, see integration/cluster/env.sh");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 #[tokio::test]
 async fn the_pods_get_a_new_volume_one_after_the_other() {
     let space = Space::create("new-volume").await;
@@ -71,8 +80,9 @@ async fn the_pods_get_a_new_volume_one_after_the_other() {
 
     let mount = json!({"name": "coins", "mountPath": "/coins", "source": {"persistentVolumeClaimTemplate": {"metadata": {}, "spec": {
         "accessModes": ["ReadWriteOnce"], "storageClassName": space.name, "resources": {"requests": {"storage": "1Mi"}}}}}});
-    let change = Patch::Merge(json!({"spec": {"k8s": {"mounts": [mount]}}}));
-    space.api::<TServer>().patch(NAME, &PatchParams::default(), &change).await.expect("an update");
+    let change = json!({"spec": {"k8s": {"mounts": [mount]}}}).to_string();
+    let said = patch_by_kubectl(&space, &change).await;
+    assert!(said.contains("Warning: spec.k8s.mounts: running pods cannot get the new volume \"coins\""), "rule 6.1.28: {said}");
     wait_for("every pod to have the volume", || async {
         let now = list().await;
         let ready = now.iter().filter(|pod| is_ready(pod)).count();

@@ -10,6 +10,7 @@ mod rules;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 pub use host_ports::list_host_ports;
 pub(super) use rules::validate;
@@ -172,7 +173,12 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
         return Vec::new();
     }
     let ports = host_ports::warn_of_host_ports(request, facts);
-    pod::warn_of_liveness_probe(request.object).into_iter().chain(rules::list_warnings(request)).chain(ports).collect()
+    pod::warn_of_liveness_probe(request.object)
+        .into_iter()
+        .chain(rules::list_warnings(request))
+        .chain(ports)
+        .chain(volumes::warn_of_new_volume(request))
+        .collect()
 }
 
 /// Tells the author if [`mutate`] has changed the number of pods.

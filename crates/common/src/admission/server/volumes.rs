@@ -1,0 +1,95 @@
+//! TServer: volumes that a running pod cannot get (docs/reference/admission.md#6.1.28).
+
+use crate::{
+    admission::{
+        json,
+        request::{Operation, Request},
+        warning::Warning,
+    },
+    names::DELAY_BIND,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The claim templates of a StatefulSet server by name, each with the field that asks for it.
+fn list_claim_templates(server: &Value) -> BTreeMap<&str, &'static str> {
+    let claimed =
+        |mount: &&Value| json::has(mount, "/source/tLocalVolume") || json::has(mount, "/source/persistentVolumeClaimTemplate");
+    let mounts = json::list(server, "/spec/k8s/mounts").iter().filter(claimed);
+    let mut templates: BTreeMap<_, _> = mounts.map(|mount| (json::text(mount, "/name"), "mounts")).collect();
+    let on = |field: &str| server.pointer(&format!("/spec/k8s/{field}")).and_then(Value::as_bool) == Some(true);
+    let network = ["hostIPC", "hostNetwork"].into_iter().find(|field| on(field));
+    let ports = (!json::list(server, "/spec/k8s/hostPorts").is_empty()).then_some("hostPorts");
+    templates.extend(ports.or(network).map(|field| (DELAY_BIND, field)));
+    templates
+}
+
+/// Whether pods of a StatefulSet may run.
+fn has_pods(server: &Value) -> bool {
+    let daemons = server.pointer("/spec/k8s/daemonSet").and_then(Value::as_bool) == Some(true);
+    let none = server.pointer("/spec/k8s/replicas").and_then(Value::as_i64) == Some(0);
+    json::has(server, "/spec/release") && !daemons && !none
+}
+
+/// Says that the pods will be replaced, before it happens.
+pub(super) fn warn_of_new_volume(request: &Request<'_>) -> Option<Warning> {
+    if request.operation != Operation::Update || request.is_metadata_only() || !has_pods(request.old) || !has_pods(request.object)
+    {
+        return None;
+    }
+    let before = list_claim_templates(request.old);
+    let (name, field) = list_claim_templates(request.object).into_iter().find(|(name, _)| !before.contains_key(name))?;
+    let warning = Warning::new("6.1.28", [name], |[name]| {
+        format!("spec.k8s.{field}: running pods cannot get the new volume {name:?}, so they are replaced one after the other")
+    });
+    Some(warning.at(format!("spec.k8s.{field}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::{Resource, facts::Facts, list_warnings, tests::Fixture};
+    use serde_json::json;
+
+    fn server(k8s: &Value, released: bool) -> Value {
+        let release = released.then(|| json!({"id": "v1", "image": "a"}));
+        json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "trade-audit"},
+            "spec": {"app": "Trade", "server": "Audit", "subType": "normal", "normal": {}, "k8s": k8s, "release": release},
+        })
+    }
+
+    fn warned(old: &Value, new: &Value) -> Vec<String> {
+        let mut fixture = Fixture::create(Resource::Server, new.clone());
+        fixture.operation = Operation::Update;
+        fixture.old = old.clone();
+        let all = list_warnings(&fixture.request(), &Facts::default()).into_iter();
+        all.filter(|one| one.rule == "6.1.28").map(|one| one.text).collect()
+    }
+
+    #[test]
+    fn an_update_that_adds_a_volume_says_that_the_pods_are_replaced() {
+        let local = json!([{"name": "data", "mountPath": "/data", "source": {"tLocalVolume": {}}}]);
+        let (plain, with_mount) = (server(&json!({"replicas": 2}), true), server(&json!({"replicas": 2, "mounts": local}), true));
+        let expected =
+            "spec.k8s.mounts: running pods cannot get the new volume \"data\", so they are replaced one after the other";
+        assert_eq!(warned(&plain, &with_mount), [expected]);
+        let ports = server(&json!({"replicas": 2, "hostPorts": [{"nameRef": "a", "port": 1}]}), true);
+        assert!(
+            warned(&plain, &ports)[0].starts_with("spec.k8s.hostPorts: running pods cannot get the new volume \"delay-bind\"")
+        );
+        let network = server(&json!({"replicas": 2, "hostNetwork": true}), true);
+        assert!(warned(&ports, &network).is_empty(), "the volume is there already");
+        for (old, new) in [
+            (&with_mount, &with_mount),
+            (&with_mount, &plain),
+            (&server(&json!({"replicas": 0}), true), &with_mount),
+            (&server(&json!({"replicas": 2}), false), &with_mount),
+            (&server(&json!({"daemonSet": true}), true), &with_mount),
+        ] {
+            assert!(warned(old, new).is_empty(), "{old} {new}");
+        }
+        let scratch = json!([{"name": "scratch", "mountPath": "/tmp", "source": {"emptyDir": {}}}]);
+        assert!(warned(&plain, &server(&json!({"replicas": 2, "mounts": scratch}), true)).is_empty(), "an ordinary release");
+    }
+}
