@@ -80,7 +80,7 @@ async fn the_pods_get_a_new_volume_one_after_the_other() {
 
     let mount = json!({"name": "coins", "mountPath": "/coins", "source": {"persistentVolumeClaimTemplate": {"metadata": {}, "spec": {
         "accessModes": ["ReadWriteOnce"], "storageClassName": space.name, "resources": {"requests": {"storage": "1Mi"}}}}}});
-    let change = json!({"spec": {"k8s": {"mounts": [mount]}}}).to_string();
+    let change = json!({"spec": {"k8s": {"mounts": [mount.clone()]}}}).to_string();
     let said = patch_by_kubectl(&space, &change).await;
     assert!(said.contains("Warning: spec.k8s.mounts: running pods cannot get the new volume \"coins\""), "rule 6.1.28: {said}");
     wait_for("every pod to have the volume", || async {
@@ -93,6 +93,14 @@ async fn the_pods_get_a_new_volume_one_after_the_other() {
     let after = list().await;
     assert!(after.iter().all(|pod| before[&pod.name_any()] != pod.uid()), "every pod is a new one");
     space.wait_for_condition(NAME, "Ready", "True").await;
+
+    let mut larger = mount.clone();
+    larger["source"]["persistentVolumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"] = json!("2Mi");
+    let said = patch_by_kubectl(&space, &json!({"spec": {"k8s": {"mounts": [larger]}}}).to_string()).await;
+    assert!(said.contains("claims of \"coins\" that exist keep their size and class"), "rule 6.1.29: {said}");
+    space.wait_for_condition(NAME, "Ready", "True").await;
+    let kept: BTreeMap<_, _> = list().await.iter().map(|pod| (pod.name_any(), pod.uid())).collect();
+    assert!(after.iter().all(|pod| kept[&pod.name_any()] == pod.uid()), "no pod is replaced for the sake of new claims");
     space.delete().await;
     let all: Api<PersistentVolume> = Api::all(e2e::connect().await);
     for volume in volumes {

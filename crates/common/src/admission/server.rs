@@ -173,12 +173,9 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
         return Vec::new();
     }
     let ports = host_ports::warn_of_host_ports(request, facts);
-    pod::warn_of_liveness_probe(request.object)
-        .into_iter()
-        .chain(rules::list_warnings(request))
-        .chain(ports)
-        .chain(volumes::warn_of_new_volume(request))
-        .collect()
+    let volumes = [volumes::warn_of_new_volume(request), volumes::warn_of_kept_claims(request)].into_iter().flatten();
+    let probe = pod::warn_of_liveness_probe(request.object).into_iter();
+    probe.chain(rules::list_warnings(request)).chain(ports).chain(volumes).collect()
 }
 
 /// Tells the author if [`mutate`] has changed the number of pods.

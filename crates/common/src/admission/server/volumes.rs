@@ -1,4 +1,5 @@
-//! TServer: volumes that a running pod cannot get (docs/reference/admission.md#6.1.28).
+//! TServer: volumes that a running pod cannot get, and claims that do not follow a change (docs/reference/admission.md#6.1.28 and
+//! docs/reference/admission.md#6.1.29).
 
 use crate::{
     admission::{
@@ -45,6 +46,28 @@ pub(super) fn warn_of_new_volume(request: &Request<'_>) -> Option<Warning> {
     Some(warning.at(format!("spec.k8s.{field}")))
 }
 
+/// Says that claims keep what they were made with. A StatefulSet makes a claim once.
+pub(super) fn warn_of_kept_claims(request: &Request<'_>) -> Option<Warning> {
+    if request.operation != Operation::Update || request.is_metadata_only() {
+        return None;
+    }
+    let specs = |server: &'_ Value| -> Vec<(String, Value)> {
+        let mounts = json::list(server, "/spec/k8s/mounts").iter();
+        let spec = |mount: &Value| mount.pointer("/source/persistentVolumeClaimTemplate/spec").cloned();
+        mounts.filter_map(|mount| Some((json::text(mount, "/name").to_owned(), spec(mount)?))).collect()
+    };
+    let before = specs(request.old);
+    let differs = |name: &str, spec: &Value| before.iter().any(|(other, old)| other == name && old != spec);
+    let (name, _) = specs(request.object).into_iter().find(|(name, spec)| differs(name, spec))?;
+    let warning = Warning::new("6.1.29", [&name], |[name]| {
+        format!(
+            "spec.k8s.mounts: claims of {name:?} that exist keep their size and class, only new ones follow; expand them by kubectl edit \
+             pvc, or delete a claim and its pod"
+        )
+    });
+    Some(warning.at("spec.k8s.mounts"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +88,26 @@ mod tests {
         fixture.old = old.clone();
         let all = list_warnings(&fixture.request(), &Facts::default()).into_iter();
         all.filter(|one| one.rule == "6.1.28").map(|one| one.text).collect()
+    }
+
+    #[test]
+    fn an_update_that_changes_a_claim_says_that_existing_claims_stay() {
+        let of = |size: &str| {
+            let spec = json!({"storageClassName": "fast", "resources": {"requests": {"storage": size}}});
+            let mount =
+                json!({"name": "data", "mountPath": "/data", "source": {"persistentVolumeClaimTemplate": {"spec": spec}}});
+            server(&json!({"replicas": 2, "mounts": [mount]}), true)
+        };
+        let mut fixture = Fixture::create(Resource::Server, of("2Gi"));
+        fixture.operation = Operation::Update;
+        fixture.old = of("1Gi");
+        let rules = |fixture: &Fixture| {
+            let all = list_warnings(&fixture.request(), &Facts::default()).into_iter();
+            all.filter(|one| one.rule == "6.1.29").map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert!(rules(&fixture)[0].starts_with("spec.k8s.mounts: claims of \"data\" that exist keep their size and class"));
+        fixture.old = of("2Gi");
+        assert!(rules(&fixture).is_empty());
     }
 
     #[test]
