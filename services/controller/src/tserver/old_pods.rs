@@ -1,9 +1,15 @@
-//! Pods that an earlier StatefulSet has made, and that lack a volume of the present one (docs/reference/controller.md#7.3.1).
+//! Pods that the StatefulSet controller of Kubernetes would keep for ever. They are deleted, so that it makes them anew.
 //!
-//! The API server accepts no other volumes for a pod, and the StatefulSet controller of Kubernetes stops at the first such pod. So these
-//! pods are deleted one after the other, the lowest ordinal first; the StatefulSet makes each anew.
+//! - Pods that an earlier StatefulSet has made, and that lack a volume of the present one (docs/reference/controller.md#7.3.1). The API
+//!   server accepts no other volumes for a pod, and the StatefulSet controller stops at the first such pod. They go one after the other, the
+//!   lowest ordinal first.
+//! - Pods of a release that failed, with the policy `OrderedReady` (docs/reference/controller.md#7.3.8). The StatefulSet controller waits
+//!   until such a pod is Ready, also when the TServer went back to the release before.
 
-use super::{derived::Live, views::PodView};
+use super::{
+    derived::{Facts, Live},
+    views::PodView,
+};
 use std::sync::Arc;
 
 /// Returns the pods that lack a volume of the StatefulSet `set`, by ordinal.
@@ -25,13 +31,26 @@ pub fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a
     (pods.iter().all(|pod| pod.deleted.is_none()) && (0..before).all(is_up)).then_some(next)
 }
 
+/// Chooses a pod of a release that failed and is not wanted any more: the last one that is not Ready and has another revision than new pods
+/// get. If a pod of the wanted revision is not Ready either, nothing is chosen, because its release may fail, too. Pods below `partition`
+/// keep their release.
+pub fn choose_failed<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
+    let Facts::StatefulSet(facts) = &set.facts else { return None };
+    let wanted = &*facts.update_revision;
+    if &*facts.policy != "OrderedReady" || wanted.is_empty() || pods.iter().any(|pod| pod.deleted.is_some()) {
+        return None;
+    }
+    let mut down: Vec<&PodView> =
+        pods.iter().map(|pod| &**pod).filter(|pod| !pod.is_ready() && pod.ordinal().is_some()).collect();
+    down.sort_by_key(|pod| pod.ordinal());
+    let last = down.last().copied().filter(|pod| pod.ordinal() >= Some(partition))?;
+    down.iter().all(|pod| *pod.revision != *wanted).then_some(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tserver::{
-        derived::{Facts, StatefulSetFacts},
-        views::PodCondition,
-    };
+    use crate::tserver::{derived::StatefulSetFacts, views::PodCondition};
 
     fn set(templates: &[&str]) -> Live {
         let templates: Vec<_> = templates.iter().map(|name| serde_json::json!({"metadata": {"name": name}})).collect();
@@ -68,5 +87,34 @@ mod tests {
         assert_eq!(next(&[pod(0, new, true), ending, pod(2, old, true)]), None);
         assert_eq!(next(&[pod(0, new, true), pod(1, new, true)]), None);
         assert!(find_old_pods(&set(&[]), &[pod(0, old, true)]).is_empty(), "more volumes than wanted do no harm");
+    }
+
+    #[test]
+    fn a_pod_of_a_release_that_failed_goes_when_another_release_is_wanted() {
+        let chosen = |policy: &str, partition: u64, pods: &[(u64, &str, bool)]| {
+            let mut set = Live::default();
+            let (policy, update_revision) = (policy.into(), "good".into());
+            set.facts = Facts::StatefulSet(StatefulSetFacts { policy, update_revision, ..StatefulSetFacts::default() });
+            let revised = |(ordinal, revision, ready): &(u64, &str, bool)| {
+                Arc::new(PodView { revision: (*revision).to_owned(), ..PodView::clone(&pod(*ordinal, &[], *ready)) })
+            };
+            let pods: Vec<_> = pods.iter().map(revised).collect();
+            choose_failed(&set, &pods, partition).and_then(PodView::ordinal)
+        };
+        let back = [(0, "good", true), (1, "good", true), (2, "bad", false)];
+        assert_eq!(chosen("OrderedReady", 0, &back), Some(2));
+        assert_eq!(chosen("Parallel", 0, &back), None, "Kubernetes replaces it");
+        assert_eq!(chosen("OrderedReady", 3, &back), None, "it keeps its release");
+        assert_eq!(
+            chosen("OrderedReady", 0, &[(0, "old", true), (1, "old", true), (2, "bad", false)]),
+            Some(2),
+            "a third release"
+        );
+        assert_eq!(
+            chosen("OrderedReady", 0, &[(0, "old", true), (1, "old", false), (2, "good", false)]),
+            None,
+            "that one may fail, too"
+        );
+        assert_eq!(chosen("OrderedReady", 0, &[(0, "good", true), (1, "bad", true)]), None, "Kubernetes replaces it");
     }
 }
