@@ -20,7 +20,7 @@ use tokio::process::Command;
 /// The page, whose rows are `| mistake | condition | reason | message |`. In a message, `…` stands for anything.
 const PAGE: &str = include_str!("../../../docs/mistakes.md");
 
-/// The time after which a mistake should be explained. Most are after a second, those that Events explain after six.
+/// The time after which a mistake should be explained. Most are after a second, those that Events explain after eleven.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A mistake: the words of the page for it, and the server that makes it.

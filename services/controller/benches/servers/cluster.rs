@@ -15,15 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 use tars_bench::{Result, Server, connect_when_ready, find_free_address};
-use tars_common::names::CONTROLLER_USER;
+use tars_common::names::{CONTROLLER_USER, SYSTEM_NAMESPACE};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::sleep,
 };
 
-/// The Lease of the measured controllers.
-const LEASE: &str = "bench-controller";
 /// The longest wait for anything but the creation of many servers.
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -104,7 +102,8 @@ impl Controller {
     pub fn start(space: &Space) -> Result<Self> {
         let metrics = find_free_address()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tarscontroller"));
-        command.args(["--namespace", &space.name, "--lease-name", LEASE, "--metrics-listen", &metrics.to_string()]);
+        // The account may use the Lease of the chart only, which nobody holds meanwhile.
+        command.args(["--namespace", SYSTEM_NAMESPACE, "--metrics-listen", &metrics.to_string()]);
         command.args(["--grpc-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"]);
         let server = Server::start(command.env("KUBECONFIG", &space.kubeconfig).env("RUST_LOG", "error"))?;
         Ok(Self { server, metrics })

@@ -114,8 +114,9 @@ async fn measure_start(space: &Space, count: usize) -> Result<()> {
         );
         requests?;
         followed?;
+        wait_until_quiet(space).await?;
         println!(
-            "{count} TServers made and followed in {:.0} s; controller {:.1} MiB",
+            "{count} TServers made and at rest after {:.0} s; controller {:.1} MiB",
             begun.elapsed().as_secs_f64(),
             controller.server.read_memory()?
         );
@@ -133,6 +134,18 @@ async fn measure_start(space: &Space, count: usize) -> Result<()> {
     println!("  leading {:.1} MiB, standing by {:.1} MiB", controller.server.read_memory()?, standby.server.read_memory()?);
     println!("  writes of the controller at rest: {}", after.count_writes(&before));
     Ok(())
+}
+
+/// Waits until nobody writes any more: Kubernetes needs a while to make the pods of many servers.
+async fn wait_until_quiet(space: &Space) -> Result<()> {
+    for _ in 0..300 {
+        let before = Counters::read(space).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if Counters::read(space).await?.count_writes(&before) == 0.0 {
+            return Ok(());
+        }
+    }
+    Err("the cluster does not come to rest".into())
 }
 
 /// Makes, changes or deletes the servers with these numbers. Returns the sorted times of the requests in milliseconds.

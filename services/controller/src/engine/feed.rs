@@ -21,6 +21,9 @@ pub struct Selection {
     metadata_only: bool,
 }
 
+/// How many objects one answer to a list holds. All kinds are listed at the same time, so the pages decide how much memory the start needs.
+const PAGE: u32 = 100;
+
 type Events = BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>;
 
 impl Selection {
@@ -42,7 +45,7 @@ impl Selection {
     }
 
     fn open_stream(&self, client: Client) -> Events {
-        let config = watcher::Config { label_selector: self.labels.clone(), ..watcher::Config::default() };
+        let config = watcher::Config { label_selector: self.labels.clone(), page_size: Some(PAGE), ..watcher::Config::default() };
         if self.metadata_only {
             let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client, &self.resource);
             return watcher(api, config).default_backoff().map_ok(as_dynamic).boxed();

@@ -2,7 +2,7 @@
 //! killed a container, why a volume cannot be mounted (docs/reference/controller.md#7.5.8).
 //!
 //! ```text
-//! a reason that Events explain ── lasts 5 s ──► one list of the Events about the object ── every 30 s while it lasts ──► the messages
+//! a reason that Events explain ── lasts 10 s ──► one list of the Events about the object ── every 30 s while it lasts ──► the messages
 //! ```
 //!
 //! A healthy server, and one that starts quickly, costs no request.
@@ -19,7 +19,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 /// How long a reason must last before Events are read. Most starts are over by then.
-const FIRST_LOOK: Duration = Duration::from_secs(5);
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const NEXT_LOOK: Duration = Duration::from_secs(30);
 /// How long the answer may take. Without it the verdict stands as it is.
@@ -142,13 +142,13 @@ mod tests {
         let at = |seconds: u64, start: Instant| start + Duration::from_secs(seconds);
         let start = Instant::now();
         let left = |seconds, reason| hints.note(&key, reason, at(seconds, start)).1.as_secs();
-        assert_eq!((left(0, Reason::Starting), left(4, Reason::Starting)), (5, 1));
-        assert_eq!(left(4, Reason::Crashing), 5, "another reason");
-        assert_eq!(left(9, Reason::Crashing), 0);
+        assert_eq!((left(0, Reason::Starting), left(4, Reason::Starting)), (10, 6));
+        assert_eq!(left(4, Reason::Crashing), 10, "another reason");
+        assert_eq!(left(14, Reason::Crashing), 0);
         let hint = Hint { reason: "Killing".into(), message: "failed liveness probe".into() };
-        hints.keep(&key, std::slice::from_ref(&hint), at(9, start));
-        assert_eq!(hints.note(&key, Reason::Crashing, at(10, start)), (vec![hint], Duration::from_secs(29)));
+        hints.keep(&key, std::slice::from_ref(&hint), at(14, start));
+        assert_eq!(hints.note(&key, Reason::Crashing, at(15, start)), (vec![hint], Duration::from_secs(29)));
         hints.forget(&key);
-        assert_eq!(left(11, Reason::Crashing), 5);
+        assert_eq!(left(16, Reason::Crashing), 10);
     }
 }
