@@ -108,10 +108,8 @@ async fn measure_start(space: &Space, count: usize) -> Result<()> {
         let controller = Controller::start(space)?;
         controller.wait_until_leading().await?;
         let mut followers = Followers::watch(space).await?;
-        let (requests, followed) = futures::join!(
-            change_all(space, SERVERS..count, "create"),
-            followers.wait_for(count - SERVERS + SINGLE, Stage::Created, begun)
-        );
+        let (requests, followed) =
+            futures::join!(change_all(space, SINGLE..count, "create"), followers.wait_for(count, Stage::Created, begun));
         requests?;
         followed?;
         wait_until_quiet(space).await?;
