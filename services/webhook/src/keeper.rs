@@ -60,6 +60,13 @@ const PASS_PERIOD: Duration = Duration::from_mins(1);
 const SETTLE: SignedDuration = SignedDuration::from_secs(30);
 /// The wait after a failed pass. It doubles while single carriers fail, up to [`PASS_PERIOD`].
 const RETRY_DELAY: Duration = Duration::from_secs(2);
+/// The election is slower than that of the controller: a certificate is renewed days before it ends, and each renewal of the Lease is a write.
+const TIMING: Timing = Timing {
+    duration: Duration::from_secs(15),
+    deadline: Duration::from_secs(10),
+    retry: Duration::from_secs(2),
+    look: Duration::from_secs(2),
+};
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
@@ -327,7 +334,7 @@ fn start_election(
     let (sender, receiver) = watch::channel(false);
     let election = tokio::spawn(async move {
         loop {
-            let elector = Elector::new(client.clone(), &namespace, names::WEBHOOK_LEASE, identity.clone(), Timing::default());
+            let elector = Elector::new(client.clone(), &namespace, names::WEBHOOK_LEASE, identity.clone(), TIMING);
             let Some(leadership) = elector.acquire(&stop).await else { return };
             sender.send_replace(true);
             tokio::select! {
