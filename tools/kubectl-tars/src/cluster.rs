@@ -6,7 +6,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use std::{path::PathBuf, time::Duration};
-use tars_common::{kube_syntax::is_dns_subdomain, names::SYSTEM_NAMESPACE};
+use tars_common::{kube_syntax::is_dns_label, names::SYSTEM_NAMESPACE};
 
 /// The longest limit for one request to the API server.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(1);
@@ -46,7 +46,7 @@ pub struct ClusterArgs {
 
 fn parse_namespace(text: &str) -> Result<String, &'static str> {
     let problem = "a namespace has 1 to 63 lower-case letters, digits, and inner '-'";
-    if text.len() <= 63 && !text.contains('.') && is_dns_subdomain(text) { Ok(text.to_owned()) } else { Err(problem) }
+    if is_dns_label(text) { Ok(text.to_owned()) } else { Err(problem) }
 }
 
 /// Reads a time as `kubectl` takes it. A number alone stands for seconds.
