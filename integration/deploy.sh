@@ -85,7 +85,7 @@ show_troubles() {
 install_chart() {
     local chart=$1 namespace=$2 words
     shift 2
-    words=$(helm upgrade --install "$chart" "helm/$chart" --namespace "$namespace" --create-namespace --timeout 180s \
+    words=$(helm upgrade --install "$chart" "helm/$chart" --namespace "$namespace" --create-namespace --timeout 300s \
         "${OWNERSHIP[@]}" "$@" 2>&1 >/dev/null) || {
         printf '%s\n' "$words" >&2
         [[ $words != *'invalid ownership metadata'* ]] || fail "this cluster has objects of $chart that belong to a release with another name or \
