@@ -7,7 +7,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, plugin::Plugin, wait_for};
+use e2e::{Space, WAIT_LIMIT, plugin::Plugin, wait_for};
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, StatefulSet};
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -17,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fmt::Debug;
 use tars_common::v1beta3::TServer;
+use tokio::time::timeout;
 
 const NAME: &str = "forge-anvil";
 /// The manager of fields that K8SFramework writes.
@@ -246,18 +247,21 @@ async fn replace<K: Workload>(space: &Space, workload: &Value, settled: fn(&K) -
     workloads.delete(NAME, &DeleteParams::background()).await.expect("a deletion");
     let params = PostParams { field_manager: Some(FRAMEWORK_MANAGER.to_owned()), ..PostParams::default() };
     let theirs: Api<K> = Api::namespaced(act_as_controller().await, &space.name);
-    // Our controller may be the first to find the name free. Then its workload must go, too.
-    let before = wait_for("the name", || async {
-        match theirs.create(&params, &workload).await {
-            Ok(made) => Some(made),
-            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
-                workloads.delete(NAME, &DeleteParams::background()).await.ok();
-                None
+    // Our controller may be the first to find the name free. Then its workload must go, too, and nothing may come between that and the next
+    // try, because the controller makes it anew within milliseconds.
+    let before = timeout(WAIT_LIMIT, async {
+        loop {
+            match theirs.create(&params, &workload).await {
+                Ok(made) => return made,
+                Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
+                    workloads.delete(NAME, &DeleteParams::background()).await.ok();
+                }
+                Err(error) => panic!("the workload as K8SFramework makes it: {error}"),
             }
-            Err(error) => panic!("the workload as K8SFramework makes it: {error}"),
         }
     })
-    .await;
+    .await
+    .expect("the name is free for a moment");
     let taken = |workload: &K| workload.meta().annotations.as_ref().is_some_and(|all| all.contains_key("tars.io/defaults"));
     let after = wait_for("the take-over", || async {
         workloads.get(NAME).await.ok().filter(|workload| taken(workload) && settled(workload))
@@ -305,7 +309,7 @@ async fn check(purpose: &str, make: impl FnOnce(&Space) -> Case, shape: fn(Value
     assert_eq!(list_differences(&before.spec, &after.spec), [""; 0], "{purpose}");
     assert_eq!(before.metadata.uid, after.metadata.uid, "{purpose}");
     assert_eq!(after.annotations()["tars.io/defaults"], "0", "{purpose}");
-    assert_eq!(count_revisions(&space).await, 1, "{purpose}: a second revision would replace the pods");
+    assert_eq!(count_revisions(&space, &after).await, 1, "{purpose}: a second revision would replace the pods");
     space.delete().await;
 }
 
@@ -315,10 +319,13 @@ fn list_differences(before: &impl Serialize, after: &impl Serialize) -> Vec<Stri
     json_patch::diff(&before, &after).iter().map(ToString::to_string).collect()
 }
 
-async fn count_revisions(space: &Space) -> usize {
+/// Counts the revisions of a workload. Another one under its name may have left some, which Kubernetes collects.
+async fn count_revisions<K: Workload>(space: &Space, workload: &K) -> usize {
     let revisions = space.api::<ControllerRevision>().list(&ListParams::default()).await.expect("the revisions");
-    let of_server = |revision: &&ControllerRevision| revision.labels().contains_key("tars.io/ServerApp");
-    revisions.items.iter().filter(of_server).count()
+    let owned = |revision: &&ControllerRevision| {
+        revision.owner_references().iter().any(|owner| Some(&owner.uid) == workload.meta().uid.as_ref())
+    };
+    revisions.items.iter().filter(owned).count()
 }
 
 /// The ports of the container that have no host port, in the other order than declared.
@@ -426,7 +433,7 @@ async fn a_daemonset_keeps_its_pods() {
         |set: &DaemonSet| set.status.as_ref().is_some_and(|status| status.observed_generation == set.metadata.generation);
     let (before, after) = replace::<DaemonSet>(&space, &workload, settled).await;
     assert_eq!(list_differences(&before.spec, &after.spec), [""; 0]);
-    assert_eq!(count_revisions(&space).await, 1, "a second revision would replace the pods");
+    assert_eq!(count_revisions(&space, &after).await, 1, "a second revision would replace the pods");
     space.delete().await;
 }
 
@@ -439,7 +446,7 @@ async fn a_normal_server_keeps_its_pods_and_a_refresh_replaces_them() {
     let workload = describe_stateful_set(&case, &owner, &template(&space, &case));
     let settled = |set: &StatefulSet| set.status.as_ref().is_some_and(|status| status.update_revision.is_some());
     let (_, after) = replace::<StatefulSet>(&space, &workload, settled).await;
-    assert_eq!(count_revisions(&space).await, 1);
+    assert_eq!(count_revisions(&space, &after).await, 1);
     wait_for("the condition to tell it", || async {
         let applied = space.find_condition(NAME, "Applied").await?;
         applied.message.contains(&format!("kubectl tars refresh -n {} {NAME}", space.name)).then_some(())
