@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tars_kit::lease::{Elector, Timing};
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{net::TcpListener, sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 const ADDRESS: &str = "PAUSED_LEADER_API_SERVER";
@@ -33,12 +33,17 @@ const TIMING: Timing = Timing {
     look: Duration::from_millis(100),
 };
 
+/// The write during which the leader is stopped. It waits for the answer, so it has begun no other write.
+const STOPPED_AT: usize = 20;
+
 /// A Lease, and the number of writes that are guarded by it.
 #[derive(Default)]
 struct Store {
     lease: Mutex<Option<Value>>,
     versions: AtomicUsize,
     writes: AtomicUsize,
+    /// Lets the answer go to the write number [`STOPPED_AT`].
+    answer: Notify,
     /// Whether the API server is slow to answer about the Lease, so that the leader learns late that another instance leads.
     slow: AtomicBool,
 }
@@ -81,7 +86,9 @@ async fn replace(State(store): State<Arc<Store>>, Json(lease): Json<Value>) -> A
 }
 
 async fn write(State(store): State<Arc<Store>>) -> &'static str {
-    store.writes.fetch_add(1, Ordering::Relaxed);
+    if store.writes.fetch_add(1, Ordering::Relaxed) + 1 == STOPPED_AT {
+        store.answer.notified().await;
+    }
     "{}"
 }
 
@@ -145,11 +152,12 @@ async fn a_leader_that_goes_on_after_its_lease_has_ended_begins_no_write() {
     tokio::spawn(async move { axum::serve(listener, routes).await });
 
     let mut leader = Leader::start(&address);
-    while store.writes.load(Ordering::Relaxed) < 20 {
+    while store.writes.load(Ordering::Relaxed) < STOPPED_AT {
         assert!(leader.0.try_wait().expect("the process").is_none(), "the leader ended");
         sleep(Duration::from_millis(5)).await;
     }
     leader.signal(Signal::STOP);
+    store.answer.notify_one();
     let stopped = Instant::now();
     while stopped.elapsed() < TIMING.duration {
         sleep(TIMING.retry).await;
@@ -157,7 +165,6 @@ async fn a_leader_that_goes_on_after_its_lease_has_ended_begins_no_write() {
     let mut lease = store.find().expect("a Lease");
     lease["spec"]["holderIdentity"] = json!("other");
     store.put(lease);
-    let before = store.writes.load(Ordering::Relaxed);
 
     store.slow.store(true, Ordering::Relaxed);
     leader.signal(Signal::CONT);
@@ -165,5 +172,5 @@ async fn a_leader_that_goes_on_after_its_lease_has_ended_begins_no_write() {
     while leader.0.try_wait().expect("the process").is_none() {
         sleep(TIMING.retry).await;
     }
-    assert_eq!(store.writes.load(Ordering::Relaxed), before, "another instance led already");
+    assert_eq!(store.writes.load(Ordering::Relaxed), STOPPED_AT, "another instance led already");
 }
