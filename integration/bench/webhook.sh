@@ -6,20 +6,10 @@
 #   BENCH_SERVERS   the number of TServers   (10000)
 # shellcheck source=integration/lib/common.sh
 source "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=integration/lib/controller.sh
+source "$(dirname "$0")/../lib/controller.sh"
 no_arguments "$@"
 cd "$ROOT"
-
-# Without a controller the TServers stay alone. Four objects for each of them would slow down the API server, which shares this machine.
-CONTROLLER=deployment/tars-controller-manger
-
-measure() {
-    local replicas
-    replicas=$(kubectl get -n tars-system "$CONTROLLER" -o 'jsonpath={.spec.replicas}')
-    # shellcheck disable=SC2064 # the number is that of now
-    trap "kubectl scale -n tars-system $CONTROLLER --replicas $replicas" EXIT
-    kubectl scale -n tars-system "$CONTROLLER" --replicas 0
-    cargo bench --quiet --locked -p tarswebhook --bench reviews
-}
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'
 need go 'install Go (https://go.dev/dl)'
@@ -27,4 +17,5 @@ phase 'a cluster with both charts' integration/deploy.sh
 eval "$(integration/cluster/env.sh)"
 phase 'build the benchmark' cargo bench --quiet --locked -p tarswebhook --bench reviews --no-run
 phase 'creation' cargo bench --quiet --locked -p tarswebhook --bench reviews -- create
-phase 'reviews and conversions' measure
+# Without a controller the TServers stay alone. Four objects for each of them would slow down the API server, which shares this machine.
+phase 'reviews and conversions' without_controller cargo bench --quiet --locked -p tarswebhook --bench reviews
