@@ -138,7 +138,7 @@ mod tests {
     use kube::client::Body;
     use serde_json::json;
     use std::time::Duration;
-    use tars_kit::lease::Restores;
+    use tokio::sync::watch;
 
     /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
     #[tokio::test]
@@ -157,7 +157,7 @@ mod tests {
             Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
         });
         let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1, Fence::open());
-        let watches = engine.start_watches(&Restores::none());
+        let watches = engine.start_watches(&watch::channel(0).1.into());
         engine.synced().await;
         assert_eq!((engine.count_objects(), engine.queue_of("tserver").next().await), (1, Key::new("bank", "ledger-audit")));
         drop(watches);

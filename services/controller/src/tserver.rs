@@ -122,7 +122,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     let (problems, failures) = match validate(server, around.framework.as_deref(), || around.live.find_node_image()) {
         Ok(mut validated) => {
             let asked = read_annotation(server, DEFAULTS).and_then(Defaults::parse);
-            validated.defaults = choose_defaults(&validated, around.live.workload().map(|live| &**live), asked);
+            choose_defaults(&mut validated, around.live.workload().map(|live| &**live), asked);
             defaults = validated.defaults;
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
             let exits = collect_exits(context, key, &around);

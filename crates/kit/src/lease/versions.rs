@@ -20,12 +20,6 @@ impl From<watch::Receiver<u64>> for Restores {
 }
 
 impl Restores {
-    /// A teller that never tells.
-    #[must_use]
-    pub fn none() -> Self {
-        Self(watch::channel(0).1)
-    }
-
     /// Waits for the next restore. Every list and watch must then begin anew. It waits for ever after the election has ended.
     pub async fn next(&mut self) {
         if self.0.changed().await.is_err() {

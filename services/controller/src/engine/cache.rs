@@ -222,9 +222,11 @@ impl<V: View> Cache<V> {
             }
         };
         self.write(|state| {
-            let before = state.objects.get(&key);
-            if version > state.seen && before.is_none_or(|entry| entry.version < version) {
-                let untold = Untold::after(before, version);
+            let seen = state.seen;
+            let before = state.objects.get_mut(&key);
+            if version > seen && before.as_ref().is_none_or(|entry| entry.version < version) {
+                let mut untold = before.map_or_else(Untold::default, Entry::take_untold);
+                untold.note(version);
                 state.put(key, Entry { version, view: view.clone(), untold: Some(untold) });
             }
         });
@@ -311,23 +313,28 @@ impl<V> Entry<V> {
     fn told(&self) -> Option<Arc<V>> {
         self.untold.as_ref().map_or_else(|| Some(self.view.clone()), |untold| untold.told.clone())
     }
+
+    /// What listeners do not know of this entry, which a later one replaces.
+    fn take_untold(&mut self) -> Untold<V> {
+        self.untold.take().unwrap_or_else(|| Untold { told: Some(self.view.clone()), ..Untold::default() })
+    }
+}
+
+/// A new object, of which nothing was told.
+impl<V> Default for Untold<V> {
+    fn default() -> Self {
+        Self { told: None, own: Vec::new(), foreign: false }
+    }
 }
 
 impl<V> Untold<V> {
-    /// What is untold after this process has written `version` of an object whose last entry is `before`.
-    fn after(before: Option<&Entry<V>>, version: u64) -> Self {
-        let mut untold = match before {
-            Some(Entry { untold: Some(untold), .. }) => {
-                Self { told: untold.told.clone(), own: untold.own.clone(), foreign: untold.foreign }
-            }
-            other => Self { told: other.map(|entry| entry.view.clone()), own: Vec::new(), foreign: false },
-        };
-        if untold.own.len() < OWN_VERSIONS {
-            untold.own.push(version);
+    /// Notes a version that this process has written.
+    fn note(&mut self, version: u64) {
+        if self.own.len() < OWN_VERSIONS {
+            self.own.push(version);
         } else {
-            untold.foreign = true;
+            self.foreign = true;
         }
-        untold
     }
 }
 

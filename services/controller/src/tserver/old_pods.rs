@@ -14,9 +14,7 @@ use std::sync::Arc;
 
 /// Returns the pods that lack a volume of the StatefulSet `set`, by ordinal.
 pub fn find_old_pods<'a>(set: &Live, pods: &'a [Arc<PodView>]) -> Vec<&'a PodView> {
-    let templates = set.claim_templates();
-    let names = templates.as_array().into_iter().flatten();
-    let names: Vec<&str> = names.filter_map(|template| template.pointer("/metadata/name")?.as_str()).collect();
+    let names = set.claim_template_names();
     let lacks = |pod: &&PodView| names.iter().any(|name| !pod.claims.contains(&format!("{name}-{}", pod.name)));
     let mut old: Vec<&PodView> = pods.iter().map(|pod| &**pod).filter(|pod| pod.ordinal().is_some()).filter(lacks).collect();
     old.sort_by_key(|pod| pod.ordinal());

@@ -38,14 +38,7 @@ pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TS
         }
     }
     let wanted = compute_status(server, &input.around.pods, &verdicts, Timestamp::now());
-    let stored = server.status.as_ref();
-    if !is_same_status(stored, &wanted) && !send_server_status(context, key, view, &wanted).await? {
-        return Ok(());
-    }
-    // The Event comes after the status, so that a failed write does not repeat it.
-    let Some((_, summary)) = verdicts.last() else { return Ok(()) };
-    tell_news(context, key, view, stored.and_then(stored_ready), summary).await;
-    Ok(())
+    write(context, key, view, server.status.as_ref(), &wanted, verdicts.last().map(|(_, summary)| summary)).await
 }
 
 /// Says in the conditions of a TServer that it cannot be read. Everything else stays as it is (docs/reference/controller.md#1.11).
@@ -58,10 +51,25 @@ pub async fn report_broken(context: &Context, key: &Key, view: &ServerView, brok
     let verdicts = [("Applied", verdict.clone()), (READY, verdict.clone())];
     let stored = broken.status.as_ref();
     let wanted = with_verdicts(stored.cloned().unwrap_or_default(), &verdicts, view.generation, Timestamp::now());
-    if !is_same_status(stored, &wanted) && !send_server_status(context, key, view, &wanted).await? {
+    write(context, key, view, stored, &wanted, Some(&verdict)).await
+}
+
+/// Writes `wanted` if it is not `stored` already, and tells `summary` if it is news.
+async fn write(
+    context: &Context,
+    key: &Key,
+    view: &ServerView,
+    stored: Option<&TServerStatus>,
+    wanted: &TServerStatus,
+    summary: Option<&Verdict>,
+) -> Result<(), Error> {
+    if !is_same_status(stored, wanted) && !send_server_status(context, key, view, wanted).await? {
         return Ok(());
     }
-    tell_news(context, key, view, stored.and_then(stored_ready), &verdict).await;
+    // The Event comes after the status, so that a failed write does not repeat it.
+    if let Some(summary) = summary {
+        tell_news(context, key, view, stored.and_then(stored_ready), summary).await;
+    }
     Ok(())
 }
 

@@ -72,9 +72,8 @@ fn choose_step(server: &Validated, around: &Surroundings, claim: &ClaimView) -> 
 
 /// A claim may be deleted if it is owned by this TServer, no pod uses it, and the StatefulSet would not make it again.
 fn may_be_deleted(server: &Validated, around: &Surroundings, claim: &ClaimView) -> bool {
-    let templates = around.live.get(DerivedKind::StatefulSet).map(|live| live.claim_templates()).unwrap_or_default();
-    let mut made = templates.as_array().into_iter().flatten().filter_map(|template| template.pointer("/metadata/name"));
-    !made.any(|name| name.as_str() == claim.local_volume())
+    let made = around.live.get(DerivedKind::StatefulSet).map(|live| live.claim_template_names()).unwrap_or_default();
+    !made.iter().any(|name| Some(&**name) == claim.local_volume())
         && claim.class == STORAGE_CLASS
         && claim.owners.contains(&server.uid)
         && !around.pods.iter().any(|pod| pod.claims.contains(&claim.name))

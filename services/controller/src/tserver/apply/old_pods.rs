@@ -21,11 +21,8 @@ use tars_common::derived::DerivedKind;
 pub async fn replace_old_pod(context: &Context, server: &Validated, around: &Surroundings) -> Option<Error> {
     let Workload::StatefulSet(settings) = &server.workload else { return None };
     let set = around.live.get(DerivedKind::StatefulSet).filter(|set| set.is_of(&server.uid) && !set.deleting)?;
-    let templates = set.claim_templates();
-    let has = |name: &str| {
-        templates.as_array().into_iter().flatten().any(|one| one.pointer("/metadata/name").is_some_and(|it| it == name))
-    };
-    if !server.mounts.claims.iter().all(|(name, _)| has(name)) {
+    let made = set.claim_template_names();
+    if !server.mounts.claims.iter().all(|(name, _)| made.contains(name)) {
         return None;
     }
     let old = find_old_pods(set, &around.pods);

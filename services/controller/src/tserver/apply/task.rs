@@ -97,17 +97,19 @@ impl Task<'_> {
 
     /// Sends `wanted` if the fields that are ours differ from it.
     pub async fn update(&self, wanted: &Value, live: &Live) -> Result<(), Error> {
-        let mut wanted = wanted.clone();
-        if live.predecessor {
-            keep_order_of_ports(&mut wanted, &self.take_over().await?);
+        let present = if live.predecessor {
+            self.take_over().await?
         } else {
-            let owned = live.owned();
-            keep_order_of_ports(&mut wanted, &owned);
-            let (mine, owned) = (comparable(&wanted), comparable(&owned));
+            let present = live.owned();
+            let (mut mine, owned) = (comparable(wanted), comparable(&present));
+            keep_order_of_ports(&mut mine, &present);
             if fields::same(&mine, &owned) || self.context.rewrites.contains(self.kind.name(), self.key, &mine, &owned) {
                 return Ok(());
             }
-        }
+            present
+        };
+        let mut wanted = wanted.clone();
+        keep_order_of_ports(&mut wanted, &present);
         self.send(&wanted, Some(live)).await
     }
 

@@ -6,17 +6,20 @@ use crate::tserver::{
     validate::Validated,
 };
 
-/// Returns the defaults for `server`, whose workload is `live`. `asked` is the number that the TServer asks for, if any.
+/// Sets the defaults of `server`, whose workload is `live`. `asked` is the number that the TServer asks for, if any.
 ///
 /// A workload keeps its number as long as the TServer means the same pods. If the pods are replaced anyway, they get the newest defaults.
-pub fn choose_defaults(server: &Validated, live: Option<&Live>, asked: Option<Defaults>) -> Defaults {
-    let Some(Making { defaults, digest }) = live.and_then(|live| live.making()) else { return Defaults::NEWEST };
-    let same = Validated { defaults: *defaults, ..server.clone() };
+pub fn choose_defaults(server: &mut Validated, live: Option<&Live>, asked: Option<Defaults>) {
+    let Some(Making { defaults, digest }) = live.and_then(|live| live.making()) else {
+        server.defaults = Defaults::NEWEST;
+        return;
+    };
+    server.defaults = *defaults;
     // Without a digest nobody knows whether the TServer has changed since.
-    if !digest.is_empty() && **digest != digest_template(&build_pod_template(&same)) {
-        return Defaults::NEWEST;
+    if !digest.is_empty() && **digest != digest_template(&build_pod_template(server)) {
+        server.defaults = Defaults::NEWEST;
     }
-    asked.map_or(*defaults, |asked| asked.max(*defaults))
+    server.defaults = asked.map_or(server.defaults, |asked| asked.max(server.defaults));
 }
 
 impl Live {

@@ -85,6 +85,13 @@ impl Live {
         if let Facts::StatefulSet(facts) = &self.facts { parse(&facts.claim_templates) } else { Value::Null }
     }
 
+    /// The names of the claim templates of a StatefulSet.
+    pub fn claim_template_names(&self) -> Vec<String> {
+        let templates = self.claim_templates();
+        let names = templates.as_array().into_iter().flatten();
+        names.filter_map(|template| template.pointer("/metadata/name")?.as_str().map(str::to_owned)).collect()
+    }
+
     /// The status of a TEndpoint; otherwise null.
     pub fn endpoint_status(&self) -> Value {
         if let Facts::Endpoint { status } = &self.facts { parse(status) } else { Value::Null }
