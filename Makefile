@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e test-cert-manager
+.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e sweep test-cert-manager
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ unit: ## Run the tests that need no cluster
 
 e2e: ## Run only the tests on a real cluster
 	@integration/test.sh e2e
+
+sweep: ## Let everything go wrong at every write and event of the controller (20,000 plans; SWEEP_SEED, SWEEP_PLANS, SWEEP_ONLY)
+	@integration/sweep.sh
 
 test-cert-manager: ## Test the charts with the real cert-manager (builds it once, which takes minutes)
 	@integration/cert-manager.sh

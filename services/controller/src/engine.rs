@@ -24,7 +24,7 @@ use kube::{Client, api::DynamicObject};
 use metrics::Metrics;
 use reconciler::AnyReconciler;
 use std::sync::Arc;
-use tars_kit::lease::{Fence, Restores};
+use tars_kit::lease::Fence;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use writer::Writer;
@@ -67,9 +67,9 @@ impl Engine {
         self.reconcilers.push(reconciler);
     }
 
-    /// Starts every watch, and starts it anew after each of `restores`. A task ends only if its watch can never deliver again.
-    pub fn start_watches(&self, restores: &Restores) -> JoinSet<()> {
-        self.watches.iter().map(|watch| watch.run(self.client.clone(), self.metrics.clone(), restores.clone())).collect()
+    /// Starts every watch. A task ends only if its watch can never deliver again.
+    pub fn start_watches(&self) -> JoinSet<()> {
+        self.watches.iter().map(|watch| watch.run(self.client.clone(), self.metrics.clone())).collect()
     }
 
     /// Waits until every cache has had its first list.

@@ -39,6 +39,8 @@ mod engine;
 mod leader;
 mod node;
 pub mod run;
+#[cfg(test)]
+mod sweep;
 mod taccount;
 mod tconfig;
 mod timage;

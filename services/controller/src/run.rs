@@ -19,7 +19,7 @@ use tars_kit::{
     cluster,
     grpc::{self, Offer},
     health::{self, Health},
-    lease::{Elector, Fence, Timing},
+    lease::{Elector, Fence, Restores, Timing},
     metrics::{self, Registry},
     process::{Fatal, listen},
     shutdown,
@@ -79,7 +79,8 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     let engine = Arc::new(assemble(client, Arc::new(metrics), args.workers, elector.fence()));
     let health = Health::new(&[CACHES]).await;
     let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
-    let watches = engine.start_watches(&elector.restores());
+    let watches = engine.start_watches();
+    let restores = elector.restores();
 
     let mut tasks = Tasks::new(stop.clone());
     tasks.spawn("serve health", health::serve(health_listener, health.clone(), stop.clone()));
@@ -87,6 +88,7 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     tasks.spawn("follow the certificate", tls::follow_files(args.tls_folder, certificate, stop.clone()));
     tasks.spawn("serve metrics", metrics::serve(metrics_listener, Arc::new(registry), stop.clone()));
     tasks.spawn("watch Kubernetes objects", await_end(watches, stop.clone()));
+    tasks.spawn("follow the versions of the cluster", end_after_restore(restores, stop.clone()));
     let watching = engine.clone();
     tasks.spawn("report full caches", health.announce(CACHES, async move { watching.synced().await }, stop.clone()));
     tasks.spawn("reconcile", lead(engine, elector, stop));
@@ -130,6 +132,20 @@ async fn await_end(mut watches: JoinSet<()>, stop: CancellationToken) -> Result<
     Ok(())
 }
 
+/// The cluster was restored from a backup while this process ran.
+#[derive(Debug, thiserror::Error)]
+#[error("the cluster was restored from a backup, so everything is to be listed anew by a new process")]
+struct Restored;
+
+/// Fails after the first of `restores`. A new process knows nothing of a history that never was: objects, versions, and writes that are on
+/// their way (docs/reference/controller.md#1.16).
+async fn end_after_restore(mut restores: Restores, stop: CancellationToken) -> Result<(), Restored> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = restores.next() => Err(Restored),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,9 +173,20 @@ mod tests {
             Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
         });
         let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1, Fence::open());
-        let watches = engine.start_watches(&watch::channel(0).1.into());
+        let watches = engine.start_watches();
         engine.synced().await;
         assert_eq!((engine.count_objects(), engine.queue_of("tserver").next().await), (1, Key::new("bank", "ledger-audit")));
         drop(watches);
+    }
+
+    #[tokio::test]
+    async fn the_process_ends_after_a_restore_of_the_cluster() {
+        let (restores, stop) = (watch::Sender::new(0), CancellationToken::new());
+        let following = tokio::spawn(end_after_restore(restores.subscribe().into(), stop.clone()));
+        restores.send_replace(1);
+        assert!(following.await.unwrap().unwrap_err().to_string().contains("restored from a backup"));
+        let following = tokio::spawn(end_after_restore(restores.subscribe().into(), stop.clone()));
+        stop.cancel();
+        assert!(following.await.unwrap().is_ok());
     }
 }

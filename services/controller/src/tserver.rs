@@ -10,6 +10,7 @@
 
 mod apply;
 mod checks;
+mod confirm;
 mod context;
 mod defaults;
 mod departed;
@@ -48,6 +49,7 @@ use crate::{
     views::{ServerView, Views},
 };
 use checks::Input;
+use confirm::{confirm, must_confirm};
 use context::Context;
 use defaults::Defaults;
 use derived::{build_objects, choose_defaults};
@@ -125,6 +127,9 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
             choose_defaults(&mut validated, around.live.workload().map(|live| &**live), asked);
             defaults = validated.defaults;
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
+            if must_confirm(server, &objects, &around.live) {
+                confirm(context, key, &view.uid).await?;
+            }
             let exits = collect_exits(context, key, &around);
             let failures = apply::apply(context, &validated, &around, &objects, &exits).await;
             forget_recorded_exits(context, key, choose_limit(around.framework.as_deref()));

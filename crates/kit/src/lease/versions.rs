@@ -20,7 +20,7 @@ impl From<watch::Receiver<u64>> for Restores {
 }
 
 impl Restores {
-    /// Waits for the next restore. Every list and watch must then begin anew. It waits for ever after the election has ended.
+    /// Waits for the next restore. What the process knows of the cluster is then worthless. It waits for ever after the election has ended.
     pub async fn next(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -51,11 +51,7 @@ impl Versions {
         let Some(version) = lease.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()) else { return };
         let before = self.highest.swap(version, Ordering::Relaxed);
         if version < before {
-            tracing::warn!(
-                version,
-                before,
-                "the versions of the cluster went back, as after a restore; listing everything again"
-            );
+            tracing::warn!(version, before, "the versions of the cluster went back, as after a restore");
             self.restores.send_modify(|restores| *restores += 1);
         }
     }

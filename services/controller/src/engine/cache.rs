@@ -277,16 +277,6 @@ impl<V: View> Cache<V> {
         Some(Change { key: key.clone(), old: Some(old?), new: None, own: false })
     }
 
-    /// Lets the next list replace every object, also by one with a lower version. After a restore of the cluster its versions go back.
-    pub fn expect_lower_versions(&self) {
-        self.write(|state| {
-            state.seen = 0;
-            for entry in state.objects.values_mut() {
-                entry.version = 0;
-            }
-        });
-    }
-
     /// Forgets an object that the watch reports as deleted. The change has its last state as `old`.
     pub fn delete(&self, object: DynamicObject) -> Option<Change<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));

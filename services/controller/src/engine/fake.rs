@@ -3,34 +3,29 @@
 //!
 //! It has no schemas, defaults or keyed lists. Those are tested on a real API server.
 
+pub mod faults;
+mod fields;
+mod people;
+mod place;
+mod watch;
+
+use self::{
+    faults::{Fault, Script},
+    fields::{field_set, overlay, remove},
+    place::Place,
+    watch::{Entry, Wanted},
+};
 use super::Engine;
+use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
-use kube::{Client, client::Body};
-use serde_json::{Map, Value, json};
+use kube::Client;
+use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
-
-/// A failure of one write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The connection breaks before the write arrives.
-    Lost,
-    /// Another writer changed the object first.
-    Conflict,
-    /// Too many requests.
-    TooMany,
-    /// The API server is in trouble.
-    ServerError,
-    /// The write happens, but the answer never comes.
-    AnswerLost,
-}
-
-impl Fault {
-    pub const ALL: [Self; 5] = [Self::Lost, Self::Conflict, Self::TooMany, Self::ServerError, Self::AnswerLost];
-}
 
 /// Everything that is stored, by path.
 #[derive(Debug, Default)]
@@ -42,8 +37,22 @@ pub struct World {
     pub writes: Vec<String>,
     /// Every Event that was sent.
     pub events: Vec<Value>,
-    /// The number of a write, counted from the beginning, and the fault that hits this write.
-    pub plan: Option<(usize, Fault)>,
+    /// Every change, in order.
+    pub history: Vec<Entry>,
+    counts: HashMap<String, usize>,
+    /// What happens from outside.
+    pub script: Script,
+    /// What people want of an object; `None` after they deleted it.
+    wishes: BTreeMap<String, Option<Value>>,
+    /// Whether a pod that is deleted is there until its node has stopped it.
+    pub graceful: bool,
+    /// Counts restores. Each breaks every watch.
+    epoch: u64,
+    changed: tokio::sync::watch::Sender<u64>,
+    /// Where the next watch of a collection begins.
+    rewound: Option<(String, u64)>,
+    /// The collection whose next list comes late.
+    hidden: Option<String>,
     /// A field, as a JSON pointer, that every apply stores with this value instead of the one that was sent.
     pub rewrite: Option<(&'static str, Value)>,
 }
@@ -54,20 +63,105 @@ pub type Shared = Arc<Mutex<World>>;
 /// A client that talks to `world`.
 pub fn client(world: &Shared) -> Client {
     let world = world.clone();
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let world = world.clone();
-        async move {
-            let (parts, body) = request.into_parts();
-            let bytes = body.collect_bytes().await.unwrap();
-            let path = parts.uri.path().to_owned();
-            let kind = parts.headers.get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
-            let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            let (code, answer) = world.lock().unwrap().serve(&parts.method, &path, &kind, body)?;
-            let response = Response::builder().status(code).body(Body::from(answer.to_string().into_bytes()));
-            Ok::<_, std::io::Error>(response.unwrap())
+    Client::new(tower::service_fn(move |request| answer(world.clone(), request)), "default")
+}
+
+async fn answer(world: Shared, request: Request<kube::client::Body>) -> Result<Response<Body>, std::io::Error> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect_bytes().await.unwrap();
+    let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
+    let (code, answer) = if parts.method == Method::GET {
+        let place = Place::of(&path);
+        if query.contains("watch=") {
+            return Ok(Response::new(watch::watch(&world, Wanted::of(&place, &query))));
         }
-    });
-    Client::new(service, "default")
+        read(&world, &path, &query).await
+    } else {
+        let kind = parts.headers.get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Write { method: parts.method, path, kind, body }.send(&world).await?
+    };
+    let response = Response::builder().status(code).body(Body::from(answer.to_string()));
+    Ok(response.unwrap())
+}
+
+async fn read(world: &Shared, path: &str, query: &str) -> (StatusCode, Value) {
+    let place = Place::of(path);
+    if !place.name.is_empty() {
+        let object = world.lock().unwrap().objects.get(path).cloned();
+        return object.map_or_else(|| status(404, "NotFound"), |object| (StatusCode::OK, object));
+    }
+    let collection = place.collection();
+    let hidden = world.lock().unwrap().hidden.take_if(|hidden| *hidden == collection);
+    if hidden.is_some() {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    (StatusCode::OK, world.lock().unwrap().list(&Wanted::of(&place, query)))
+}
+
+/// A write that is on its way.
+struct Write {
+    method: Method,
+    path: String,
+    kind: String,
+    body: Value,
+}
+
+impl Write {
+    async fn send(self, world: &Shared) -> Result<(StatusCode, Value), std::io::Error> {
+        let fault = {
+            let mut world = world.lock().unwrap();
+            if world.script.down {
+                None
+            } else if self.path.contains("/events") {
+                world.events.push(self.body.clone());
+                return Ok((StatusCode::CREATED, self.body));
+            } else {
+                let write = format!("{} {}", self.method, self.path);
+                let fault = world.script.meet_write(&write);
+                world.writes.push(write);
+                Some(fault)
+            }
+        };
+        let Some(fault) = fault else { return std::future::pending().await };
+        match fault {
+            None => Ok(self.arrive(world)),
+            Some(Fault::Lost) => Err(std::io::Error::other("connection refused")),
+            Some(Fault::Conflict) => Ok(status(409, "Conflict")),
+            Some(Fault::TooMany) => Ok(status(429, "TooManyRequests")),
+            Some(Fault::ServerError) => Ok(status(500, "InternalError")),
+            Some(Fault::AnswerLost) => {
+                self.arrive(world);
+                Err(std::io::Error::other("connection reset"))
+            }
+            Some(Fault::AnswerLate) => {
+                let answer = self.arrive(world);
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Ok(answer)
+            }
+            Some(Fault::Overtaken) => {
+                world.lock().unwrap().take_step();
+                Ok(self.arrive(world))
+            }
+            Some(crash @ (Fault::CrashBefore | Fault::CrashAfter | Fault::LandsLate)) => {
+                world.lock().unwrap().script.crash();
+                if crash == Fault::CrashAfter {
+                    self.arrive(world);
+                } else if crash == Fault::LandsLate {
+                    let world = world.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_secs(3)).await;
+                        self.arrive(&world);
+                    });
+                }
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn arrive(&self, world: &Shared) -> (StatusCode, Value) {
+        world.lock().unwrap().write(&self.method, &self.path, &self.kind, self.body.clone())
+    }
 }
 
 fn status(code: u16, reason: &str) -> (StatusCode, Value) {
@@ -88,6 +182,21 @@ impl World {
         self.store(path, object);
     }
 
+    /// Every object by its path.
+    pub fn all(&self) -> &BTreeMap<String, Value> {
+        &self.objects
+    }
+
+    /// The version of the last change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Hears of every change.
+    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     pub fn get(&self, path: &str) -> Option<&Value> {
         self.objects.get(path)
     }
@@ -101,61 +210,70 @@ impl World {
 
     /// Deletes the object at `path` as if a person had.
     pub fn remove(&mut self, path: &str) {
-        self.objects.remove(path);
-    }
-
-    /// All objects, without the fields that differ between two equal histories, such as uids and times.
-    pub fn masked(&self) -> BTreeMap<String, Value> {
-        let mut objects = self.objects.clone();
-        objects.retain(|path, _| !path.contains("/events/"));
-        for object in objects.values_mut() {
-            let metadata = object["metadata"].as_object_mut().unwrap();
-            metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "ownerReferences"));
-            if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
-                for condition in conditions {
-                    condition["lastTransitionTime"] = Value::Null;
-                }
-            }
+        if self.objects.contains_key(path) {
+            self.begin_removal(path);
         }
-        objects
     }
 
     /// Fills the caches of `engine` as its watches would.
     pub fn tell(&self, engine: &Engine) {
+        self.tell_with(engine, &BTreeMap::new());
+    }
+
+    /// The same, but the objects in `late` are told as they are there, because their watches are late.
+    pub fn tell_with(&self, engine: &Engine, late: &BTreeMap<String, Value>) {
+        let mut objects = self.objects.clone();
+        objects.extend(late.clone());
         engine.replace(|plural: &str| {
             let part = format!("/{plural}/");
-            let found = self.objects.iter().filter(|(path, _)| path.contains(&part));
+            let found = objects.iter().filter(|(path, _)| path.contains(&part));
             found.map(|(_, object)| serde_json::from_value(object.clone()).unwrap()).collect()
         });
     }
 
     fn store(&mut self, path: &str, mut object: Value) -> Value {
+        let before = self.objects.get(path).cloned();
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.objects.insert(path.to_owned(), object.clone());
+        count_generation(before.as_ref(), &mut object);
+        let metadata = &object["metadata"];
+        let held = metadata["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        let ends = !metadata["deletionTimestamp"].is_null() && !held && Place::of(path).plural != "pods";
+        if ends {
+            self.objects.remove(path);
+        } else {
+            self.objects.insert(path.to_owned(), object.clone());
+        }
+        self.note(path, before, (!ends).then(|| object.clone()));
         object
     }
 
-    fn serve(&mut self, method: &Method, path: &str, kind: &str, body: Value) -> Result<(StatusCode, Value), std::io::Error> {
-        if method == Method::GET {
-            return Ok(self.objects.get(path).map_or_else(|| status(404, "NotFound"), |object| (StatusCode::OK, object.clone())));
+    /// Removes an object at last.
+    pub fn forget(&mut self, path: &str) {
+        if let Some(before) = self.objects.remove(path) {
+            self.version += 1;
+            self.note(path, Some(before), None);
         }
-        if path.contains("/events") {
-            self.events.push(body.clone());
-            return Ok((StatusCode::CREATED, body));
+    }
+
+    fn note(&mut self, path: &str, before: Option<Value>, after: Option<Value>) {
+        let count = self.counts.entry(path.to_owned()).or_default();
+        let collection = Place::of(path).collection();
+        self.history.push(Entry { path: path.to_owned(), collection, nth: *count, version: self.version, before, after });
+        *count += 1;
+        self.changed.send_replace(self.epoch);
+    }
+
+    fn begin_removal(&mut self, path: &str) {
+        let mut object = self.objects[path].clone();
+        let pod = self.graceful && Place::of(path).plural == "pods";
+        let held = object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        if !pod && !held {
+            return self.forget(path);
         }
-        let number = self.writes.len();
-        self.writes.push(format!("{method} {path}"));
-        match self.plan.filter(|(at, _)| *at == number).map(|(_, fault)| fault) {
-            Some(Fault::Lost) => Err(std::io::Error::other("connection refused")),
-            Some(Fault::Conflict) => Ok(status(409, "Conflict")),
-            Some(Fault::TooMany) => Ok(status(429, "TooManyRequests")),
-            Some(Fault::ServerError) => Ok(status(500, "InternalError")),
-            Some(Fault::AnswerLost) => {
-                self.write(method, path, kind, body);
-                Err(std::io::Error::other("connection reset"))
-            }
-            None => Ok(self.write(method, path, kind, body)),
+        if object["metadata"]["deletionTimestamp"].is_null() {
+            object["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z");
+            self.store(path, object);
         }
     }
 
@@ -244,56 +362,45 @@ impl World {
         {
             return status(409, "Conflict");
         }
-        self.objects.remove(path);
+        let uid = live["metadata"]["uid"].clone();
+        self.begin_removal(path);
+        if options["propagationPolicy"] == "Orphan" {
+            self.release(&uid);
+        }
         (StatusCode::OK, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+    }
+
+    /// Takes the owner with `uid` off its objects.
+    pub fn release(&mut self, uid: &Value) {
+        let owns = |owner: &Value| owner["uid"] == *uid;
+        let owned = self.objects.iter().filter(|(_, object)| owners(object).iter().any(owns));
+        for path in owned.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            self.edit(&path, |object| {
+                let left: Vec<Value> = owners(object).iter().filter(|owner| !owns(owner)).cloned().collect();
+                object["metadata"]["ownerReferences"] = left.into();
+            });
+        }
     }
 
     /// Deletes the objects of the owner with `uid`, as the garbage collector does after the owner is gone.
     pub fn collect(&mut self, uid: &str) {
-        self.objects.retain(|_, object| {
-            let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-            !owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == uid))
-        });
-    }
-}
-
-/// The set of fields of an applied object, without the fields that identify it. A list is a leaf.
-fn field_set(object: &Value) -> Value {
-    let mut object = object.clone();
-    object.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
-    object["metadata"].as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "name" | "namespace" | "uid"));
-    names_below(&object)
-}
-
-fn names_below(value: &Value) -> Value {
-    let members = value.as_object().into_iter().flatten();
-    Value::Object(members.map(|(name, below)| (format!("f:{name}"), names_below(below))).collect::<Map<_, _>>())
-}
-
-/// Removes from `object` the fields that `before` names and `now` does not.
-fn remove(object: &mut Value, before: &Value, now: &Value) {
-    let Some(members) = object.as_object_mut() else { return };
-    for (key, below) in before.as_object().into_iter().flatten() {
-        let name = key.trim_start_matches("f:");
-        match now.get(key) {
-            None => drop(members.remove(name)),
-            Some(now) => {
-                if let Some(member) = members.get_mut(name) {
-                    remove(member, below, now);
-                }
-            }
+        let owned = self.objects.iter().filter(|(_, object)| owners(object).iter().any(|owner| owner["uid"] == uid));
+        for path in owned.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            self.forget(&path);
         }
     }
 }
 
-/// Maps are merged, everything else is replaced.
-fn overlay(object: &mut Value, body: &Value) {
-    match (object, body) {
-        (Value::Object(members), Value::Object(more)) => {
-            for (name, value) in more {
-                overlay(members.entry(name.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (object, body) => *object = body.clone(),
+/// The owners of an object.
+pub fn owners(object: &Value) -> &[Value] {
+    object["metadata"]["ownerReferences"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Another spec is another generation, unless the writer states one.
+fn count_generation(before: Option<&Value>, object: &mut Value) {
+    let Some(before) = before else { return };
+    let generation = &before["metadata"]["generation"];
+    if object["metadata"]["generation"] == *generation && object["spec"] != before["spec"] {
+        object["metadata"]["generation"] = (generation.as_u64().unwrap_or(0) + 1).into();
     }
 }

@@ -11,7 +11,7 @@ use kube::{
     runtime::{WatchStreamExt as _, watcher},
 };
 use std::{collections::HashSet, sync::Arc};
-use tars_kit::{causes::with_sources, lease::Restores};
+use tars_kit::causes::with_sources;
 
 /// Which objects a watch asks for, and how much of each.
 #[derive(Clone, Debug)]
@@ -71,8 +71,8 @@ fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watche
 
 /// A watch of any kind. The engine keeps all of them in one list.
 pub trait Watch: Send + Sync {
-    /// Watches until the watch can never deliver again, which is a reason to end the process. It begins anew after each of `restores`.
-    fn run(&self, client: Client, metrics: Arc<Metrics>, restores: Restores) -> BoxFuture<'static, ()>;
+    /// Watches until the watch can never deliver again, which is a reason to end the process.
+    fn run(&self, client: Client, metrics: Arc<Metrics>) -> BoxFuture<'static, ()>;
 
     /// Waits for the first complete list.
     fn synced(&self) -> BoxFuture<'_, ()>;
@@ -96,8 +96,8 @@ pub struct Feed<V> {
 }
 
 impl<V: View> Watch for Feed<V> {
-    fn run(&self, client: Client, metrics: Arc<Metrics>, restores: Restores) -> BoxFuture<'static, ()> {
-        fill(client, metrics, self.selection.clone(), self.cache.clone(), restores).boxed()
+    fn run(&self, client: Client, metrics: Arc<Metrics>) -> BoxFuture<'static, ()> {
+        fill(client, metrics, self.selection.clone(), self.cache.clone()).boxed()
     }
 
     fn synced(&self) -> BoxFuture<'_, ()> {
@@ -127,19 +127,9 @@ impl<V: View> Watch for Feed<V> {
 /// Applies the events of a watch to `cache` and tells its listeners of each change, in order.
 ///
 /// Errors of the watch are logged and retried with backoff; meanwhile the cache keeps the last known state.
-async fn fill<V: View>(client: Client, metrics: Arc<Metrics>, selection: Selection, cache: Cache<V>, mut restores: Restores) {
-    loop {
-        let events = selection.open_stream(client.clone());
-        tokio::select! {
-            () = follow(events, &metrics, &selection.resource, &cache) => return,
-            // The watch would wait until the versions have reached the one with which it began.
-            () = restores.next() => cache.expect_lower_versions(),
-        }
-    }
-}
-
-/// Applies `events` until they end.
-async fn follow<V: View>(mut events: Events, metrics: &Metrics, resource: &ApiResource, cache: &Cache<V>) {
+async fn fill<V: View>(client: Client, metrics: Arc<Metrics>, selection: Selection, cache: Cache<V>) {
+    let mut events = selection.open_stream(client);
+    let resource = &selection.resource;
     let kind = &resource.kind;
     let mut listed = HashSet::new();
     // The elements of lists of built-in kinds come without their kind.
@@ -170,47 +160,5 @@ async fn follow<V: View>(mut events: Events, metrics: &Metrics, resource: &ApiRe
             watcher::Event::Apply(object) => tell(cache.apply(object, Source::Watch)),
             watcher::Event::Delete(object) => tell(cache.delete(object)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::{Request, Response};
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::client::Body;
-    use serde_json::json;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use tokio::sync::watch;
-
-    struct Version(String);
-
-    impl View for Version {}
-
-    /// The watch itself hears nothing of a restore: it waits until the versions have reached the one with which it began.
-    #[tokio::test]
-    async fn after_a_restore_everything_is_listed_again() {
-        static LISTS: AtomicU64 = AtomicU64::new(0);
-        let service = tower::service_fn(|request: Request<Body>| async move {
-            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
-                return std::future::pending().await;
-            }
-            let version = [900, 400][usize::try_from(LISTS.fetch_add(1, Ordering::Relaxed)).unwrap()].to_string();
-            let item = json!({"metadata": {"name": "memo", "namespace": "desk", "resourceVersion": version}});
-            let list = json!({"kind": "List", "metadata": {"resourceVersion": version}, "items": [item]});
-            Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
-        });
-        let cache = Cache::new(|object| Ok(Version(object.metadata.resource_version.unwrap_or_default())));
-        let (heard, mut seen) = watch::channel(String::new());
-        let heard = Arc::new(heard);
-        cache.listen(&heard, |heard, change| drop(heard.send_replace(change.new.as_ref().unwrap().0.clone())));
-        let (tell, restores) = watch::channel(0);
-        let selection = Selection::every(ApiResource::erase::<ConfigMap>(&()));
-        let feed = Feed { selection, cache }.run(Client::new(service, "default"), Arc::default(), restores.into());
-        let watching = tokio::spawn(feed);
-        seen.wait_for(|version| version == "900").await.unwrap();
-        tell.send_replace(1);
-        seen.wait_for(|version| version == "400").await.unwrap();
-        watching.abort();
     }
 }

@@ -26,8 +26,9 @@ pub fn plan(versions: &[Arc<ConfigView>], limit: usize) -> Steps {
     let (marked, kept): (Vec<_>, Vec<_>) =
         versions.iter().filter(|version| version.deleted.is_none()).cloned().partition(|version| version.is_to_be_deleted());
     let mut steps: Steps = marked.into_iter().map(|version| (version, Step::Delete)).collect();
-    let live = kept.iter().filter(|version| version.is_standing()).max_by_key(|version| version.activation.as_ref());
-    match live {
+    // A version that was activated last and then deleted has taken over from the others, although nobody has told them.
+    let last = versions.iter().filter(|version| version.is_standing()).max_by_key(|version| version.activation.as_ref());
+    match last.filter(|last| last.deleted.is_none()) {
         Some(live) => plan_hand_over(live, &kept, limit, &mut steps),
         None if is_configuration_deleted(versions, &kept) => plan_deletion(versions, &kept, &mut steps),
         None => plan_rest(&kept, limit, &mut steps),

@@ -11,6 +11,11 @@ pub enum Error {
     Undecodable { key: Key, problem: String },
     #[error("cannot build the objects of TServer {key}")]
     Build { key: Key, source: serde_json::Error },
+    /// The TServer is gone, or is being deleted, but its watch has not told yet.
+    #[error("TServer {key} is gone or being deleted, waiting for its watch to tell")]
+    Outdated { key: Key },
+    #[error("cannot ask whether TServer {key} still exists: {}", api_message(source))]
+    Unconfirmed { key: Key, source: Box<kube::Error> },
     /// Some derived objects are not as they should be. The first failure stands for all of them.
     #[error("{0}")]
     Apply(Box<apply::Error>),
@@ -24,6 +29,8 @@ impl From<Error> for Failure {
             // Only a change of the TServer can help.
             Error::Undecodable { .. } => ("undecodable", false, false),
             Error::Build { .. } => ("build", false, false),
+            Error::Outdated { .. } => ("outdated", true, true),
+            Error::Unconfirmed { .. } => ("api", true, false),
             Error::Apply(first) => (first.category(), true, first.is_expected()),
             Error::Status { .. } => ("status", true, false),
         };

@@ -8,14 +8,16 @@ use crate::{
     engine::{
         Engine,
         cache::Key,
-        fake::{Fault, Shared, World, client},
+        fake::{
+            Shared, World, client,
+            faults::{Fault, Trouble},
+        },
         metrics::Metrics,
     },
     views::Views,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use tars_common::derived::DerivedKind;
 use tars_kit::lease::Fence;
 
 const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
@@ -327,12 +329,9 @@ async fn the_error_of_a_failed_deletion_of_a_claim_names_the_verb_delete() {
         edit(&world, POD, |pod| pod["spec"]["volumes"] = json!([]));
         world
     };
-    let reference = unwanted();
-    assert!(step(&Process::start(&reference), &reference).await);
-    let number = reference.lock().unwrap().writes.iter().position(|write| *write == format!("DELETE {CLAIM}")).unwrap();
-
     let world = unwanted();
-    world.lock().unwrap().plan = Some((number, Fault::ServerError));
+    let what = format!("DELETE {CLAIM}");
+    world.lock().unwrap().script.troubles.push(Trouble::Write { what, nth: 0, fault: Fault::ServerError });
     let process = Process::start(&world);
     world.lock().unwrap().tell(&process.engine);
     let error = reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.unwrap_err();
@@ -437,57 +436,6 @@ async fn a_value_that_the_api_server_stores_differently_is_not_sent_again() {
     let fresh = Process::start(&world);
     run_until_silent(&fresh, &world).await;
     assert_eq!(count(&world), before + 1, "a new process tries once, and then knows");
-}
-
-/// A server is made, changed and switched to a DaemonSet. The watch is up to date before each run.
-async fn life(world: &Shared) {
-    let process = Process::start(world);
-    process.context.exits.start();
-    run_until_silent(&process, world).await;
-    edit(world, SERVER, |server| {
-        server["spec"]["release"]["image"] = json!("registry/audit:8");
-        server["spec"]["k8s"]["replicas"] = json!(2);
-        server["metadata"]["generation"] = json!(5);
-    });
-    run_until_silent(&process, world).await;
-    edit(world, POD, |pod| pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:01:00Z"));
-    run_until_silent(&process, world).await;
-    edit(world, SERVER, |server| {
-        server["spec"]["k8s"]["daemonSet"] = json!(true);
-        server["metadata"]["generation"] = json!(6);
-    });
-    run_until_silent(&process, world).await;
-}
-
-/// Hits each write of a whole life with each fault. The end state is the same, no more objects are deleted, and the last run writes
-/// nothing.
-#[tokio::test]
-async fn every_fault_at_every_write_ends_in_the_same_state() {
-    let reference = world();
-    life(&reference).await;
-    let (end, writes) = {
-        let world = reference.lock().unwrap();
-        (world.masked(), world.writes.clone())
-    };
-    for kind in DerivedKind::ALL {
-        let part = format!("/{}", kind.descriptor().plural);
-        assert!(writes.iter().any(|write| write.contains(&part)), "the life that is tested has no {}", kind.name());
-    }
-    let deletes = |writes: &[String]| writes.iter().filter(|write| write.starts_with("DELETE")).count();
-    for (number, write) in writes.iter().enumerate() {
-        for fault in Fault::ALL {
-            let outcome = world();
-            outcome.lock().unwrap().plan = Some((number, fault));
-            life(&outcome).await;
-            let before = count(&outcome);
-            run_until_silent(&Process::start(&outcome), &outcome).await;
-            let outcome = outcome.lock().unwrap();
-            assert_eq!(outcome.masked(), end, "{fault:?} at {write}");
-            // A delete whose answer was lost, or that was refused, is tried once more.
-            assert!(deletes(&outcome.writes) <= deletes(&writes) + 1, "{fault:?} at {write}: {:#?}", outcome.writes);
-            assert_eq!(outcome.writes.len(), before, "{fault:?} at {write}: writes at rest");
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,19 +84,6 @@ fn an_answer_older_than_another_answer_changes_nothing() {
 
 /// After a restore the API server counts from an earlier version.
 #[test]
-fn a_list_after_a_restore_replaces_objects_of_higher_versions() {
-    let cache = Cache::new(Note::of);
-    watch(&cache, note(900, "new", "red"));
-    assert!(cache.apply(note(400, "old", "red"), Source::List).is_none(), "a list that is late");
-    cache.expect_lower_versions();
-    let change = cache.apply(note(400, "old", "red"), Source::List).unwrap();
-    assert_eq!((change.old.unwrap().text.as_str(), change.new.unwrap().text.as_str()), ("new", "old"));
-    cache.observe(note(401, "ours", "red"));
-    assert_eq!(cache.get(&Key::new("desk", "memo")).unwrap().text, "ours");
-    assert!(watch(&cache, note(402, "next", "red")).is_some());
-}
-
-#[test]
 fn an_object_that_decodes_no_more_is_absent_until_it_does() {
     let cache = Cache::new(Note::of);
     watch(&cache, note(1, "one", "red"));

@@ -118,6 +118,7 @@ fn the_others_go_with_the_live_version_also_when_no_controller_saw_the_deletion(
     expect_left(&[inactive("a", 1, Some(20)), inactive("b", 2, Some(10))], &[]);
     // It was activated and deleted before a controller saw it.
     expect_left(&[inactive("a", 1, None), deleted(fresh("live", 20), 30)], &[]);
+    expect_left(&[settled("before", 10), inactive("a", 1, Some(10)), deleted(fresh("live", 20), 30)], &[]);
     // What was made after the deletion stays.
     expect_left(&[inactive("a", 1, Some(20)), inactive("later", 40, None)], &["later"]);
     expect_left(&[inactive("later", 30, None), deleted(fresh("live", 20), 30)], &["later"]);

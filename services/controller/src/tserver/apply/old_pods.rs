@@ -8,13 +8,14 @@ use crate::{
     engine::cache::Key,
     tserver::{
         context::Context,
+        derived::{Live, recipe_of},
         old_pods::{choose_failed, choose_next, find_old_pods},
         surroundings::Surroundings,
         validate::{Validated, Workload},
-        views::pod_resource,
+        views::{PodView, pod_resource},
     },
 };
-use kube::api::PropagationPolicy;
+use std::sync::Arc;
 use tars_common::derived::DerivedKind;
 
 /// Deletes at most one pod, and only if the StatefulSet is ours and has every template that is wanted.
@@ -25,16 +26,53 @@ pub async fn replace_old_pod(context: &Context, server: &Validated, around: &Sur
     if !server.mounts.claims.iter().all(|(name, _)| made.contains(name)) {
         return None;
     }
-    let old = find_old_pods(set, &around.pods);
-    let failed = || choose_failed(set, &around.pods, u64::try_from(settings.partition?).unwrap_or(0));
-    let pod = if old.is_empty() { failed()? } else { choose_next(&old, &around.pods)? };
+    let partition = settings.partition.and_then(|partition| u64::try_from(partition).ok()).unwrap_or(0);
+    let pod = choose_old_pod(set, &around.pods, partition)?;
     let key = Key::new(&pod.namespace, &pod.name);
-    match context.writer.delete(&pod_resource(), &key, &pod.uid, PropagationPolicy::Background).await {
-        Ok(()) => {
-            tracing::info!(pod = %key, lacking = old.len(), "replacing a pod that lacks a volume, or whose release failed");
+    let deleted = async {
+        let Some(version) = confirm_choice(context, &server.key, set, &around.pods, pod, partition).await? else {
+            return Ok(false);
+        };
+        context.writer.delete_unchanged(&pod_resource(), &key, &pod.uid, &version).await.map(|()| true)
+    };
+    match deleted.await {
+        Ok(true) => {
+            tracing::info!(pod = %key, "replacing a pod that lacks a volume, or whose release failed");
             log_write(Write::Deleted, "Pod", &key, &server.key);
+            None
+        }
+        Ok(false) => {
+            tracing::debug!(pod = %key, "the pod or its StatefulSet has changed, waiting for the watch to tell");
             None
         }
         Err(error) => Some(Error::api("delete", "Pod", &key, error)),
     }
+}
+
+fn choose_old_pod<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
+    let old = find_old_pods(set, pods);
+    if old.is_empty() { choose_failed(set, pods, partition) } else { choose_next(&old, pods) }
+}
+
+/// Chooses once more by the StatefulSet and the pod as the API server has them now. Returns the resourceVersion of the pod if it is chosen again.
+/// The caches may be late: a pod that was just made anew must stay, however long its watch or that of the StatefulSet takes.
+async fn confirm_choice(
+    context: &Context,
+    server: &Key,
+    set: &Live,
+    pods: &[Arc<PodView>],
+    pod: &PodView,
+    partition: u64,
+) -> Result<Option<String>, kube::Error> {
+    let (kind, resource, name) = (DerivedKind::StatefulSet, pod_resource(), Key::new(&pod.namespace, &pod.name));
+    let set_resource = kind.resource();
+    let (set_now, pod_now) = futures::try_join!(context.writer.get(&set_resource, server), context.writer.get(&resource, &name))?;
+    let (Some(set_now), Some(pod_now)) = (set_now, pod_now) else { return Ok(None) };
+    let version = pod_now.metadata.resource_version.clone();
+    let set_now = Live::of(recipe_of(kind), set_now).map_err(kube::Error::SerdeError)?;
+    let pod_now = Arc::new(PodView::of(pod_now).map_err(kube::Error::SerdeError)?);
+    let replace = |known: &Arc<PodView>| if known.name == pod.name { pod_now.clone() } else { known.clone() };
+    let pods: Vec<_> = pods.iter().map(replace).collect();
+    let again = choose_old_pod(&set_now, &pods, partition).filter(|again| again.uid == pod.uid && set_now.uid == set.uid);
+    Ok(again.and(version))
 }

@@ -55,3 +55,39 @@ async fn a_server_that_is_made_again_does_not_wait_for_the_garbage_collector() {
     run_until_silent(&process, &world).await;
     assert_eq!(get(&world, SET).unwrap()["metadata"]["ownerReferences"][0]["uid"], "uid-of-successor");
 }
+
+/// Runs once although the watch of TServers has not told yet what happened to the TServer, and returns the writes.
+async fn run_with_late_server(process: &Process, world: &Shared, late: Value) -> Vec<String> {
+    let before = count(world);
+    world.lock().unwrap().tell_with(&process.engine, &[(SERVER.to_owned(), late)].into());
+    assert!(reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_err());
+    world.lock().unwrap().writes[before..].to_vec()
+}
+
+#[tokio::test]
+async fn collected_garbage_is_not_made_again_however_late_the_watch_of_tservers_is() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    let late = get(&world, SERVER).unwrap();
+    world.lock().unwrap().remove(SERVER);
+    world.lock().unwrap().collect("uid-of-server");
+    assert_eq!(run_with_late_server(&process, &world, late).await, [""; 0]);
+}
+
+/// `kubectl delete --cascade=orphan` takes the owner off each object while the TServer is being deleted. With an owner that is gone, the garbage
+/// collector would delete them.
+#[tokio::test]
+async fn orphans_of_a_server_that_is_being_deleted_stay_orphans_however_late_its_watch_is() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    let late = get(&world, SERVER).unwrap();
+    edit(&world, SERVER, |server| {
+        server["metadata"]["finalizers"] = json!(["orphan"]);
+        server["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:02:00Z");
+    });
+    edit(&world, SET, |set| set["metadata"]["ownerReferences"] = json!([]));
+    assert_eq!(run_with_late_server(&process, &world, late).await, [""; 0]);
+    assert_eq!(get(&world, SET).unwrap()["metadata"]["ownerReferences"], json!([]));
+}

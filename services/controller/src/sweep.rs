@@ -1,0 +1,195 @@
+//! The fault sweep: every write and every watch event of every story meets every fault. Whatever happens, the story must end as it does
+//! without faults, no pod ends that would not end otherwise, and at the end nothing is written any more.
+//!
+//! ```text
+//! stories ──► stage (the whole controller, the clock paused) ──► outcome ──► judge
+//!                 ▲                     ▲
+//!      kubernetes (workloads, garbage)  troubles: one of each write × fault, event × twist; then pairs by chance
+//! ```
+//!
+//! `make sweep` runs all of it. The tests of the crate run a selection. Environment variables: `SWEEP_PLANS` is the number of plans,
+//! `SWEEP_SEED` chooses the selection and the pairs, `SWEEP_ONLY` runs the plans whose description contains this text and
+//! prints what happened, and `SWEEP_FIRST` ends the run with the first divergence.
+
+mod kubernetes;
+mod stage;
+mod stories;
+
+use self::{
+    stage::{Outcome, play},
+    stories::{Nature, STORIES, Story},
+};
+use crate::engine::fake::faults::{Fault, Trouble, Twist};
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+/// How many plans the tests of the crate run.
+const SELECTION: usize = 400;
+
+/// A story and what goes wrong in it.
+struct Plan<'a> {
+    story: &'a Story,
+    reference: &'a Outcome,
+    troubles: Vec<Trouble>,
+}
+
+impl fmt::Display for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.story.name)?;
+        self.troubles.iter().try_for_each(|trouble| write!(f, " / {trouble}"))
+    }
+}
+
+fn run_story(story: &Story, troubles: &[Trouble]) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(play(story, troubles))
+}
+
+/// Everything that can go wrong once in a run such as `reference`.
+fn list_troubles(story: &Story, reference: &Outcome) -> Vec<Trouble> {
+    let script = &reference.world.script;
+    let mut troubles = Vec::new();
+    for (what, nth, has_next) in &script.sent {
+        for fault in Fault::ALL.into_iter().filter(|fault| *has_next || *fault != Fault::Overtaken) {
+            troubles.push(Trouble::Write { what: what.clone(), nth: *nth, fault });
+        }
+    }
+    for (path, nth) in &script.delivered {
+        let twists = Twist::ALL.into_iter().filter(|twist| story.nature != Nature::Historic || *twist != Twist::Restored);
+        troubles.extend(twists.map(|twist| Trouble::Event { path: path.clone(), nth: *nth, twist }));
+    }
+    troubles
+}
+
+/// The first thing in `outcome` that must not be.
+fn judge(plan: &Plan, outcome: &Outcome) -> Option<String> {
+    let reference = plan.reference;
+    if !outcome.rested {
+        return Some(format!("it never comes to rest: {:#?}", outcome.world.writes.iter().rev().take(6).collect::<Vec<_>>()));
+    }
+    if let Some(difference) = find_difference(&reference.end, &outcome.end) {
+        return Some(format!("another end: {difference}"));
+    }
+    if !outcome.writes_at_rest.is_empty() {
+        return Some(format!("writes at rest: {:?}", outcome.writes_at_rest));
+    }
+    if let Some(record) = outcome.repeated_exits().first() {
+        return Some(format!("a pod is twice in {record}"));
+    }
+    if plan.story.nature != Nature::Meddled && plan.troubles.iter().all(keeps_the_story) {
+        let counts = |outcome: &Outcome| [outcome.rollouts(), outcome.pods_ended(), outcome.objects_gone()];
+        let (now, before) = (counts(outcome), counts(reference));
+        if now.iter().zip(before).any(|(now, before)| *now > before) {
+            return Some(format!("[rollouts, pods that ended, objects that are gone] are {now:?} instead of {before:?}"));
+        }
+    }
+    None
+}
+
+/// Whether people and Kubernetes do the same as without the trouble.
+fn keeps_the_story(trouble: &Trouble) -> bool {
+    !matches!(trouble, Trouble::Write { fault: Fault::Overtaken, .. } | Trouble::Event { twist: Twist::Restored, .. })
+}
+
+fn find_difference(wanted: &BTreeMap<String, serde_json::Value>, found: &BTreeMap<String, serde_json::Value>) -> Option<String> {
+    let paths = wanted.keys().chain(found.keys());
+    paths
+        .filter(|path| wanted.get(*path) != found.get(*path))
+        .map(|path| {
+            let show = |object: Option<&serde_json::Value>| object.map_or_else(|| "absent".to_owned(), ToString::to_string);
+            format!("{path}\n  wanted {}\n  found  {}", show(wanted.get(path)), show(found.get(path)))
+        })
+        .next()
+}
+
+/// Numbers that look random and depend on the seed only.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(sides.max(1)).unwrap()).unwrap()
+    }
+}
+
+/// Chooses `count` plans: each single trouble once, then pairs; fewer single troubles if there are more than `count`.
+fn choose_plans<'a>(references: &'a [(&'a Story, Outcome)], count: usize, dice: &mut Dice) -> Vec<Plan<'a>> {
+    let troubles: Vec<Vec<Trouble>> = references.iter().map(|(story, reference)| list_troubles(story, reference)).collect();
+    let plan = |index: usize, troubles| Plan { story: references[index].0, reference: &references[index].1, troubles };
+    let singles =
+        troubles.iter().enumerate().flat_map(|(index, troubles)| troubles.iter().map(move |one| (index, vec![one.clone()])));
+    let mut plans: Vec<Plan> = singles.map(|(index, one)| plan(index, one)).collect();
+    for last in (1..plans.len()).rev() {
+        plans.swap(last, dice.roll(last + 1));
+    }
+    while plans.len() < count {
+        let index = dice.roll(troubles.len());
+        let mut draw = || troubles[index][dice.roll(troubles[index].len())].clone();
+        plans.push(plan(index, vec![draw(), draw()]));
+    }
+    plans.truncate(count);
+    plans
+}
+
+fn read_number(name: &str) -> Option<usize> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+#[test]
+fn whatever_goes_wrong_each_story_ends_as_it_should() {
+    let references: Vec<(&Story, Outcome)> = STORIES.iter().map(|story| (story, run_story(story, &[]))).collect();
+    for (story, reference) in &references {
+        let plan = Plan { story, reference, troubles: Vec::new() };
+        assert_eq!(judge(&plan, reference), None, "{plan}");
+    }
+    let singles: usize = references.iter().map(|(story, reference)| list_troubles(story, reference).len()).sum();
+    let only = env::var("SWEEP_ONLY").ok();
+    let count = if only.is_some() { singles } else { read_number("SWEEP_PLANS").unwrap_or(SELECTION) };
+    let seed = read_number("SWEEP_SEED").unwrap_or(1);
+    let mut plans = choose_plans(&references, count, &mut Dice(u64::try_from(seed).unwrap()));
+    plans.retain(|plan| only.as_ref().is_none_or(|text| plan.to_string().contains(text)));
+
+    let first = env::var_os("SWEEP_FIRST").is_some();
+    let began = Instant::now();
+    let (next, met, divergences) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if first && !divergences.lock().unwrap().is_empty() {
+                        return;
+                    }
+                    let outcome = run_story(plan.story, &plan.troubles);
+                    met.fetch_add(usize::from(outcome.met > 0), Ordering::Relaxed);
+                    if let Some(what) = judge(plan, &outcome) {
+                        if only.is_some() {
+                            outcome.world.print_history();
+                        }
+                        divergences.lock().unwrap().push(format!("{plan}: {what}"));
+                    }
+                }
+            });
+        }
+    });
+    let divergences = divergences.into_inner().unwrap();
+    let met = met.into_inner();
+    println!(
+        "{} plans of {singles} single troubles and pairs (seed {seed}) in {:.1} s; a trouble happened in {met}; {} diverged",
+        plans.len(),
+        began.elapsed().as_secs_f64(),
+        divergences.len()
+    );
+    assert!(divergences.is_empty(), "{} of {} plans diverged:\n{}", divergences.len(), plans.len(), divergences.join("\n"));
+    assert!(met * 10 >= plans.len() * 9, "the troubles of only {met} of {} plans happened", plans.len());
+}

@@ -1,0 +1,445 @@
+//! The stories: what people want, step by step. Each step states the whole wish, so that the end does not depend on the way.
+
+use super::kubernetes::BROKEN_IMAGE;
+use crate::{
+    engine::fake::{World, faults::Step},
+    tserver::fixtures,
+};
+use serde_json::{Value, json};
+
+pub struct Story {
+    pub name: &'static str,
+    pub nature: Nature,
+    /// Makes the world in which the controller starts.
+    pub begin: fn(&mut World),
+    pub steps: &'static [Step],
+}
+
+/// What a trouble may change in a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// People may state all their wishes once more, as after a restore, and the end is the same. No trouble makes more pods end.
+    Plain,
+    /// Others meddle. Until that is repaired, they replace pods, and a trouble gives them more time.
+    Meddled,
+    /// The way decides on the end: a configuration that becomes active again is another history.
+    Historic,
+}
+
+const TARS: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank";
+const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
+const SECOND: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/desk-clerk";
+const FRAMEWORK: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework";
+const TREE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttrees/tars-tree";
+const TEMPLATE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttemplates/demo.cpp";
+const ACCOUNT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/taccounts/clerk";
+const IMAGE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/timages/audit";
+const NODE: &str = "/api/v1/nodes/one";
+const SERVICE: &str = "/api/v1/namespaces/bank/services/ledger-audit";
+const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
+const BUDGET: &str = "/apis/policy/v1/namespaces/bank/poddisruptionbudgets/ledger-audit";
+const ENDPOINT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tendpoints/ledger-audit";
+
+/// A TServer with this spec, as the webhook lets it pass.
+fn server(spec: &str) -> Value {
+    let mut object = serde_json::to_value(fixtures::server(spec)).unwrap();
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.remove("uid");
+    metadata.remove("resourceVersion");
+    object
+}
+
+/// The TServer that most stories tell of, with these settings of Kubernetes.
+fn audit(image: &str, k8s: &str) -> Value {
+    server(&format!(
+        "{{tars: {{template: demo.cpp, servants: [{{name: AuditObj, port: 10001}}]}}, release: {{id: r-{}, image: '{image}'}}, k8s: {{{k8s}}}}}",
+        image.replace(['/', ':'], "-")
+    ))
+}
+
+fn begin(world: &mut World) {
+    world.wish(FRAMEWORK, json!({"metadata": {}, "nodeImage": {"image": "registry/node:1"}}));
+    world.wish(TREE, json!({"metadata": {}, "apps": [{"name": "Ledger"}]}));
+    world.wish(TEMPLATE, json!({"metadata": {}, "spec": {"parent": "demo.cpp", "content": ""}}));
+    world.wish(NODE, json!({"metadata": {"labels": {"tars.io/node.bank": ""}}}));
+}
+
+fn begin_with_server(world: &mut World) {
+    begin(world);
+    world.wish(SERVER, audit("registry/audit:1", "replicas: 2"));
+}
+
+const LIFE: Story = Story {
+    name: "life",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2")),
+        |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 2")),
+        |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 3")),
+        |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 1")),
+        |world| world.wish_away(SERVER),
+    ],
+};
+
+const CHANGES: Story = Story {
+    name: "changes of one field each",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, env: [{name: A, value: b}]")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, env: [{name: A, value: c}], args: [x]")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, notStacked: true")),
+        |world| {
+            let mut other = audit("registry/audit:1", "replicas: 2");
+            other["spec"]["tars"]["servants"] = json!([{"name": "AuditObj", "port": 10002, "thread": 3, "connection": 10, "capacity": 10, "timeout": 3000, "isTars": true, "isTcp": true}]);
+            other["spec"]["important"] = json!(5);
+            world.wish(SERVER, other);
+        },
+    ],
+};
+
+const WORKLOADS: Story = Story {
+    name: "both workloads",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "daemonSet: true")),
+        |world| world.wish("/api/v1/nodes/two", json!({"metadata": {"labels": {"tars.io/node.bank": ""}}})),
+        |world| world.wish(SERVER, audit("registry/audit:2", "daemonSet: true")),
+        |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 1")),
+    ],
+};
+
+const AGAIN: Story = Story {
+    name: "made again",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[|world| world.wish_away(SERVER), |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 1"))],
+};
+
+const VOLUMES: Story = Story {
+    name: "local volumes",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| {
+            let mounts = "mounts: [{name: data, mountPath: /data, source: {tLocalVolume: {uid: '7'}}}]";
+            world.wish(SERVER, audit("registry/audit:1", &format!("replicas: 2, {mounts}")));
+        },
+        |world| {
+            let mounts = "mounts: [{name: data, mountPath: /data, source: {tLocalVolume: {uid: '8', mode: '750'}}}]";
+            world.wish(SERVER, audit("registry/audit:1", &format!("replicas: 2, {mounts}")));
+        },
+        |world| {
+            let other = "{name: logs, mountPath: /logs, source: {tLocalVolume: {}}}";
+            let mounts = format!(
+                "mounts: [{{name: data, mountPath: /data, source: {{tLocalVolume: {{uid: '8', mode: '750'}}}}}}, {other}]"
+            );
+            world.wish(SERVER, audit("registry/audit:1", &format!("replicas: 2, {mounts}")));
+        },
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 1")),
+    ],
+};
+
+const HOST_PORTS: Story = Story {
+    name: "host ports",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, hostPorts: [{nameRef: AuditObj, port: 30001}]")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, hostPorts: [{nameRef: AuditObj, port: 30002}]")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2")),
+    ],
+};
+
+const BUDGETS: Story = Story {
+    name: "disruption budget",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, disruption: {maxUnavailable: 1}")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, disruption: {maxUnavailable: 50%}")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2")),
+    ],
+};
+
+const FAILED_RELEASE: Story = Story {
+    name: "a release that fails",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin(world);
+        world.wish(SERVER, audit("registry/audit:1", "replicas: 2, podManagementPolicy: OrderedReady"));
+    },
+    steps: &[
+        |world| world.wish(SERVER, audit(BROKEN_IMAGE, "replicas: 2, podManagementPolicy: OrderedReady")),
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2, podManagementPolicy: OrderedReady")),
+        |world| world.wish(SERVER, audit("registry/audit:3", "replicas: 2, podManagementPolicy: OrderedReady")),
+    ],
+};
+
+fn orphan(world: &mut World, path: &str) {
+    let uid = world.get(path).map(|object| object["metadata"]["uid"].clone());
+    if let Some(uid) = uid {
+        world.release(&uid);
+    }
+    world.wish_away(path);
+}
+
+const ORPHANS: Story = Story {
+    name: "orphans are adopted",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[|world| orphan(world, SERVER), |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2"))],
+};
+
+const STRANGERS: Story = Story {
+    name: "objects of somebody else",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin(world);
+        let labels = json!({"tars.io/ServerApp": "Other", "tars.io/ServerName": "Thing"});
+        for path in [SERVICE, SET, BUDGET, ENDPOINT] {
+            world.wish(
+                path,
+                json!({"metadata": {"labels": labels}, "spec": {"replicas": 0, "selector": {"matchLabels": labels}}}),
+            );
+        }
+    },
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 1, disruption: {maxUnavailable: 1}")),
+        |world| world.wish_away(SERVICE),
+        |world| world.wish_away(SET),
+        |world| world.wish_away(ENDPOINT),
+        |world| world.wish_away(BUDGET),
+    ],
+};
+
+const NODE_IMAGES: Story = Story {
+    name: "node images",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin_with_server(world);
+        world.wish_away(FRAMEWORK);
+    },
+    steps: &[
+        |world| world.wish(FRAMEWORK, json!({"metadata": {}, "nodeImage": {"image": "registry/node:1", "secret": "pull"}})),
+        |world| world.wish_away(FRAMEWORK),
+        |world| world.wish(FRAMEWORK, json!({"metadata": {}, "nodeImage": {"image": "registry/node:2", "secret": ""}})),
+    ],
+};
+
+const RELEASES: Story = Story {
+    name: "released and not",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| {
+            world.wish(
+                SERVER,
+                server("{tars: {template: demo.cpp, servants: [{name: AuditObj, port: 10001}]}, k8s: {replicas: 0}}"),
+            );
+        },
+        |world| {
+            world.wish(
+                SERVER,
+                server("{tars: {template: demo.cpp, servants: [{name: AuditObj, port: 10001}]}, k8s: {replicas: 2}}"),
+            );
+        },
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2")),
+    ],
+};
+
+const NORMAL: Story = Story {
+    name: "a server without the Tars protocol",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| {
+            let spec = "{subType: normal, normal: {ports: [{name: http, port: 80, isTcp: true}]}, release: {id: r1, image: 'registry/web:1'}, k8s: {replicas: 1}}";
+            world.wish(SERVER, server(spec));
+        },
+        |world| {
+            let spec = "{subType: normal, normal: {ports: [{name: http, port: 81, isTcp: true}, {name: dns, port: 53, isTcp: false}]}, release: {id: r1, image: 'registry/web:1'}, k8s: {replicas: 1}}";
+            world.wish(SERVER, server(spec));
+        },
+        |world| {
+            world.wish(
+                SERVER,
+                server("{subType: normal, normal: {}, release: {id: r2, image: 'registry/web:2'}, k8s: {replicas: 1}}"),
+            );
+        },
+    ],
+};
+
+/// Changes an object that is there, against the wish of its owner.
+fn meddle(world: &mut World, path: &str, change: fn(&mut Value)) {
+    if world.get(path).is_some() {
+        world.edit(path, change);
+    }
+}
+
+const DRIFT: Story = Story {
+    name: "drift",
+    nature: Nature::Meddled,
+    begin: |world| {
+        begin(world);
+        world.wish(SERVER, audit("registry/audit:1", "replicas: 2, disruption: {maxUnavailable: 1}"));
+    },
+    steps: &[
+        |world| meddle(world, SET, |set| set["spec"]["replicas"] = json!(5)),
+        |world| meddle(world, SERVICE, |service| service["spec"]["ports"] = json!([])),
+        |world| meddle(world, SET, |set| set["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry/other")),
+        |world| meddle(world, ENDPOINT, |endpoint| endpoint["spec"]["app"] = json!("Other")),
+        |world| meddle(world, SERVER, |server| server["status"]["conditions"] = json!([])),
+        |world| world.remove(SERVICE),
+        |world| world.remove(BUDGET),
+        |world| world.remove(ENDPOINT),
+        |world| world.remove(SET),
+        |world| world.remove("/api/v1/namespaces/bank/pods/ledger-audit-1"),
+    ],
+};
+
+const TREES: Story = Story {
+    name: "the tree of applications",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 0")),
+        |world| {
+            let mut other = server("{app: Desk, server: Clerk, subType: normal, normal: {}, k8s: {replicas: 0}}");
+            other["metadata"]["name"] = json!("desk-clerk");
+            world.wish(SECOND, other);
+        },
+        |world| world.wish_away(TREE),
+        |world| world.wish(TREE, json!({"metadata": {}, "apps": [{"name": "Old"}, {"name": "Ledger"}]})),
+    ],
+};
+
+const NODES: Story = Story {
+    name: "labels of nodes",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| world.wish(NODE, json!({"metadata": {"labels": {"tars.io/node.bank": "", "tars.io/node": ""}}})),
+        |world| world.wish(NODE, json!({"metadata": {"labels": {"tars.io/node": ""}}})),
+        |world| world.wish(NODE, json!({"metadata": {"labels": {"tars.io/node.shop": ""}}})),
+        |world| world.wish("/api/v1/nodes/two", json!({"metadata": {"labels": {"tars.io/node.bank": ""}}})),
+    ],
+};
+
+const WAITING: Story = Story {
+    name: "a server waits for a node and for its template",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin_with_server(world);
+        world.wish(NODE, json!({"metadata": {"labels": {}}}));
+        world.wish_away(TEMPLATE);
+    },
+    steps: &[
+        |world| world.wish(TEMPLATE, json!({"metadata": {}, "spec": {"parent": "demo.cpp", "content": ""}})),
+        |world| world.wish(NODE, json!({"metadata": {"labels": {"tars.io/node.bank": ""}}})),
+        |world| world.wish(TEMPLATE, json!({"metadata": {}, "spec": {"parent": "nosuch", "content": ""}})),
+    ],
+};
+
+const UNREADABLE: Story = Story {
+    name: "a server that does not decode",
+    nature: Nature::Plain,
+    begin: begin_with_server,
+    steps: &[
+        |world| world.change_wish(SERVER, |server| server["spec"]["k8s"]["replicas"] = json!("many")),
+        |world| world.change_wish(SERVER, |server| server["spec"]["k8s"]["replicas"] = json!(3)),
+    ],
+};
+
+/// A version of a configuration, as the webhook lets it pass.
+fn version(second: u32, active: bool) -> Value {
+    let labels = json!({"tars.io/ServerApp": "Ledger", "tars.io/ServerName": "Audit", "tars.io/ConfigName": "a.conf", "tars.io/PodSeq": "m",
+        "tars.io/Version": second.to_string(), "tars.io/Activated": active.to_string()});
+    let mut object =
+        json!({"metadata": {"labels": labels}, "app": "Ledger", "server": "Audit", "configName": "a.conf", "activated": active});
+    if active {
+        object["metadata"]["annotations"] = json!({"tars.io/ActivatedAt": format!("2030-01-01T00:00:{second:02}.000000Z")});
+        object["metadata"]["finalizers"] = json!(["tars.io/activation"]);
+    }
+    object
+}
+
+fn config(name: &str) -> String {
+    format!("{TARS}/tconfigs/{name}")
+}
+
+const CONFIGS: Story = Story {
+    name: "versions of a configuration",
+    nature: Nature::Historic,
+    begin: |world| {
+        begin(world);
+        let limit = json!({"metadata": {}, "nodeImage": {"image": "registry/node:1"}, "recordLimit": {"tconfigHistory": 2}});
+        world.wish(FRAMEWORK, limit);
+    },
+    steps: &[
+        |world| world.wish(&config("one"), version(1, true)),
+        |world| world.wish(&config("two"), version(2, true)),
+        |world| world.wish(&config("three"), version(3, false)),
+        |world| world.wish(&config("four"), version(4, true)),
+        |world| world.wish(&config("five"), version(5, true)),
+        |world| world.wish_away(&config("five")),
+    ],
+};
+
+const ACCOUNTS: Story = Story {
+    name: "tokens that expire",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| {
+            let tokens = json!([{"name": "old", "expirationTime": "2020-01-01T00:00:00Z"}, {"name": "new", "expirationTime": "2999-01-01T00:00:00Z"}]);
+            world.wish(ACCOUNT, json!({"metadata": {}, "spec": {"authentication": {"tokens": tokens}}}));
+        },
+        |world| {
+            let tokens = json!([{"name": "late", "expirationTime": "2021-01-01T00:00:00Z"}, {"name": "new", "expirationTime": "2999-01-01T00:00:00Z"}]);
+            world.wish(ACCOUNT, json!({"metadata": {}, "spec": {"authentication": {"tokens": tokens}}}));
+        },
+    ],
+};
+
+const IMAGES: Story = Story {
+    name: "a build that takes too long",
+    nature: Nature::Plain,
+    begin,
+    steps: &[
+        |world| {
+            let running = json!({"running": {"id": "b1", "createTime": "2020-01-01T00:00:00Z"}});
+            world.wish(IMAGE, json!({"metadata": {}, "imageType": "server", "build": running}));
+        },
+        |world| {
+            let running = json!({"running": {"id": "b2", "createTime": "2021-01-01T00:00:00Z"}});
+            world.wish(IMAGE, json!({"metadata": {}, "imageType": "server", "build": running}));
+        },
+    ],
+};
+
+pub const STORIES: &[Story] = &[
+    LIFE,
+    CHANGES,
+    WORKLOADS,
+    AGAIN,
+    VOLUMES,
+    HOST_PORTS,
+    BUDGETS,
+    FAILED_RELEASE,
+    ORPHANS,
+    STRANGERS,
+    NODE_IMAGES,
+    RELEASES,
+    NORMAL,
+    DRIFT,
+    TREES,
+    NODES,
+    WAITING,
+    UNREADABLE,
+    CONFIGS,
+    ACCOUNTS,
+    IMAGES,
+];
