@@ -30,6 +30,8 @@ pub const DASHNAME: &str = "^([0-9A-Za-z][-0-9A-Za-z]*)?[0-9A-Za-z]$";
 pub const ENVPREFIX: &str = "^[A-Za-z][_0-9A-Za-z]*$";
 /// Keys of ConfigMaps and Secrets, like in core Kubernetes.
 pub const DATAKEY: &str = "^[-._0-9A-Za-z]{1,253}$";
+/// Paths from the root on.
+pub const ABSOLUTE: &str = "^/";
 /// Names of HTTP headers.
 pub const HEADER: &str = "^[-0-9A-Za-z]+$";
 /// Values of labels; may be empty.
