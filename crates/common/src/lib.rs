@@ -63,6 +63,7 @@ pub mod lint;
 pub mod managed;
 pub mod names;
 pub mod node_labels;
+pub mod pod_keys;
 pub mod replicas;
 pub mod rules;
 mod schema;

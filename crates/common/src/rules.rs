@@ -20,6 +20,8 @@ pub const SERVANT: &str = "^[A-Za-z][0-9A-Za-z]{0,62}$";
 pub const LOWERNAME: &str = "^([0-9a-z][-0-9a-z]*)?[0-9a-z]$";
 /// DNS subdomains: lower-case names with inner dashes, joined by dots.
 pub const DNSSUB: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z](\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
+/// [`DNSSUB`] or empty.
+pub const DNSSUB0: &str = r"^(([0-9a-z][-0-9a-z]*)?[0-9a-z](\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*)?$";
 /// Names of pull secrets; may be empty.
 pub const SECRET0: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z]?(\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
 /// Names of environment variables.

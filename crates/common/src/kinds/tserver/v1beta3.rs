@@ -88,7 +88,7 @@ blocks::k8s!({
     pub tolerations: Vec<Toleration>,
     /// Name of the `PriorityClass` of the pods; the default of the cluster when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
+    #[schemars(regex(pattern = rules::DNSSUB0), length(max = 253))]
     pub priority_class_name: Option<String>,
     /// Name of the scheduler that chooses the nodes of the pods; default-scheduler when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
