@@ -176,7 +176,7 @@ fn explain_scheduler(input: &Input<'_>, said: &str) -> String {
     } else if said.contains("anti-affinity") {
         "add a node, lower spec.k8s.replicas, or set spec.k8s.notStacked to false"
     } else if said.contains("taint") {
-        "remove the taint, or add a node"
+        "remove the taint, tolerate it (spec.k8s.tolerations), or add a node"
     } else {
         "free resources or add a node"
     };
