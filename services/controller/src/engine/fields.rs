@@ -9,7 +9,7 @@
 //! somebody changed, a field that somebody took over, and a field that is no longer wanted. Defaults that the API server filled in
 //! and fields of other managers are not compared.
 
-use super::quantity::parse_quantity;
+use super::quantity::{normalise_quantity, parse_quantity};
 use serde_json::{Map, Value};
 use tars_common::{
     managed::{is_entry, list_entries},
@@ -63,38 +63,90 @@ fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
 
 /// Whether `wanted` and `owned` mean the same. A null equals an absent field, and a quantity equals its other spellings.
 pub fn same(wanted: &Value, owned: &Value) -> bool {
-    compare(wanted, owned, false, false)
+    compare(wanted, owned, Place::Fields, false)
 }
 
 /// Whether every field of `wanted` has the same value in `live`. `live` may have more fields.
 pub fn contains(live: &Value, wanted: &Value) -> bool {
-    compare(wanted, live, false, true)
+    compare(wanted, live, Place::Fields, true)
 }
 
-fn compare(wanted: &Value, have: &Value, quantity: bool, partly: bool) -> bool {
+/// Gives the quantities of `object` the spelling that all their spellings share.
+pub fn normalise_quantities(object: &mut Value) {
+    spell_quantities(object, Place::Fields, &Value::Null, &|text, _| normalise_quantity(text));
+}
+
+/// Gives the quantities of `wanted` the spelling that they have in `live`, where the value is the same. Kubernetes takes another spelling
+/// in a pod template for a change, and would replace the pods.
+pub fn keep_spelling(wanted: &mut Value, live: &Value) {
+    let choose = |text: &str, live: &Value| match live.as_str() {
+        Some(theirs) if parse_quantity(text).is_some_and(|value| Some(value) == parse_quantity(theirs)) => theirs.to_owned(),
+        _ => text.to_owned(),
+    };
+    spell_quantities(wanted, Place::Fields, live, &choose);
+}
+
+/// Calls `choose` with each quantity of `object` and with the value at the same place of `other`. Elements of lists that have a name are at
+/// the same place as those of the same name.
+fn spell_quantities(object: &mut Value, place: Place, other: &Value, choose: &impl Fn(&str, &Value) -> String) {
+    match object {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                spell_quantities(value, place.below(name), other.get(name).unwrap_or(&Value::Null), choose);
+            }
+        }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                let named = |other: &&Value| other.get("name").is_some() && other.get("name") == element.get("name");
+                let twin = other.as_array().and_then(|others| others.iter().find(named).or_else(|| others.get(index)));
+                spell_quantities(element, place, twin.unwrap_or(&Value::Null), choose);
+            }
+        }
+        Value::String(text) if place == Place::Quantities => *text = choose(text, other),
+        _ => {}
+    }
+}
+
+/// What the values at a place of an object are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fields,
+    Quantities,
+    /// A map whose keys people choose, so that a key does not say what its value is.
+    Texts,
+}
+
+impl Place {
+    fn below(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Texts, _) | (_, "labels" | "annotations" | "matchLabels") => Self::Texts,
+            (_, "limits" | "requests" | "sizeLimit" | "divisor") => Self::Quantities,
+            _ => self,
+        }
+    }
+}
+
+fn compare(wanted: &Value, have: &Value, place: Place, partly: bool) -> bool {
     match (wanted, have) {
         (Value::Object(wanted), Value::Object(have)) => {
-            let all_there = wanted.iter().filter(|(_, value)| !value.is_null()).all(|(name, value)| {
-                have.get(name).is_some_and(|other| compare(value, other, quantity || holds_quantities(name), partly))
-            });
+            let all_there = wanted
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .all(|(name, value)| have.get(name).is_some_and(|other| compare(value, other, place.below(name), partly)));
             let nothing_else =
                 || have.iter().all(|(name, value)| value.is_null() || wanted.get(name).is_some_and(|w| !w.is_null()));
             all_there && (partly || nothing_else())
         }
         (Value::Array(wanted), Value::Array(have)) => {
-            wanted.len() == have.len() && wanted.iter().zip(have).all(|(w, h)| compare(w, h, quantity, partly))
+            wanted.len() == have.len() && wanted.iter().zip(have).all(|(w, h)| compare(w, h, place, partly))
         }
         _ if wanted == have => true,
-        _ if quantity => match (text(wanted), text(have)) {
+        _ if place == Place::Quantities => match (text(wanted), text(have)) {
             (Some(wanted), Some(have)) => parse_quantity(&wanted).is_some_and(|value| Some(value) == parse_quantity(&have)),
             _ => false,
         },
         _ => false,
     }
-}
-
-fn holds_quantities(name: &str) -> bool {
-    matches!(name, "limits" | "requests" | "sizeLimit" | "divisor")
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -163,6 +215,29 @@ mod tests {
         assert!(same(&resources("0.5"), &live));
         assert!(!same(&resources("0.6"), &live));
         assert!(!same(&json!({"value": "0.5"}), &json!({"value": "500m"})));
+        let noted = |text: &str| json!({"annotations": {"limits": text}, "labels": {"requests": {"cpu": text}}});
+        assert!(!same(&noted("0.5"), &noted("500m")), "people choose the keys of annotations");
+    }
+
+    #[test]
+    fn an_amount_that_stays_the_same_keeps_its_spelling() {
+        let template = |name: &str, cpu: &str, memory: &str| {
+            json!({
+                "annotations": {"limits": cpu},
+                "containers": [{"name": name, "env": ["0.5"], "resources": {"limits": {"cpu": cpu, "memory": memory}}}],
+            })
+        };
+        let mut live = template("main", "500m", "1Gi");
+        live["containers"].as_array_mut().unwrap().insert(0, json!({"name": "side", "resources": {"limits": {"cpu": "1"}}}));
+        let mut wanted = template("main", "0.5", "2Gi");
+        keep_spelling(&mut wanted, &live);
+        assert_eq!(wanted["containers"], template("main", "500m", "2Gi")["containers"], "only the changed amount is new");
+        assert_eq!(wanted["annotations"]["limits"], "0.5");
+        let mut first = template("main", "0.5", "1Gi");
+        keep_spelling(&mut first, &Value::Null);
+        assert_eq!(first, template("main", "0.5", "1Gi"));
+        normalise_quantities(&mut first);
+        assert_eq!(first["containers"], template("main", "500m", "1Gi")["containers"]);
     }
 
     #[test]

@@ -1,5 +1,28 @@
 //! Amounts as Kubernetes writes them, such as `500m` and `1Gi`.
 
+/// The finest part of an amount that counts: all values here are multiples of it.
+const UNITS_OF_ONE: i128 = 1_000_000_000;
+
+/// The suffixes with their values, the greatest first.
+const SUFFIXES: [(&str, i128); 16] = [
+    ("Ei", UNITS_OF_ONE << 60),
+    ("E", UNITS_OF_ONE * 1_000_000_000_000_000_000),
+    ("Pi", UNITS_OF_ONE << 50),
+    ("P", UNITS_OF_ONE * 1_000_000_000_000_000),
+    ("Ti", UNITS_OF_ONE << 40),
+    ("T", UNITS_OF_ONE * 1_000_000_000_000),
+    ("Gi", UNITS_OF_ONE << 30),
+    ("G", UNITS_OF_ONE * 1_000_000_000),
+    ("Mi", UNITS_OF_ONE << 20),
+    ("M", UNITS_OF_ONE * 1_000_000),
+    ("Ki", UNITS_OF_ONE << 10),
+    ("k", UNITS_OF_ONE * 1_000),
+    ("", UNITS_OF_ONE),
+    ("m", UNITS_OF_ONE / 1_000),
+    ("u", UNITS_OF_ONE / 1_000_000),
+    ("n", 1),
+];
+
 /// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if the text is not a quantity or the value does not fit.
 pub fn parse_quantity(text: &str) -> Option<i128> {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
@@ -12,30 +35,28 @@ pub fn parse_quantity(text: &str) -> Option<i128> {
     }
     let fraction = fraction.get(..fraction.len().min(9))?;
     let digits: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
-    let value = match suffix {
-        "n" => digits / 1_000_000_000,
-        "u" => digits / 1_000_000,
-        "m" => digits / 1_000,
-        "" => digits,
-        "k" => digits.checked_mul(1_000)?,
-        "M" => digits.checked_mul(1_000_000)?,
-        "G" => digits.checked_mul(1_000_000_000)?,
-        "T" => digits.checked_mul(1_000_000_000_000)?,
-        "P" => digits.checked_mul(1_000_000_000_000_000)?,
-        "E" => digits.checked_mul(1_000_000_000_000_000_000)?,
-        "Ki" => digits.checked_mul(1 << 10)?,
-        "Mi" => digits.checked_mul(1 << 20)?,
-        "Gi" => digits.checked_mul(1 << 30)?,
-        "Ti" => digits.checked_mul(1 << 40)?,
-        "Pi" => digits.checked_mul(1 << 50)?,
-        "Ei" => digits.checked_mul(1 << 60)?,
-        exponent => {
-            let power: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
+    let value = match SUFFIXES.iter().find(|(known, _)| *known == suffix) {
+        Some((_, units)) if *units < UNITS_OF_ONE => digits / (UNITS_OF_ONE / units),
+        Some((_, units)) => digits.checked_mul(units / UNITS_OF_ONE)?,
+        None => {
+            let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
             let scale = 10_i128.checked_pow(power.unsigned_abs())?;
             if power < 0 { digits / scale } else { digits.checked_mul(scale)? }
         }
     };
     Some(if negative { -value } else { value })
+}
+
+/// The one spelling of a quantity that all its spellings share: the smallest whole number with a suffix. A text that is no quantity stays.
+pub fn normalise_quantity(text: &str) -> String {
+    match parse_quantity(text) {
+        None => text.to_owned(),
+        Some(0) => "0".to_owned(),
+        Some(value) => {
+            let (suffix, units) = SUFFIXES.iter().find(|(_, units)| value % units == 0).unwrap_or(&("n", 1));
+            format!("{}{suffix}", value / units)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +73,28 @@ mod tests {
         }
         for bad in ["", "x", "1x", "1e", ".", "99999999999999999999999999999999999999999"] {
             assert_eq!(parse_quantity(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn equal_amounts_have_one_spelling_and_the_usual_ones_are_it() {
+        for (spelling, one) in [
+            ("0.5", "500m"),
+            ("0.50", "500m"),
+            ("5e-1", "500m"),
+            ("1000m", "1"),
+            ("1024Mi", "1Gi"),
+            ("1073741824", "1Gi"),
+            ("1.5Gi", "1536Mi"),
+            ("1000M", "1G"),
+            ("0Mi", "0"),
+            ("-1000m", "-1"),
+            ("100n", "100n"),
+        ] {
+            assert_eq!(normalise_quantity(spelling), one, "{spelling}");
+        }
+        for usual in ["500m", "1", "2", "250m", "64Mi", "256Mi", "1Gi", "512M", "10G", "not one", ""] {
+            assert_eq!(normalise_quantity(usual), usual);
         }
     }
 }

@@ -333,6 +333,60 @@ fn fields_of_the_pod_arrive_in_both_workloads() {
     }
 }
 
+/// Other words for the same server are no change of its pods, and any other value is one.
+#[test]
+fn the_digest_of_a_template_follows_its_meaning() {
+    let digest = |k8s: &str| {
+        let spec = format!("{{ tars: {{ template: t }}, k8s: {{ replicas: 1, {k8s} }} }}");
+        built(&spec).stateful_set.unwrap()["metadata"]["annotations"]["tars.io/PodTemplate"].clone()
+    };
+    for (one, same, other) in [
+        ("podLabels: { a: x, b: z }", "podLabels: { b: z, a: x }", "podLabels: { a: z, b: x }"),
+        ("podAnnotations: { a: x, b: z }", "podAnnotations: { b: z, a: x }", "podAnnotations: { a: x }"),
+        ("podAnnotations: { limits: '0.5' }", "podAnnotations: { limits: '0.5' }", "podAnnotations: { limits: 500m }"),
+        ("resources: { limits: { cpu: 500m } }", "resources: { limits: { cpu: '0.5' } }", "resources: { limits: { cpu: 501m } }"),
+        (
+            "resources: { requests: { memory: 1Gi } }",
+            "resources: { requests: { memory: '1073741824' } }",
+            "resources: { requests: { memory: 1G } }",
+        ),
+        (
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2Gi } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2048Mi } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2G } } } ]",
+        ),
+        (
+            "tolerations: [ { key: a, value: b } ]",
+            "tolerations: [ { key: a, operator: Equal, value: b, effect: '' } ]",
+            "tolerations: [ { key: a, operator: Exists } ]",
+        ),
+        ("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 6"),
+        ("workingDir: ''", "schedulerName: '', priorityClassName: '', podLabels: {}", "workingDir: /"),
+        ("schedulerName: a", "schedulerName: a", "schedulerName: b"),
+        ("priorityClassName: a", "priorityClassName: a", "priorityClassName: b"),
+        (
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { server: s, path: / } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { path: /, server: s, readOnly: false } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { server: s, path: /, readOnly: true } } } ]",
+        ),
+    ] {
+        assert_eq!(digest(one), digest(same), "{one}");
+        assert_ne!(digest(one), digest(other), "{one}");
+    }
+}
+
+#[test]
+fn a_digest_of_an_earlier_build_of_the_controller_is_known() {
+    let template = super::pod::build_pod_template(&validated(RICH));
+    let of_text = super::digest(serde_json::to_value(&template).unwrap());
+    let present = built(RICH).stateful_set.unwrap()["metadata"]["annotations"]["tars.io/PodTemplate"].clone();
+    assert_ne!(present, of_text.as_str(), "the template has an amount with several spellings");
+    for known in [of_text.as_str(), present.as_str().unwrap()] {
+        assert!(super::metadata::is_digest_of(known, &template), "{known}");
+        assert!(!super::metadata::is_digest_of(known, &super::pod::build_pod_template(&validated(PLAIN))), "{known}");
+    }
+}
+
 /// Kubernetes and the registry find the pods by our labels.
 #[test]
 fn labels_of_the_author_never_replace_ours() {
