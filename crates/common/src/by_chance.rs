@@ -101,7 +101,8 @@ pub fn build_text(schema: &JSONSchemaProps, path: &str) -> String {
     if schema.format.as_deref() == Some("date-time") {
         return format!("2026-01-{:02}T12:00:{:02}Z", hash % 28 + 1, hash % 60);
     }
-    let texts = [path.to_owned(), format!("x{hash:x}"), format!("{}%", hash % 100), (hash % 100).to_string()];
+    let texts =
+        [path.to_owned(), format!("x{hash:x}"), format!("/{hash:x}"), format!("{}%", hash % 100), (hash % 100).to_string()];
     let most = schema.max_length.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
     let fits = |text: &&String| text.len() <= most && pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
     texts.iter().find(fits).unwrap_or(&texts[0]).clone()

@@ -25,6 +25,11 @@ pub fn is_qualified_name(text: &str) -> bool {
         && has_form(name, |byte| byte.is_ascii_alphanumeric(), b"-_.")
 }
 
+/// Whether `text` may be the value of a label: at most 63 letters, digits and inner `-_.`, or empty.
+pub fn is_label_value(text: &str) -> bool {
+    text.is_empty() || text.len() <= LABEL_LIMIT && has_form(text, |byte| byte.is_ascii_alphanumeric(), b"-_.")
+}
+
 /// Whether `text` begins and ends with an `outer` character, and has only those and `inner` ones between.
 fn has_form(text: &str, outer: impl Fn(u8) -> bool, inner: &[u8]) -> bool {
     let bytes = text.as_bytes();
@@ -60,6 +65,11 @@ mod tests {
         ] {
             let found = (is_dns_label(text), is_dns_subdomain(text), is_qualified_name(text));
             assert_eq!(found, (label, subdomain, qualified), "{text:?}");
+        }
+        for (text, value) in
+            [("", true), ("V1_b.c-d", true), (&long, true), (&"a".repeat(64), false), ("a-", false), ("a/b", false)]
+        {
+            assert_eq!(is_label_value(text), value, "{text:?}");
         }
     }
 }

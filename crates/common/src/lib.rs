@@ -30,9 +30,11 @@
 //! | --- | --- | --- |
 //! | all kinds with images | image references may contain upper case, `_` and `@` (digests), in all versions | every legal reference must be usable |
 //! | TServer | `configMapKeyRef.key` and `secretKeyRef.key` have the rules of core Kubernetes (`tls.crt`, up to 253 characters) | most keys contain a `.` |
+//! | TServer | names and prefixes of environment variables have the rule of core Kubernetes 1.34 (printable ASCII without `=`) | what a pod may have, a server may have |
 //! | TServer v1beta3 | `livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext` and `podSecurityContext` of `spec.k8s`, all optional; earlier versions keep them in an annotation | servers need probes, and must not run with more rights than they need |
 //! | TServer v1beta3 | `disruption` of `spec.k8s`, optional; earlier versions keep it in an annotation | the drain of several nodes must not take all pods |
 //! | TServer v1beta3, TFrameworkConfig | `hostTimezone` of `spec.k8s`, which earlier versions keep in an annotation, and of the root; both optional | the Pod Security level `baseline` allows no volume of the node |
+//! | TServer v1beta3 | `podAnnotations`, `podLabels`, `tolerations`, `priorityClassName`, `schedulerName`, `terminationGracePeriodSeconds`, `workingDir` of `spec.k8s` and `nfs` of a mount's source, all optional; earlier versions keep them in an annotation | other parts of a cluster read labels and annotations of pods, and nodes are shared out by taints |
 //! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
 //! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 begins with the column `Status`, which shows the reason of the condition Ready | the first look must tell what is wrong |
 //! | TEndpoint, TExitedRecord, TTree, TFrameworkConfig | they have columns | likewise |
@@ -62,6 +64,7 @@ pub mod lint;
 pub mod managed;
 pub mod names;
 pub mod node_labels;
+pub mod pod_keys;
 pub mod replicas;
 pub mod rules;
 mod schema;

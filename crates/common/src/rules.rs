@@ -20,16 +20,18 @@ pub const SERVANT: &str = "^[A-Za-z][0-9A-Za-z]{0,62}$";
 pub const LOWERNAME: &str = "^([0-9a-z][-0-9a-z]*)?[0-9a-z]$";
 /// DNS subdomains: lower-case names with inner dashes, joined by dots.
 pub const DNSSUB: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z](\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
+/// [`DNSSUB`] or empty.
+pub const DNSSUB0: &str = r"^(([0-9a-z][-0-9a-z]*)?[0-9a-z](\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*)?$";
 /// Names of pull secrets; may be empty.
 pub const SECRET0: &str = r"^([0-9a-z][-0-9a-z]*)?[0-9a-z]?(\.([0-9a-z][-0-9a-z]*)?[0-9a-z])*$";
-/// Names of environment variables.
-pub const ENVNAME: &str = "^[-._0-9A-Za-z]{1,63}$";
+/// Names of environment variables, and what precedes the names of several: printable ASCII without `=`, like in core Kubernetes.
+pub const ENVNAME: &str = r"^[\x20-\x3C\x3E-\x7E]+$";
 /// Letters and digits of either case with inner dashes.
 pub const DASHNAME: &str = "^([0-9A-Za-z][-0-9A-Za-z]*)?[0-9A-Za-z]$";
-/// Prefixes of environment variables.
-pub const ENVPREFIX: &str = "^[A-Za-z][_0-9A-Za-z]*$";
 /// Keys of ConfigMaps and Secrets, like in core Kubernetes.
 pub const DATAKEY: &str = "^[-._0-9A-Za-z]{1,253}$";
+/// Paths from the root on.
+pub const ABSOLUTE: &str = "^/";
 /// Names of HTTP headers.
 pub const HEADER: &str = "^[-0-9A-Za-z]+$";
 /// Values of labels; may be empty.

@@ -10,7 +10,10 @@ pub use crate::kinds::{
     texitedrecord::v1beta1::TExitedRecord,
     timage::v1beta1::{TImage, TImageBuild, TImageRelease},
     tplugin::v1beta1::TPlugin,
-    tserver::v1beta1::{Mount, TServer, TServerK8s, TServerNormal, TServerRelease, TServerSpec},
+    tserver::{
+        v1beta1::{Mount, TServer, TServerK8s, TServerNormal, TServerRelease, TServerSpec},
+        v1beta2::MountSource,
+    },
     ttemplate::v1beta1::TTemplate,
     ttree::v1beta1::TTree,
 };

@@ -18,7 +18,7 @@ pub use crate::kinds::{
     tplugin::v1beta2::TPlugin,
     tserver::{
         ImagePullPolicy, LauncherType, RollingUpdate, TServerNormal, UpdateStrategy, UpdateStrategyType,
-        v1beta2::{Mount, TServer, TServerK8s, TServerRelease, TServerSpec},
+        v1beta2::{Mount, MountSource, TServer, TServerK8s, TServerRelease, TServerSpec},
     },
     ttemplate::v1beta2::TTemplate,
     ttree::v1beta2::TTree,

@@ -235,7 +235,7 @@ async fn servers_obey_each_rule() {
 
 /// The members that v1beta2 does not have.
 #[tokio::test]
-async fn probes_contexts_and_gates_obey_each_rule() {
+async fn fields_of_pods_obey_each_rule() {
     let space = Space::create("rules-newer").await;
     space.apply_template("root", "root").await.expect("a template");
     let api = connect_to(&space, "v1beta3", "TServer");
@@ -250,6 +250,16 @@ async fn probes_contexts_and_gates_obey_each_rule() {
             ".spec.k8s readiness gate Example.com/ready is no name of a condition",
         ),
         ("6.1.22", json!({"readinessGates": ["example.com/Ready"]}), ""),
+        ("6.1.30", json!({"podLabels": {"tars.io/ServerID": "v2"}}), ".spec.k8s.podLabels key tars.io/ServerID is reserved;"),
+        ("6.1.30", json!({"podLabels": {"team": "blue"}, "podAnnotations": {"example.com/note": "any text"}}), ""),
+        ("6.1.31", json!({"podLabels": {"team": "blue-"}}), ".spec.k8s.podLabels value blue- of team is no value of a label;"),
+        ("6.1.31", json!({"podAnnotations": {"a": "x".repeat(262_143)}}), ""),
+        ("6.1.31", json!({"podAnnotations": {"a": "x".repeat(262_144)}}), ".spec.k8s.podAnnotations has 262145 bytes;"),
+        ("6.1.32", json!({"tolerations": [{"effect": "NoSchedule"}]}), ".spec.k8s.tolerations[0] has no key;"),
+        ("6.1.32", json!({"tolerations": [{"operator": "Exists", "effect": "NoSchedule"}]}), ""),
+        // These draw a warning.
+        ("6.1.33", json!({"workingDir": "data"}), ""),
+        ("6.1.34", json!({"terminationGracePeriodSeconds": 0}), ""),
     ] {
         let mut object = build_tars_server();
         object["apiVersion"] = json!("k8s.tars.io/v1beta3");

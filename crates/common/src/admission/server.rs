@@ -5,6 +5,7 @@ mod faults;
 mod host_ports;
 mod image;
 mod pod;
+mod pod_metadata;
 mod profile;
 mod rules;
 mod spec;
@@ -174,8 +175,8 @@ pub(super) fn list_warnings(request: &Request<'_>, facts: &Facts) -> Vec<Warning
     }
     let ports = host_ports::warn_of_host_ports(request, facts);
     let volumes = [volumes::warn_of_new_volume(request), volumes::warn_of_kept_claims(request)].into_iter().flatten();
-    let probe = pod::warn_of_liveness_probe(request.object).into_iter();
-    probe.chain(rules::list_warnings(request)).chain(ports).chain(volumes).collect()
+    let pod = pod::list_warnings(request.object);
+    pod.chain(rules::list_warnings(request)).chain(ports).chain(volumes).collect()
 }
 
 /// Tells the author if [`mutate`] has changed the number of pods.

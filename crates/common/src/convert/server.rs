@@ -3,7 +3,7 @@
 //! | member | v1beta1 | v1beta2 | v1beta3 |
 //! | --- | --- | --- | --- |
 //! | `k8s.command`, `k8s.args` | | | yes |
-//! | `k8s.livenessProbe`, `readinessProbe`, `startupProbe`, `securityContext`, `podSecurityContext`, `disruption`, `hostTimezone` | | | yes |
+//! | the members [`OWN`] of `k8s`, and `nfs` of the sources of `k8s.mounts` | | | yes |
 //! | gates | `k8s.readinessGate` | `k8s.readinessGate` | `k8s.readinessGates` |
 //! | `k8s.updateStrategy`, `imagePullPolicy`, `launcherType` | | yes | yes |
 //! | `release.nodeImage`, `nodeSecret` | | yes | yes |
@@ -12,15 +12,29 @@
 use super::{fit::fits, stash};
 use crate::version::Version;
 use serde_json::{Map, Value, json};
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, mem, sync::LazyLock};
 
 /// The annotation that keeps `release.source` until the object is read as v1beta1 again. Both upper versions use the same key, because
 /// an object may be written in one of them and read in the other.
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
 /// Fields that the existing system does not have. Its converter ignores them in the annotation, and loses them when it writes one.
-const OWN: [&str; 7] =
-    ["livenessProbe", "readinessProbe", "startupProbe", "securityContext", "podSecurityContext", "disruption", "hostTimezone"];
+const OWN: [&str; 14] = [
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "securityContext",
+    "podSecurityContext",
+    "disruption",
+    "hostTimezone",
+    "podAnnotations",
+    "podLabels",
+    "tolerations",
+    "priorityClassName",
+    "schedulerName",
+    "terminationGracePeriodSeconds",
+    "workingDir",
+];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];
 
@@ -108,6 +122,7 @@ fn convert_down(object: &mut Value, from: Version, to: Version, restored: &mut R
         if from == Version::V1Beta3 {
             keep(k8s, &COMMANDS, &mut append);
             keep(k8s, &OWN, &mut append);
+            keep_new_mounts(k8s, &mut append);
             lower_gates(k8s, &mut append);
         }
     }
@@ -140,6 +155,7 @@ fn convert_up(object: &mut Value, from: Version, to: Version, context: &Context,
         if to == Version::V1Beta3 {
             restored.restore("k8s", k8s, &COMMANDS, &mut append);
             restored.restore("k8s", k8s, &OWN, &mut append);
+            restore_new_mounts(k8s, append.shift_remove("mounts"), restored);
             let kept = append.shift_remove("readinessGates").filter(|kept| !kept.is_null());
             raise_gate(k8s, kept.and_then(|kept| restored.check("k8s", "readinessGates", kept)));
         }
@@ -191,6 +207,43 @@ fn keep(members: &mut Members, names: &[&str], append: &mut Members) {
     for name in names {
         if let Some(value) = members.shift_remove(*name).filter(|value| !value.is_null()) {
             append.insert((*name).to_owned(), value);
+        }
+    }
+}
+
+/// Moves the mounts whose source only v1beta3 has into the stash, by their places in the list. The older versions have no source to show in
+/// their stead.
+fn keep_new_mounts(k8s: &mut Members, append: &mut Members) {
+    let Some(Value::Array(mounts)) = k8s.get_mut("mounts") else { return };
+    let is_new = |mount: &Value| mount.pointer("/source/nfs").is_some_and(|nfs| !nfs.is_null());
+    let (new, old): (Vec<_>, Vec<_>) = mem::take(mounts).into_iter().enumerate().partition(|(_, mount)| is_new(mount));
+    mounts.extend(old.into_iter().map(|(_, mount)| mount));
+    if !new.is_empty() {
+        let by_place = new.into_iter().map(|(place, mount)| (place.to_string(), mount)).collect();
+        append.insert("mounts".to_owned(), Value::Object(by_place));
+    }
+}
+
+/// Puts the kept mounts back to their places. If the list has become shorter, they come last.
+fn restore_new_mounts(k8s: &mut Members, kept: Option<Value>, restored: &mut Restored) {
+    let Some(Value::Object(kept)) = kept else { return };
+    let mut by_place = BTreeMap::new();
+    for (place, mount) in kept {
+        let Ok(place) = place.parse::<usize>() else { continue };
+        if let Some(Value::Array(mount)) = restored.check("k8s", "mounts", json!([mount])) {
+            by_place.extend(mount.into_iter().map(|mount| (place, mount)));
+        }
+    }
+    if by_place.is_empty() {
+        return;
+    }
+    let mounts = k8s.entry("mounts").or_insert_with(|| json!([]));
+    if mounts.is_null() {
+        *mounts = json!([]);
+    }
+    if let Value::Array(mounts) = mounts {
+        for (place, mount) in by_place {
+            mounts.insert(place.min(mounts.len()), mount);
         }
     }
 }

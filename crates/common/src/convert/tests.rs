@@ -66,12 +66,19 @@ prop_compose! {
     }
 }
 
+/// A mount with a name of its own. Only v1beta3 has the new source.
+fn build_mount((index, new): (usize, bool)) -> Value {
+    let source = if new { json!({"nfs": {"server": "s", "path": "/"}}) } else { json!({"emptyDir": {}}) };
+    json!({"name": format!("m{index}"), "source": source})
+}
+
 prop_compose! {
     /// The members of ours that only v1beta3 has.
     fn own()(
         liveness in option::of(1..99), readiness in option::of(1..99), startup in option::of(1..99),
         container in option::of(any::<bool>()), pod in option::of(0..9), disruption in option::of(0..9),
-        timezone in option::of(any::<bool>()),
+        timezone in option::of(any::<bool>()), name in option::of("[a-z]{1,5}"), seconds in option::of(0..3601),
+        mounts in option::of(vec(any::<bool>(), 0..4)),
     ) -> Vec<(&'static str, Option<Value>)> {
         let probe = |port: Option<i32>| port.map(|port| json!({"grpc": {"port": port}, "periodSeconds": port}));
         vec![
@@ -82,6 +89,14 @@ prop_compose! {
             ("podSecurityContext", pod.map(|user| json!({"runAsUser": user, "sysctls": [{"name": "a", "value": "1"}]}))),
             ("disruption", disruption.map(|most| json!({"maxUnavailable": most}))),
             ("hostTimezone", timezone.map(Value::from)),
+            ("podAnnotations", name.as_ref().map(|name| json!({"a.b/c": name}))),
+            ("podLabels", name.as_ref().map(|name| json!({"team": name}))),
+            ("tolerations", name.as_ref().map(|name| json!([{"key": name, "operator": "Exists"}]))),
+            ("priorityClassName", name.clone().map(Value::from)),
+            ("schedulerName", name.clone().map(Value::from)),
+            ("workingDir", name.map(Value::from)),
+            ("terminationGracePeriodSeconds", seconds.map(Value::from)),
+            ("mounts", mounts.map(|new| new.into_iter().enumerate().map(build_mount).collect())),
         ]
     }
 }
@@ -230,6 +245,31 @@ fn probes_and_security_contexts_wait_in_the_annotation() {
         back.as_object_mut().unwrap().retain(|name, _| passed.get(name).is_some());
         assert_eq!(back, passed);
     }
+}
+
+/// A mount with a source that only v1beta3 has is not in the list of the older versions, and comes back to its place.
+#[test]
+fn mounts_with_a_new_source_wait_in_the_annotation() {
+    let kinds = |kinds: &[bool]| kinds.iter().copied().enumerate().map(build_mount).collect::<Value>();
+    let upper = json!({"apiVersion": api(Version::V1Beta3), "kind": "TServer", "metadata": {}, "spec": {"k8s": {"mounts": kinds(&[true, false, true])}}});
+    let mounts = |object: &Value| object["spec"]["k8s"]["mounts"].clone();
+    let names = |object: &Value| -> Vec<String> {
+        mounts(object).as_array().unwrap().iter().map(|mount| mount["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for lower in [Version::V1Beta2, Version::V1Beta1] {
+        let mut stored = converted(&upper, lower);
+        assert_eq!(names(&stored), ["m1"], "the others have no source in {}", lower.as_str());
+        assert_eq!(mounts(&converted(&stored, Version::V1Beta3)), mounts(&upper));
+        stored["spec"]["k8s"]["mounts"][0]["name"] = json!("changed");
+        assert_eq!(names(&converted(&stored, Version::V1Beta3)), ["m0", "changed", "m2"]);
+        stored["spec"]["k8s"].as_object_mut().unwrap().remove("mounts");
+        assert_eq!(names(&converted(&stored, Version::V1Beta3)), ["m0", "m2"], "the writer removed what it could see");
+    }
+    let stash = json!({"append": {"mounts": {"0": {"name": 7, "source": {"nfs": {}}}, "x": {}, "1": build_mount((1, true))}}});
+    let mut odd = json!({"apiVersion": api(Version::V1Beta2), "kind": "TServer", "spec": {"k8s": {"mounts": null}},
+        "metadata": {"annotations": {"tars.io/Conversion.1b21b3": stash.to_string()}}});
+    assert_eq!(convert(&mut odd, api(Version::V1Beta3), &Context::default()).unwrap(), ["mounts"], "one does not fit");
+    assert_eq!(names(&odd), ["m1"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! spec ─┬─ app, server, subType, important      identity
 //!       ├─ tars | normal                        servants and ports       tars.rs
 //!       ├─ k8s ─ env, mounts, placement, …      workload                 blocks.rs, env.rs, mounts.rs, placement.rs,
-//!       │                                                                probe.rs, security.rs, source.rs
+//!       │                                                                probe.rs, security.rs, source.rs, toleration.rs
 //!       └─ release                              build that runs          blocks.rs
 //! status ─ replicas, selector, conditions       observed state           status.rs
 //! ```
@@ -22,6 +22,7 @@ mod security;
 mod source;
 mod status;
 mod tars;
+mod toleration;
 pub mod v1beta1;
 pub mod v1beta2;
 pub mod v1beta3;
@@ -41,11 +42,12 @@ pub use security::{
 };
 pub use source::{
     AccessMode, ClaimMetadata, ClaimResources, ClaimSpec, ClaimTemplate, ClaimVolume, ConfigMapVolume, EmptyDirMedium,
-    EmptyDirVolume, HostPathType, HostPathVolume, KeyToPath, LabelSelector, LabelSelectorOperator, LabelSelectorRule,
-    MountSource, Quantity, SecretVolume, StorageAmount, TLocalVolume, VolumeMode,
+    EmptyDirVolume, HostPathType, HostPathVolume, KeyToPath, LabelSelector, LabelSelectorOperator, LabelSelectorRule, NfsVolume,
+    Quantity, SecretVolume, StorageAmount, TLocalVolume, VolumeMode,
 };
 pub use status::TServerStatus;
 pub use tars::{TServerNormal, TServerPort, TServerServant, TServerTars};
+pub use toleration::{TaintEffect, Toleration, TolerationOperator};
 
 #[cfg(test)]
 mod tests;

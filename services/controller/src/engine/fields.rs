@@ -9,6 +9,7 @@
 //! somebody changed, a field that somebody took over, and a field that is no longer wanted. Defaults that the API server filled in
 //! and fields of other managers are not compared.
 
+use super::quantity::{normalise_quantity, parse_quantity};
 use serde_json::{Map, Value};
 use tars_common::{
     managed::{is_entry, list_entries},
@@ -62,38 +63,90 @@ fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
 
 /// Whether `wanted` and `owned` mean the same. A null equals an absent field, and a quantity equals its other spellings.
 pub fn same(wanted: &Value, owned: &Value) -> bool {
-    compare(wanted, owned, false, false)
+    compare(wanted, owned, Place::Fields, false)
 }
 
 /// Whether every field of `wanted` has the same value in `live`. `live` may have more fields.
 pub fn contains(live: &Value, wanted: &Value) -> bool {
-    compare(wanted, live, false, true)
+    compare(wanted, live, Place::Fields, true)
 }
 
-fn compare(wanted: &Value, have: &Value, quantity: bool, partly: bool) -> bool {
+/// Gives the quantities of `object` the spelling that all their spellings share.
+pub fn normalise_quantities(object: &mut Value) {
+    spell_quantities(object, Place::Fields, &Value::Null, &|text, _| normalise_quantity(text));
+}
+
+/// Gives the quantities of `wanted` the spelling that they have in `live`, where the value is the same. Kubernetes takes another spelling
+/// in a pod template for a change, and would replace the pods.
+pub fn keep_spelling(wanted: &mut Value, live: &Value) {
+    let choose = |text: &str, live: &Value| match live.as_str() {
+        Some(theirs) if parse_quantity(text).is_some_and(|value| Some(value) == parse_quantity(theirs)) => theirs.to_owned(),
+        _ => text.to_owned(),
+    };
+    spell_quantities(wanted, Place::Fields, live, &choose);
+}
+
+/// Calls `choose` with each quantity of `object` and with the value at the same place of `other`. Elements of lists that have a name are at
+/// the same place as those of the same name.
+fn spell_quantities(object: &mut Value, place: Place, other: &Value, choose: &impl Fn(&str, &Value) -> String) {
+    match object {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                spell_quantities(value, place.below(name), other.get(name).unwrap_or(&Value::Null), choose);
+            }
+        }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                let named = |other: &&Value| other.get("name").is_some() && other.get("name") == element.get("name");
+                let twin = other.as_array().and_then(|others| others.iter().find(named).or_else(|| others.get(index)));
+                spell_quantities(element, place, twin.unwrap_or(&Value::Null), choose);
+            }
+        }
+        Value::String(text) if place == Place::Quantities => *text = choose(text, other),
+        _ => {}
+    }
+}
+
+/// What the values at a place of an object are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fields,
+    Quantities,
+    /// A map whose keys people choose, so that a key does not say what its value is.
+    Texts,
+}
+
+impl Place {
+    fn below(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Texts, _) | (_, "labels" | "annotations" | "matchLabels") => Self::Texts,
+            (_, "limits" | "requests" | "sizeLimit" | "divisor") => Self::Quantities,
+            _ => self,
+        }
+    }
+}
+
+fn compare(wanted: &Value, have: &Value, place: Place, partly: bool) -> bool {
     match (wanted, have) {
         (Value::Object(wanted), Value::Object(have)) => {
-            let all_there = wanted.iter().filter(|(_, value)| !value.is_null()).all(|(name, value)| {
-                have.get(name).is_some_and(|other| compare(value, other, quantity || holds_quantities(name), partly))
-            });
+            let all_there = wanted
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .all(|(name, value)| have.get(name).is_some_and(|other| compare(value, other, place.below(name), partly)));
             let nothing_else =
                 || have.iter().all(|(name, value)| value.is_null() || wanted.get(name).is_some_and(|w| !w.is_null()));
             all_there && (partly || nothing_else())
         }
         (Value::Array(wanted), Value::Array(have)) => {
-            wanted.len() == have.len() && wanted.iter().zip(have).all(|(w, h)| compare(w, h, quantity, partly))
+            wanted.len() == have.len() && wanted.iter().zip(have).all(|(w, h)| compare(w, h, place, partly))
         }
         _ if wanted == have => true,
-        _ if quantity => match (text(wanted), text(have)) {
+        _ if place == Place::Quantities => match (text(wanted), text(have)) {
             (Some(wanted), Some(have)) => parse_quantity(&wanted).is_some_and(|value| Some(value) == parse_quantity(&have)),
             _ => false,
         },
         _ => false,
     }
-}
-
-fn holds_quantities(name: &str) -> bool {
-    matches!(name, "limits" | "requests" | "sizeLimit" | "divisor")
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -102,44 +155,6 @@ fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-/// The value of a Kubernetes quantity in units of 10⁻⁹; `None` if the text is not a quantity or the value does not fit.
-fn parse_quantity(text: &str) -> Option<i128> {
-    let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let negative = number.starts_with('-');
-    let number = number.trim_start_matches(['+', '-']);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let fraction = fraction.get(..fraction.len().min(9))?;
-    let digits: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
-    let value = match suffix {
-        "n" => digits / 1_000_000_000,
-        "u" => digits / 1_000_000,
-        "m" => digits / 1_000,
-        "" => digits,
-        "k" => digits.checked_mul(1_000)?,
-        "M" => digits.checked_mul(1_000_000)?,
-        "G" => digits.checked_mul(1_000_000_000)?,
-        "T" => digits.checked_mul(1_000_000_000_000)?,
-        "P" => digits.checked_mul(1_000_000_000_000_000)?,
-        "E" => digits.checked_mul(1_000_000_000_000_000_000)?,
-        "Ki" => digits.checked_mul(1 << 10)?,
-        "Mi" => digits.checked_mul(1 << 20)?,
-        "Gi" => digits.checked_mul(1 << 30)?,
-        "Ti" => digits.checked_mul(1 << 40)?,
-        "Pi" => digits.checked_mul(1 << 50)?,
-        "Ei" => digits.checked_mul(1 << 60)?,
-        exponent => {
-            let power: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
-            let scale = 10_i128.checked_pow(power.unsigned_abs())?;
-            if power < 0 { digits / scale } else { digits.checked_mul(scale)? }
-        }
-    };
-    Some(if negative { -value } else { value })
 }
 
 #[cfg(test)]
@@ -200,6 +215,29 @@ mod tests {
         assert!(same(&resources("0.5"), &live));
         assert!(!same(&resources("0.6"), &live));
         assert!(!same(&json!({"value": "0.5"}), &json!({"value": "500m"})));
+        let noted = |text: &str| json!({"annotations": {"limits": text}, "labels": {"requests": {"cpu": text}}});
+        assert!(!same(&noted("0.5"), &noted("500m")), "people choose the keys of annotations");
+    }
+
+    #[test]
+    fn an_amount_that_stays_the_same_keeps_its_spelling() {
+        let template = |name: &str, cpu: &str, memory: &str| {
+            json!({
+                "annotations": {"limits": cpu},
+                "containers": [{"name": name, "env": ["0.5"], "resources": {"limits": {"cpu": cpu, "memory": memory}}}],
+            })
+        };
+        let mut live = template("main", "500m", "1Gi");
+        live["containers"].as_array_mut().unwrap().insert(0, json!({"name": "side", "resources": {"limits": {"cpu": "1"}}}));
+        let mut wanted = template("main", "0.5", "2Gi");
+        keep_spelling(&mut wanted, &live);
+        assert_eq!(wanted["containers"], template("main", "500m", "2Gi")["containers"], "only the changed amount is new");
+        assert_eq!(wanted["annotations"]["limits"], "0.5");
+        let mut first = template("main", "0.5", "1Gi");
+        keep_spelling(&mut first, &Value::Null);
+        assert_eq!(first, template("main", "0.5", "1Gi"));
+        normalise_quantities(&mut first);
+        assert_eq!(first["containers"], template("main", "500m", "1Gi")["containers"]);
     }
 
     #[test]
@@ -208,18 +246,5 @@ mod tests {
         assert!(!same(&json!({"b": 1}), &json!({"b": 1, "c": 2})));
         assert!(contains(&json!({"b": 1, "c": 2}), &json!({"b": 1})));
         assert!(!same(&json!({"l": [1, 2]}), &json!({"l": [2, 1]})));
-    }
-
-    #[test]
-    fn quantities_of_every_notation_have_a_value() {
-        for (left, right) in
-            [("1", "1000m"), ("1e3", "1k"), ("2.5Gi", "2560Mi"), ("1G", "1000M"), ("-1", "-1000m"), ("100n", "0.0000001")]
-        {
-            assert_eq!(parse_quantity(left), parse_quantity(right), "{left} {right}");
-            assert!(parse_quantity(left).is_some(), "{left}");
-        }
-        for bad in ["", "x", "1x", "1e", ".", "99999999999999999999999999999999999999999"] {
-            assert_eq!(parse_quantity(bad), None, "{bad}");
-        }
     }
 }

@@ -227,15 +227,23 @@ async fn a_probe_at_rest_is_not_written_again_and_its_drift_is_repaired() {
 
 #[tokio::test]
 async fn a_field_that_is_no_longer_wanted_goes() {
-    let world = world();
-    let process = Process::start(&world);
-    edit(&world, SERVER, |server| server["spec"]["k8s"]["serviceAccount"] = json!("auditor"));
-    run_until_silent(&process, &world).await;
-    let account = "/spec/template/spec/serviceAccountName";
-    assert!(get(&world, SET).unwrap().pointer(account).is_some());
-    edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove("serviceAccount")));
-    run_until_silent(&process, &world).await;
-    assert!(get(&world, SET).unwrap().pointer(account).is_none());
+    for (field, value, place) in [
+        ("serviceAccount", json!("auditor"), "/spec/serviceAccountName"),
+        ("podLabels", json!({"team": "blue"}), "/metadata/labels/team"),
+        ("podAnnotations", json!({"note": "kept"}), "/metadata/annotations/note"),
+        ("tolerations", json!([{"operator": "Exists"}]), "/spec/tolerations"),
+        ("terminationGracePeriodSeconds", json!(90), "/spec/terminationGracePeriodSeconds"),
+    ] {
+        let world = world();
+        let process = Process::start(&world);
+        let found = || get(&world, SET).unwrap()["spec"]["template"].pointer(place).cloned();
+        edit(&world, SERVER, |server| server["spec"]["k8s"][field] = value.clone());
+        run_until_silent(&process, &world).await;
+        assert!(found().is_some(), "{field}");
+        edit(&world, SERVER, |server| drop(server["spec"]["k8s"].as_object_mut().unwrap().remove(field)));
+        run_until_silent(&process, &world).await;
+        assert_eq!(found(), None, "{field}");
+    }
 }
 
 #[tokio::test]

@@ -5,11 +5,13 @@
 mod container;
 mod mounts;
 mod placement;
+mod pod_metadata;
 mod ports;
 
 pub use container::{Container, Probes, Security};
 pub use mounts::{ClaimSource, LocalVolume, Mounts};
 pub use placement::Placement;
+pub use pod_metadata::PodMetadata;
 pub use ports::Port;
 
 use super::{defaults::Defaults, problem::Problem, replicas::Replicas};
@@ -18,6 +20,7 @@ use container::{build_container, build_security, validate_probes};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mounts::validate_mounts;
 use placement::validate_placement;
+use pod_metadata::validate_pod_metadata;
 use ports::validate_ports;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -56,6 +59,7 @@ pub struct Validated {
     pub probes: Probes,
     pub security: Security,
     pub placement: Placement,
+    pub pod_metadata: PodMetadata,
     /// The readiness gates, in order.
     pub gates: Vec<String>,
     pub mounts: Mounts,
@@ -110,6 +114,7 @@ pub fn validate(
     let probes = validate_probes(spec, &servants.iter().chain(&ports).collect::<Vec<_>>(), &mut problems);
     let mounts = validate_mounts(spec, &mut problems);
     let placement = validate_placement(&key, spec, &mut problems);
+    let pod_metadata = validate_pod_metadata(spec, &mut problems);
 
     if !problems.is_empty() {
         return Err(problems);
@@ -132,6 +137,7 @@ pub fn validate(
         probes,
         security: build_security(spec),
         placement,
+        pod_metadata,
         gates: spec.k8s.readiness_gates.clone(),
         mounts,
         host_timezone: spec.k8s.host_timezone.or_else(|| framework?.host_timezone).unwrap_or(true),

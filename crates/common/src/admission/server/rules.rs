@@ -2,7 +2,9 @@
 
 use super::{
     faults::{refuse_faults, warn_of_faults},
-    image, pod, profile,
+    image, pod,
+    pod_metadata::validate_pod_metadata,
+    profile,
     spec::{K8s, Port, Selector, Spec, Tars, read_spec},
 };
 use crate::{
@@ -49,6 +51,8 @@ pub fn validate(request: &Request<'_>, facts: &Facts) -> Result<(), Denial> {
     validate_mounts(&spec.k8s)?;
     pod::validate_probes(request.object, &ports.names)?;
     pod::validate_security(request.object)?;
+    pod::validate_tolerations(request.object)?;
+    validate_pod_metadata(request.object)?;
     image::validate_images(request)?;
     if spec_part(request.object, "nodeSelector") != spec_part(request.old, "nodeSelector") {
         validate_selectors(&spec.k8s)?;

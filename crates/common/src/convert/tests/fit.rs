@@ -3,7 +3,7 @@
 use super::{super::fit::fits, *};
 
 /// The stashed members of a TServer, and the version in which they come back.
-const MEMBERS: [(&str, &str, Version); 16] = [
+const MEMBERS: [(&str, &str, Version); 24] = [
     ("k8s", "command", Version::V1Beta3),
     ("k8s", "args", Version::V1Beta3),
     ("k8s", "readinessGates", Version::V1Beta3),
@@ -14,6 +14,14 @@ const MEMBERS: [(&str, &str, Version); 16] = [
     ("k8s", "podSecurityContext", Version::V1Beta3),
     ("k8s", "disruption", Version::V1Beta3),
     ("k8s", "hostTimezone", Version::V1Beta3),
+    ("k8s", "podAnnotations", Version::V1Beta3),
+    ("k8s", "podLabels", Version::V1Beta3),
+    ("k8s", "tolerations", Version::V1Beta3),
+    ("k8s", "priorityClassName", Version::V1Beta3),
+    ("k8s", "schedulerName", Version::V1Beta3),
+    ("k8s", "terminationGracePeriodSeconds", Version::V1Beta3),
+    ("k8s", "workingDir", Version::V1Beta3),
+    ("k8s", "mounts", Version::V1Beta3),
     ("k8s", "updateStrategy", Version::V1Beta3),
     ("k8s", "imagePullPolicy", Version::V1Beta3),
     ("k8s", "launcherType", Version::V1Beta3),
@@ -69,8 +77,24 @@ fn any_json() -> impl Strategy<Value = Value> {
         prop_oneof!["Always", "background", "OnDelete"].prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let names =
-            prop_oneof!["type", "rollingUpdate", "grpc", "port", "exec", "command", "sysctls", "maxUnavailable", "[a-z]{1,3}"];
+        let names = prop_oneof![
+            "type",
+            "rollingUpdate",
+            "grpc",
+            "port",
+            "exec",
+            "command",
+            "sysctls",
+            "maxUnavailable",
+            "effect",
+            "source",
+            "nfs",
+            "server",
+            "path",
+            "0",
+            "1",
+            "[a-z]{1,3}"
+        ];
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Value::from),
             vec((names, inner), 0..3).prop_map(|members| Value::Object(members.into_iter().collect()))

@@ -7,7 +7,8 @@ mod security;
 
 use super::{
     ClaimMetadata, ClaimSpec, ComputeResources, ConfigMapVolume, EmptyDirVolume, EnvFromSource, EnvVar, EnvVarSource,
-    HostPathType, KeyToPath, LabelSelector, MountSource, NodeSelectorRule, Quantity, ResourceList, SecretVolume, StorageAmount,
+    HostPathType, KeyToPath, LabelSelector, NfsVolume, NodeSelectorRule, Quantity, ResourceList, SecretVolume, StorageAmount,
+    TaintEffect, Toleration, v1beta3::MountSource,
 };
 use k8s_openapi::{
     api::core::v1 as core,
@@ -125,6 +126,8 @@ impl MountSource {
         } else if let Some(path) = &self.host_path {
             let type_ = (path.type_ != HostPathType::Unset).then(|| path.type_.as_str().to_owned());
             Some(core::Volume { host_path: Some(core::HostPathVolumeSource { path: path.path.clone(), type_ }), ..volume })
+        } else if let Some(nfs) = &self.nfs {
+            Some(core::Volume { nfs: Some(nfs.into()), ..volume })
         } else {
             self.empty_dir.as_ref().map(|empty| core::Volume { empty_dir: Some(empty.into()), ..volume })
         }
@@ -167,6 +170,25 @@ impl From<&EmptyDirVolume> for core::EmptyDirVolumeSource {
         Self {
             medium: empty.medium.filter(|medium| *medium == super::EmptyDirMedium::Memory).map(|_| "Memory".to_owned()),
             size_limit: empty.size_limit.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&NfsVolume> for core::NFSVolumeSource {
+    fn from(nfs: &NfsVolume) -> Self {
+        Self { server: nfs.server.clone(), path: nfs.path.clone(), read_only: nfs.read_only.then_some(true) }
+    }
+}
+
+/// The operator is always stated: a template without it would differ, although it means the same.
+impl From<&Toleration> for core::Toleration {
+    fn from(toleration: &Toleration) -> Self {
+        Self {
+            key: drop_empty(toleration.key.as_ref()),
+            operator: Some(toleration.operator.unwrap_or_default().as_str().to_owned()),
+            value: drop_empty(toleration.value.as_ref()),
+            effect: toleration.effect.map(TaintEffect::as_str).filter(|effect| !effect.is_empty()).map(str::to_owned),
+            toleration_seconds: toleration.toleration_seconds,
         }
     }
 }

@@ -113,7 +113,7 @@ pub struct EnvFromSource {
     pub secret_ref: Option<EnvFromRef>,
     /// Text before every key in the names of the variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = rules::ENVPREFIX), length(max = 63))]
+    #[schemars(regex(pattern = rules::ENVNAME))]
     pub prefix: Option<String>,
 }
 

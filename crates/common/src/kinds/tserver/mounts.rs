@@ -31,7 +31,8 @@ pub trait MountName {
     fn mount_name(&self) -> &str;
 }
 
-/// Defines the mount of a version. It is a macro because the rule of the name differs, and a rule is an attribute of the field.
+/// Defines the mount of a version, which has `MountSource` in scope. It is a macro because the rule of the name differs, and a rule is an
+/// attribute of the field.
 macro_rules! mount {
     ($(#[$rule:meta])*) => {
         /// A volume and its path in the main container.
@@ -44,7 +45,7 @@ macro_rules! mount {
             pub name: Option<String>,
             /// Source of the volume.
             #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub source: Option<$crate::kinds::tserver::MountSource>,
+            pub source: Option<MountSource>,
             /// Whether the mount is read only; false when absent.
             #[serde(default)]
             pub read_only: bool,

@@ -1,4 +1,4 @@
-//! The sources of mounts: seven types of volumes.
+//! The sources of mounts: the types of volumes.
 
 use crate::{
     lenient::{decode_or_default, int, yes},
@@ -8,37 +8,46 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// The source of a mount: exactly one of its fields.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("oneOf" = [
-    {"required": ["configMap"]}, {"required": ["secret"]}, {"required": ["persistentVolumeClaim"]},
-    {"required": ["persistentVolumeClaimTemplate"]}, {"required": ["hostPath"]}, {"required": ["emptyDir"]},
-    {"required": ["tLocalVolume"]}
-]))]
-pub struct MountSource {
-    /// Files of a ConfigMap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config_map: Option<ConfigMapVolume>,
-    /// Files of a Secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<SecretVolume>,
-    /// Existing claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persistent_volume_claim: Option<ClaimVolume>,
-    /// Template from which the StatefulSet makes a claim for each pod; not with `daemonSet`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persistent_volume_claim_template: Option<ClaimTemplate>,
-    /// Path on the node.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host_path: Option<HostPathVolume>,
-    /// Scratch space that is deleted with the pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub empty_dir: Option<EmptyDirVolume>,
-    /// Directory on the node that the node agent manages; not with `daemonSet`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub t_local_volume: Option<TLocalVolume>,
+/// Defines the source of a mount of a version: the volumes that all versions have, and those that only this version has. It is a macro
+/// because the rule that exactly one field is there names all fields.
+macro_rules! mount_source {
+    ([$($own:literal),*], { $($fields:tt)* }) => {
+        /// The source of a mount: exactly one of its fields.
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        #[schemars(extend("oneOf" = [
+            {"required": ["configMap"]}, {"required": ["secret"]}, {"required": ["persistentVolumeClaim"]},
+            {"required": ["persistentVolumeClaimTemplate"]}, {"required": ["hostPath"]}, {"required": ["emptyDir"]},
+            {"required": ["tLocalVolume"]} $(, {"required": [$own]})*
+        ]))]
+        pub struct MountSource {
+            /// Files of a ConfigMap.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub config_map: Option<$crate::kinds::tserver::ConfigMapVolume>,
+            /// Files of a Secret.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub secret: Option<$crate::kinds::tserver::SecretVolume>,
+            /// Existing claim.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub persistent_volume_claim: Option<$crate::kinds::tserver::ClaimVolume>,
+            /// Template from which the StatefulSet makes a claim for each pod; not with `daemonSet`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub persistent_volume_claim_template: Option<$crate::kinds::tserver::ClaimTemplate>,
+            /// Path on the node.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub host_path: Option<$crate::kinds::tserver::HostPathVolume>,
+            /// Scratch space that is deleted with the pod.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub empty_dir: Option<$crate::kinds::tserver::EmptyDirVolume>,
+            /// Directory on the node that the node agent manages; not with `daemonSet`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub t_local_volume: Option<$crate::kinds::tserver::TLocalVolume>,
+            $($fields)*
+        }
+    };
 }
+
+pub(super) use mount_source;
 
 /// Files of a ConfigMap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -338,6 +347,21 @@ pub enum EmptyDirMedium {
     Disk,
     /// Memory.
     Memory,
+}
+
+/// A directory of an NFS server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NfsVolume {
+    /// Host name or address of the server.
+    #[schemars(length(min = 1))]
+    pub server: String,
+    /// Directory that the server exports, from the root on.
+    #[schemars(regex(pattern = rules::ABSOLUTE))]
+    pub path: String,
+    /// Whether the volume is read-only; false when absent.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A directory on the node that the node agent manages.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::v1beta3::{Mount, TServer, TServerK8s, TServerSpec};
+use crate::v1beta3::{Mount, MountSource, TServer, TServerK8s, TServerSpec};
 use k8s_openapi::{api::core::v1 as core, apimachinery::pkg::apis::meta::v1 as meta};
 use kube::Resource;
 use serde_json::{Value, json};
@@ -149,6 +149,23 @@ fn probes_and_security_contexts_are_those_of_core_kubernetes() {
     assert_eq!(core::SecurityContext::from(&own), core::SecurityContext::default());
 }
 
+/// A toleration that means the same has the same form, however it is written.
+#[test]
+fn tolerations_are_those_of_core_kubernetes() {
+    let convert = |value: Value| {
+        let own: Toleration = serde_json::from_value(value).unwrap();
+        serde_json::to_value(core::Toleration::from(&own)).unwrap()
+    };
+    let full = json!({"key": "gpu", "operator": "Equal", "value": "a", "effect": "NoExecute", "tolerationSeconds": -1});
+    assert_eq!(convert(full.clone()), full);
+    for every in [json!({"operator": "Exists"}), json!({"key": "", "operator": "Exists", "value": "", "effect": ""})] {
+        assert_eq!(convert(every), json!({"operator": "Exists"}));
+    }
+    for same in [json!({"key": "gpu"}), json!({"key": "gpu", "operator": ""}), json!({"key": "gpu", "operator": "Equal"})] {
+        assert_eq!(convert(same), json!({"key": "gpu", "operator": "Equal"}));
+    }
+}
+
 #[test]
 fn sources_become_volumes() {
     let volume = |source: Value| {
@@ -168,6 +185,10 @@ fn sources_become_volumes() {
     assert_eq!(volume(json!({"emptyDir": scratch})), json!({"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "5"}}));
     let claim = json!({"claimName": "c", "readOnly": true});
     assert_eq!(volume(json!({"persistentVolumeClaim": claim})), json!({"name": "m", "persistentVolumeClaim": claim}));
+    let nfs = json!({"server": "nas", "path": "/export", "readOnly": true});
+    assert_eq!(volume(json!({"nfs": nfs})), json!({"name": "m", "nfs": nfs}));
+    let shared = json!({"name": "m", "nfs": {"server": "nas", "path": "/"}});
+    assert_eq!(volume(json!({"nfs": {"server": "nas", "path": "/", "readOnly": false}})), shared, "as the API server stores it");
     assert_eq!(volume(json!({"tLocalVolume": {}})), Value::Null);
     assert_eq!(volume(json!({})), Value::Null);
 }

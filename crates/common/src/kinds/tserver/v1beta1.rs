@@ -1,6 +1,6 @@
 //! TServer v1beta1, which is not served by default.
 
-use super::{ComputeResources, TServerPort, blocks, mounts};
+use super::{ComputeResources, TServerPort, blocks, mounts, v1beta2::MountSource};
 use crate::{lenient::decode_or_default, rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

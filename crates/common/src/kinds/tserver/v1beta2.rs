@@ -1,6 +1,6 @@
 //! TServer v1beta2.
 
-use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy, blocks, mounts};
+use super::{ComputeResources, ImagePullPolicy, LauncherType, TServerNormal, UpdateStrategy, blocks, mounts, source};
 use crate::rules;
 
 blocks::object!(v1beta2);
@@ -12,6 +12,7 @@ blocks::spec!({
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<TServerRelease>,
 });
+source::mount_source!([], {});
 mounts::mount!(#[schemars(regex(pattern = crate::rules::DASHNAME), length(max = 63))]);
 blocks::k8s!({
     /// Readiness gate of the pods.

@@ -1,16 +1,17 @@
 //! TServer v1beta3, the version that the API server stores and that our services use.
 
 use super::{
-    ComputeResources, ImagePullPolicy, LauncherType, PodSecurityContext, Probe, ReadinessProbe, SecurityContext, TServerNormal,
-    UpdateStrategy, blocks,
+    ComputeResources, ImagePullPolicy, LauncherType, NfsVolume, PodSecurityContext, Probe, ReadinessProbe, SecurityContext,
+    TServerNormal, Toleration, UpdateStrategy, blocks, mounts, source,
 };
 use crate::{lenient::decode_or_default, rules};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-// v1beta2 and v1beta3 have the same mounts and releases.
-pub use super::v1beta2::{Mount, TServerRelease};
+// v1beta2 and v1beta3 have the same releases.
+pub use super::v1beta2::TServerRelease;
 
 blocks::object!(v1beta3);
 blocks::spec!({
@@ -21,6 +22,12 @@ blocks::spec!({
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<TServerRelease>,
 });
+source::mount_source!(["nfs"], {
+    /// Directory of an NFS server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nfs: Option<NfsVolume>,
+});
+mounts::mount!(#[schemars(regex(pattern = crate::rules::DASHNAME), length(max = 63))]);
 blocks::k8s!({
     /// Command of the main container; the command of the image when absent.
     #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
@@ -69,6 +76,32 @@ blocks::k8s!({
     /// of the image, and the namespace may enforce the Pod Security level baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_timezone: Option<bool>,
+    /// Further annotations of the pods; together with their keys at most 256 KiB. Keys of Tars and of Kubernetes are refused.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub pod_annotations: BTreeMap<String, String>,
+    /// Further labels of the pods. Keys of Tars and of Kubernetes are refused.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "rules::build_label_map")]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Taints of nodes that the pods tolerate.
+    #[serde(default, deserialize_with = "decode_or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<Toleration>,
+    /// Name of the `PriorityClass` of the pods; the default of the cluster when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = rules::DNSSUB0), length(max = 253))]
+    pub priority_class_name: Option<String>,
+    /// Name of the scheduler that chooses the nodes of the pods; default-scheduler when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub scheduler_name: Option<String>,
+    /// Seconds between the request to stop and SIGKILL, 0 to 3600; 30 when absent. With launcherType background, tarsnode kills the server
+    /// itself after 10 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub termination_grace_period_seconds: Option<i64>,
+    /// Working directory of the main container; that of the image when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
 });
 
 /// The limit on voluntary disruptions, from which the controller makes a `PodDisruptionBudget`.

@@ -110,6 +110,7 @@ impl Task<'_> {
         };
         let mut wanted = wanted.clone();
         keep_order_of_ports(&mut wanted, &present);
+        fields::keep_spelling(&mut wanted, &present);
         self.send(&wanted, Some(live)).await
     }
 

@@ -154,9 +154,21 @@ pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
             Reason::Unschedulable,
             format!("no node takes pod {}: {}", pod.name, explain_scheduler(input, strip_full_stop(&condition.message))),
         ),
-        None => Verdict::violated(Reason::Scheduling, format!("the scheduler has not looked at pod {} yet", pod.name)),
+        None => Verdict::violated(Reason::Scheduling, describe_waiting(input, &pod.name)),
     };
     Some(verdict.about(pod))
+}
+
+/// Nobody looks at pods of a scheduler that does not exist, and nobody says so.
+fn describe_waiting(input: &Input<'_>, pod: &str) -> String {
+    match input.spec.k8s.scheduler_name.as_deref().filter(|name| !name.is_empty()) {
+        Some(name) => {
+            format!(
+                "scheduler {name:?} has not looked at pod {pod} yet; if none of that name runs, correct spec.k8s.schedulerName"
+            )
+        }
+        None => format!("the scheduler has not looked at pod {pod} yet"),
+    }
 }
 
 /// The words of the scheduler, and what to do about them.
@@ -176,7 +188,7 @@ fn explain_scheduler(input: &Input<'_>, said: &str) -> String {
     } else if said.contains("anti-affinity") {
         "add a node, lower spec.k8s.replicas, or set spec.k8s.notStacked to false"
     } else if said.contains("taint") {
-        "remove the taint, or add a node"
+        "remove the taint, tolerate it (spec.k8s.tolerations), or add a node"
     } else {
         "free resources or add a node"
     };

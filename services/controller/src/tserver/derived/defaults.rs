@@ -1,6 +1,6 @@
 //! Chooses the defaults by which the pod template of a server is built.
 
-use super::{live::Live, metadata::digest_template, pod::build_pod_template, recipe::Facts};
+use super::{live::Live, metadata::is_digest_of, pod::build_pod_template, recipe::Facts};
 use crate::tserver::{
     defaults::{Defaults, Making},
     validate::Validated,
@@ -16,7 +16,7 @@ pub fn choose_defaults(server: &mut Validated, live: Option<&Live>, asked: Optio
     };
     server.defaults = *defaults;
     // Without a digest nobody knows whether the TServer has changed since.
-    if !digest.is_empty() && **digest != digest_template(&build_pod_template(server)) {
+    if !digest.is_empty() && !is_digest_of(digest, &build_pod_template(server)) {
         server.defaults = Defaults::NEWEST;
     }
     server.defaults = asked.map_or(server.defaults, |asked| asked.max(server.defaults));

@@ -1,6 +1,6 @@
 //! The parts that all derived objects of a server share: labels, owner and metadata.
 
-use crate::tserver::validate::Validated;
+use crate::{engine::fields, tserver::validate::Validated};
 use k8s_openapi::{
     api::core::v1::PodTemplateSpec,
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
@@ -48,9 +48,16 @@ pub fn build_workload_metadata(server: &Validated, template: &PodTemplateSpec) -
     ObjectMeta { annotations: Some(annotations), ..build_metadata(server) }
 }
 
-/// A digest of a template as it is meant.
-pub fn digest_template(template: &PodTemplateSpec) -> String {
-    digest(serde_json::to_value(template).unwrap_or_default())
+/// A digest of a template as it is meant: amounts that are equal have one spelling.
+fn digest_template(template: &PodTemplateSpec) -> String {
+    let mut template = serde_json::to_value(template).unwrap_or_default();
+    fields::normalise_quantities(&mut template);
+    digest(template)
+}
+
+/// Whether `known` is a digest of this template. Earlier builds of the controller took digests of the amounts as they were written.
+pub fn is_digest_of(known: &str, template: &PodTemplateSpec) -> bool {
+    known == digest_template(template) || known == digest(serde_json::to_value(template).unwrap_or_default())
 }
 
 /// A digest of `value` that does not depend on the order of its members.

@@ -16,7 +16,9 @@ use tars_common::names::{
 };
 
 pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
-    let mut labels = build_selector(server);
+    // Our own labels come last, so that they win.
+    let mut labels = server.pod_metadata.labels.clone();
+    labels.extend(build_selector(server));
     if let Some(release) = &server.release {
         labels.insert(label::SERVER_ID.to_owned(), release.id.clone());
     }
@@ -24,7 +26,12 @@ pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
     let gates = server.gates.iter().map(|gate| PodReadinessGate { condition_type: gate.clone() }).collect();
     let placement = &server.placement;
     PodTemplateSpec {
-        metadata: Some(ObjectMeta { name: Some(server.key.name.clone()), labels: Some(labels), ..ObjectMeta::default() }),
+        metadata: Some(ObjectMeta {
+            name: Some(server.key.name.clone()),
+            labels: Some(labels),
+            annotations: Some(server.pod_metadata.annotations.clone()).filter(|annotations| !annotations.is_empty()),
+            ..ObjectMeta::default()
+        }),
         spec: Some(PodSpec {
             restart_policy: Some("Always".to_owned()),
             dns_policy: Some(if placement.host_network { "ClusterFirstWithHostNet" } else { "ClusterFirst" }.to_owned()),
@@ -40,6 +47,10 @@ pub fn build_pod_template(server: &Validated) -> PodTemplateSpec {
             image_pull_secrets: unless_empty(secrets),
             readiness_gates: unless_empty(gates),
             affinity: Some(build_affinity(server)),
+            tolerations: unless_empty(placement.tolerations.clone()),
+            priority_class_name: placement.priority_class.clone(),
+            scheduler_name: placement.scheduler.clone(),
+            termination_grace_period_seconds: server.container.grace_seconds,
             volumes: unless_empty(build_volumes(server)),
             init_containers: server.is_tars.then(|| vec![build_tarsnode(server)]),
             containers: vec![build_main_container(server)],
@@ -63,6 +74,7 @@ fn build_main_container(server: &Validated) -> Container {
         image_pull_policy: Some(container.pull_policy.to_owned()),
         command: unless_empty(container.command.clone()),
         args: unless_empty(container.args.clone()),
+        working_dir: container.working_dir.clone(),
         env: unless_empty(container.env.clone()),
         env_from: unless_empty(container.env_from.clone()),
         resources: container.resources.clone(),

@@ -33,6 +33,13 @@ k8s:
     allowPrivilegeEscalation: false
     capabilities: { add: [ NET_BIND_SERVICE ], drop: [ ALL ] }
     readOnlyRootFilesystem: true
+  podLabels: { team: blue, tars.example.com/part: audit }
+  podAnnotations: { example.com/scrape: "true" }
+  tolerations: [ { key: dedicated, value: audit, effect: NoSchedule }, { operator: Exists, effect: NoExecute, tolerationSeconds: 60 } ]
+  priorityClassName: high
+  schedulerName: batch
+  terminationGracePeriodSeconds: 90
+  workingDir: /srv
   podSecurityContext: { runAsNonRoot: true, runAsUser: 65532, fsGroup: 65532, seccompProfile: { type: RuntimeDefault } }
   env:
     - { name: Namespace, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
@@ -44,6 +51,7 @@ k8s:
     - { name: conf, mountPath: /conf, readOnly: true, source: { configMap: { name: audit-conf } } }
     - { name: scratch, mountPath: /tmp, source: { emptyDir: {} } }
     - { name: logs, mountPath: /usr/local/app/tars/app_log, subPathExpr: "$(Namespace)/$(PodName)", source: { hostPath: { path: /logs, type: DirectoryOrCreate } } }
+    - { name: shared, mountPath: /shared, source: { nfs: { server: nas.example.com, path: /audit, readOnly: true } } }
     - { name: data, mountPath: /data, source: { tLocalVolume: { uid: "7", gid: "8", mode: "750" } } }
     - name: index
       mountPath: /index
@@ -281,6 +289,113 @@ fn probes_and_security_contexts_arrive_in_both_workloads() {
             }
         }
     }
+}
+
+/// Each of these fields arrives at the same place in the template of both workloads, and leaves no trace where it is absent or empty.
+#[test]
+fn fields_of_the_pod_arrive_in_both_workloads() {
+    let cases = [
+        ("podLabels: { team: blue }", "/metadata/labels/team", json!("blue")),
+        ("podLabels: {}", "/metadata/labels/team", Value::Null),
+        ("podAnnotations: { example.com/x: note }", "/metadata/annotations", json!({"example.com/x": "note"})),
+        ("podAnnotations: {}", "/metadata/annotations", Value::Null),
+        (
+            "tolerations: [ { key: b }, { operator: Exists, key: a, effect: NoExecute, tolerationSeconds: 5 } ]",
+            "/spec/tolerations",
+            json!([{"key": "b", "operator": "Equal"}, {"operator": "Exists", "key": "a", "effect": "NoExecute", "tolerationSeconds": 5}]),
+        ),
+        ("tolerations: []", "/spec/tolerations", Value::Null),
+        ("priorityClassName: high", "/spec/priorityClassName", json!("high")),
+        ("priorityClassName: ''", "/spec/priorityClassName", Value::Null),
+        ("schedulerName: batch", "/spec/schedulerName", json!("batch")),
+        ("schedulerName: ''", "/spec/schedulerName", Value::Null),
+        ("terminationGracePeriodSeconds: 0", "/spec/terminationGracePeriodSeconds", json!(0)),
+        ("workingDir: /srv", "/spec/containers/0/workingDir", json!("/srv")),
+        ("workingDir: ''", "/spec/containers/0/workingDir", Value::Null),
+        ("workingDir: /srv", "/spec/initContainers/0/workingDir", Value::Null),
+        (
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { server: nas, path: /e, readOnly: true } } } ]",
+            "/spec/volumes/0",
+            json!({"name": "m", "nfs": {"server": "nas", "path": "/e", "readOnly": true}}),
+        ),
+    ];
+    for (field, place, expected) in cases {
+        for kind in ["replicas: 1", "daemonSet: true"] {
+            let spec = |field: &str| format!("{{ tars: {{ template: t }}, k8s: {{ {kind}, {field} }} }}");
+            let template = |spec: &str| {
+                let objects = built(spec);
+                objects.stateful_set.or(objects.daemon_set).unwrap()["spec"]["template"].clone()
+            };
+            let (with, without) = (template(&spec(field)), template(&spec("")));
+            assert_eq!(with.pointer(place).unwrap_or(&Value::Null), &expected, "{place} with {kind}, {field}");
+            assert_eq!(with == without, expected.is_null() && !place.contains("initContainers"), "{kind}, {field}");
+        }
+    }
+}
+
+/// Other words for the same server are no change of its pods, and any other value is one.
+#[test]
+fn the_digest_of_a_template_follows_its_meaning() {
+    let digest = |k8s: &str| {
+        let spec = format!("{{ tars: {{ template: t }}, k8s: {{ replicas: 1, {k8s} }} }}");
+        built(&spec).stateful_set.unwrap()["metadata"]["annotations"]["tars.io/PodTemplate"].clone()
+    };
+    for (one, same, other) in [
+        ("podLabels: { a: x, b: z }", "podLabels: { b: z, a: x }", "podLabels: { a: z, b: x }"),
+        ("podAnnotations: { a: x, b: z }", "podAnnotations: { b: z, a: x }", "podAnnotations: { a: x }"),
+        ("podAnnotations: { limits: '0.5' }", "podAnnotations: { limits: '0.5' }", "podAnnotations: { limits: 500m }"),
+        ("resources: { limits: { cpu: 500m } }", "resources: { limits: { cpu: '0.5' } }", "resources: { limits: { cpu: 501m } }"),
+        (
+            "resources: { requests: { memory: 1Gi } }",
+            "resources: { requests: { memory: '1073741824' } }",
+            "resources: { requests: { memory: 1G } }",
+        ),
+        (
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2Gi } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2048Mi } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { emptyDir: { sizeLimit: 2G } } } ]",
+        ),
+        (
+            "tolerations: [ { key: a, value: b } ]",
+            "tolerations: [ { key: a, operator: Equal, value: b, effect: '' } ]",
+            "tolerations: [ { key: a, operator: Exists } ]",
+        ),
+        ("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 6"),
+        ("workingDir: ''", "schedulerName: '', priorityClassName: '', podLabels: {}", "workingDir: /"),
+        ("schedulerName: a", "schedulerName: a", "schedulerName: b"),
+        ("priorityClassName: a", "priorityClassName: a", "priorityClassName: b"),
+        (
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { server: s, path: / } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { path: /, server: s, readOnly: false } } } ]",
+            "mounts: [ { name: m, mountPath: /m, source: { nfs: { server: s, path: /, readOnly: true } } } ]",
+        ),
+    ] {
+        assert_eq!(digest(one), digest(same), "{one}");
+        assert_ne!(digest(one), digest(other), "{one}");
+    }
+}
+
+#[test]
+fn a_digest_of_an_earlier_build_of_the_controller_is_known() {
+    let template = super::pod::build_pod_template(&validated(RICH));
+    let of_text = super::digest(serde_json::to_value(&template).unwrap());
+    let present = built(RICH).stateful_set.unwrap()["metadata"]["annotations"]["tars.io/PodTemplate"].clone();
+    assert_ne!(present, of_text.as_str(), "the template has an amount with several spellings");
+    for known in [of_text.as_str(), present.as_str().unwrap()] {
+        assert!(super::metadata::is_digest_of(known, &template), "{known}");
+        assert!(!super::metadata::is_digest_of(known, &super::pod::build_pod_template(&validated(PLAIN))), "{known}");
+    }
+}
+
+/// Kubernetes and the registry find the pods by our labels.
+#[test]
+fn labels_of_the_author_never_replace_ours() {
+    let mut server = validated(PLAIN);
+    server.pod_metadata.labels =
+        ["tars.io/ServerApp", "tars.io/ServerID", "team"].map(|key| (key.to_owned(), "mine".to_owned())).into();
+    let labels = super::pod::build_pod_template(&server).metadata.unwrap().labels.unwrap();
+    assert_eq!((labels["tars.io/ServerApp"].as_str(), labels["tars.io/ServerID"].as_str()), ("Ledger", "v1"));
+    assert_eq!(labels["team"], "mine");
 }
 
 /// The Pod Security Standard `restricted` asks this of every container; <https://kubernetes.io/docs/concepts/security/pod-security-standards>.

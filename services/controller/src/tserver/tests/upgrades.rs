@@ -83,6 +83,31 @@ async fn a_workload_of_ours_without_a_number_only_gets_the_number() {
     assert_eq!(annotation(&world, "tars.io/defaults"), "1");
 }
 
+/// Another spelling of an amount is no change of the pods, and no later write brings it to the workload.
+#[tokio::test]
+async fn another_spelling_of_an_amount_writes_nothing_and_replaces_no_pod() {
+    let world = made_by_k8sframework().await;
+    let spell = |cpu: &'static str| {
+        edit(&world, SERVER, |server| server["spec"]["k8s"]["resources"] = json!({"limits": {"cpu": cpu}}));
+    };
+    spell("500m");
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    let (before, writes) = (template(&world), count(&world));
+    spell("0.5");
+    run_until_silent(&process, &world).await;
+    assert_eq!(annotation(&world, "tars.io/defaults"), "0");
+    assert_eq!((template(&world), count(&world)), (before.clone(), writes));
+
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["replicas"] = json!(2));
+    run_until_silent(&process, &world).await;
+    assert_eq!((template(&world), count(&world) > writes), (before, true), "more pods, and the same");
+    spell("0.6");
+    run_until_silent(&process, &world).await;
+    assert_eq!(template(&world)["spec"]["containers"][0]["resources"]["limits"]["cpu"], "0.6");
+    assert_eq!(annotation(&world, "tars.io/defaults"), "1");
+}
+
 #[tokio::test]
 async fn an_annotation_asks_for_newer_defaults() {
     let world = made_by_k8sframework().await;

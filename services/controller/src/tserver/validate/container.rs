@@ -22,6 +22,10 @@ pub struct Container {
     /// The value of `LauncherType` for the init container; `None` for the default.
     pub launcher: Option<&'static str>,
     pub service_account: Option<String>,
+    /// `None` for the directory of the image.
+    pub working_dir: Option<String>,
+    /// How long the containers may take to stop; `None` for the default of Kubernetes.
+    pub grace_seconds: Option<i64>,
 }
 
 pub fn build_container(spec: &TServerSpec) -> Container {
@@ -36,6 +40,8 @@ pub fn build_container(spec: &TServerSpec) -> Container {
         pull_policy: k8s.image_pull_policy.as_str(),
         launcher: (k8s.launcher_type != LauncherType::default()).then(|| k8s.launcher_type.as_str()),
         service_account: k8s.service_account.clone().filter(|name| !name.is_empty()),
+        working_dir: k8s.working_dir.clone().filter(|path| !path.is_empty()),
+        grace_seconds: k8s.termination_grace_period_seconds,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The nodes on which the pods may run, and the namespaces of the host that the pods share.
+//! The nodes on which the pods may run, who chooses among them, and the namespaces of the host that the pods share.
 
 use crate::{engine::cache::Key, tserver::problem::Problem};
-use k8s_openapi::api::core::v1::NodeSelectorRequirement;
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, Toleration};
 use tars_common::{
     names::{
         self,
@@ -21,6 +21,12 @@ pub struct Placement {
     pub spread: bool,
     pub host_network: bool,
     pub host_ipc: bool,
+    /// The taints that the pods tolerate, in order.
+    pub tolerations: Vec<Toleration>,
+    /// `None` for the default of the cluster.
+    pub priority_class: Option<String>,
+    /// `None` for the default of the cluster.
+    pub scheduler: Option<String>,
 }
 
 pub fn validate_placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Problem>) -> Placement {
@@ -55,6 +61,9 @@ pub fn validate_placement(key: &Key, spec: &TServerSpec, problems: &mut Vec<Prob
         spread: k8s.not_stacked && !k8s.daemon_set,
         host_network: k8s.host_network,
         host_ipc: k8s.host_ipc,
+        tolerations: k8s.tolerations.iter().map(Into::into).collect(),
+        priority_class: k8s.priority_class_name.clone().filter(|name| !name.is_empty()),
+        scheduler: k8s.scheduler_name.clone().filter(|name| !name.is_empty()),
     }
 }
 

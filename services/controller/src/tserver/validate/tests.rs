@@ -71,6 +71,16 @@ fn a_probe_needs_a_port_that_the_server_has() {
 }
 
 #[test]
+fn a_key_that_tars_or_kubernetes_sets_on_pods_is_refused() {
+    let said = only("{ normal: {}, k8s: { podLabels: { tars.io/ServerID: v2, team: blue } } }");
+    assert_eq!(
+        said,
+        r#"spec.k8s.podLabels: Tars and Kubernetes set "tars.io/ServerID" on pods themselves; use a key with a domain of yours"#
+    );
+    assert!(only("{ normal: {}, k8s: { podAnnotations: { k8s.tars.io/x: note } } }").starts_with("spec.k8s.podAnnotations: "));
+}
+
+#[test]
 fn all_problems_are_reported_together() {
     let all = problems("{ server: Other, normal: { ports: [ { name: a, port: 1 }, { name: a, port: 2 } ] } }");
     assert_eq!(all.len(), 2);

@@ -129,3 +129,17 @@ fn a_probe_that_fails_is_quoted() {
     assert_eq!(reason, Reason::ReadinessProbeFails);
     assert!(message.ends_with("\"Readiness probe failed: HTTP probe failed with statuscode: 503\""), "{message}");
 }
+
+#[test]
+fn a_taint_can_be_tolerated_and_a_scheduler_may_not_exist() {
+    let said = "0/1 nodes are available: 1 node(s) had untolerated taint {dedicated: db}.";
+    let (_, reason, message) = Case::new().with(pod(&[("PodScheduled", "False", "Unschedulable", said)])).ready();
+    assert_eq!(reason, Reason::Unschedulable);
+    assert!(message.ends_with("; remove the taint, tolerate it (spec.k8s.tolerations), or add a node"), "{message}");
+    let spec = "{ tars: { template: demo.cpp }, release: { id: v7, image: i }, k8s: { replicas: 1, schedulerName: batch } }";
+    let (_, reason, message) = Case { spec, ..Case::new() }.with(pod(&[])).ready();
+    assert_eq!(reason, Reason::Scheduling);
+    let expected =
+        "scheduler \"batch\" has not looked at pod ledger-audit-0 yet; if none of that name runs, correct spec.k8s.schedulerName";
+    assert_eq!(message, expected);
+}
