@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, plugin::Plugin, wait_for};
+use e2e::{FRAMEWORK, Space, plugin::Plugin, wait_for};
 use k8s_openapi::api::{
     core::v1::{Service, ServiceAccount},
     rbac::v1::{RoleBinding, RoleRef, Subject},
@@ -125,6 +125,19 @@ async fn a_crash_is_explained_down_to_the_last_words() {
     let (code, _, said) = plugin.run(&["explain", "no-such", "-n", namespace]).await;
     assert!(code == 2 && said.contains("has no TServer \"no-such\""), "{said}");
     space.delete().await;
+}
+
+#[tokio::test]
+async fn the_accounts_of_a_framework_need_nothing_more() {
+    let plugin = Plugin::install().await;
+    let registry = ["explain", "tars-tarsregistry", "-n", FRAMEWORK];
+    run_until(&plugin, &registry, 0, &["TServer tars-tarsregistry: Ready"]).await;
+    // Other tests have servers in this namespace, too, which need not be ready.
+    let (_, list, said) = plugin.run(&["explain", "-n", FRAMEWORK, "-o", "wide"]).await;
+    assert!(list.contains("tars-tarsregistry   ") && said.contains("told by tars-controller-manger-"), "{list}{said}");
+    run_until(&plugin, &["resync", "tars-tarsregistry", "-n", FRAMEWORK], 0, &["1 TServer of namespace tars queued by"]).await;
+    let (code, _, said) = plugin.run(&["resync", "tars-tarsregistry", "-n", FRAMEWORK, "--account", "tars-view"]).await;
+    assert!(code == 2 && said.contains("PermissionDenied"), "{said}");
 }
 
 #[tokio::test]
