@@ -184,3 +184,27 @@ async fn the_leader_queues_each_server_and_accepts_one_namespace_at_a_time() {
     let one = service.resync(ask(resync("bank", "ledger-audit"), ALL).await).await.unwrap().into_inner();
     assert_eq!(one.queued, 1, "one more by name is no load");
 }
+
+#[tokio::test]
+async fn an_answer_has_a_bound_and_says_how_many_are_left_out() {
+    let world = world();
+    let spec = "{ server: Books, subType: normal, normal: {}, k8s: {} }";
+    let mut object = serde_json::to_value(fixtures::server(spec)).unwrap();
+    for number in 0..MOST_SERVERS {
+        object["metadata"]["name"] = json!(format!("ledger-{number}"));
+        world.lock().unwrap().put(&format!("{SERVERS}/ledger-{number}"), object.clone());
+    }
+    let answer = serve(&world, true, true).explain(ask(explain("bank", ""), ALL).await).await.unwrap().into_inner();
+    assert_eq!((answer.servers.len(), answer.left_out), (MOST_SERVERS, 2));
+    assert!(answer.servers.iter().all(|one| one.state() != State::Ok), "the one that is well is left out");
+}
+
+#[tokio::test]
+async fn a_replica_that_explains_enough_already_says_so() {
+    let service = serve(&world(), true, true);
+    let places = service.explanations.acquire_many(u32::try_from(EXPLANATIONS).unwrap()).await.unwrap();
+    let busy = service.explain(ask(explain("bank", ""), ALL).await).await.unwrap_err();
+    assert_eq!(busy.code(), Code::ResourceExhausted);
+    drop(places);
+    assert!(service.explain(ask(explain("bank", ""), ALL).await).await.is_ok());
+}

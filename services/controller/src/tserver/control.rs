@@ -117,3 +117,27 @@ fn find_reported(server: &TServer) -> Option<Verdict> {
     let reason = Reason::parse(&applied.reason).filter(|reason| reason.tells_of_writes())?;
     Some(Verdict::violated(reason, applied.message.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tserver::{fixtures::server, status::with_verdicts};
+    use tars_common::v1beta3::TServerStatus;
+
+    #[test]
+    fn a_report_about_writes_counts_for_its_generation_and_other_reasons_are_judged_anew() {
+        let reported = |reason: Reason, generation: i64| {
+            let mut server = server("normal: {}");
+            let verdicts = [(APPLIED, Verdict::violated(reason, "no".to_owned()))];
+            server.status = Some(with_verdicts(TServerStatus::default(), &verdicts, generation, jiff::Timestamp::UNIX_EPOCH));
+            find_reported(&server).map(|verdict| (verdict.reason, verdict.message))
+        };
+        let present = server("normal: {}").metadata.generation.unwrap();
+        for reason in [Reason::OutControl, Reason::Refused, Reason::ApplyFailed, Reason::Replacing] {
+            assert_eq!(reported(reason, present), Some((reason, "no".to_owned())));
+            assert_eq!(reported(reason, present - 1), None, "the spec has changed since");
+        }
+        assert_eq!(reported(Reason::InvalidSpec, present), None);
+        assert_eq!(find_reported(&server("normal: {}")), None);
+    }
+}
