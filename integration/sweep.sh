@@ -1,9 +1,16 @@
-#!/bin/bash
-# Runs the fault sweep of the controller (services/controller/src/sweep.rs): every fault at every write and watch event of every story, then
-# pairs of faults by chance. SWEEP_PLANS is the number of plans, SWEEP_SEED chooses the pairs, and SWEEP_ONLY=TEXT replays the plans whose
-# description contains TEXT.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+#!/usr/bin/env bash
+# Lets every fault happen at every write and watch event of every story of the controller (services/controller/src/sweep.rs), then pairs of
+# faults by chance. Takes no arguments.
+#
+#   SWEEP_PLANS   the number of plans                                (20000)
+#   SWEEP_SEED    chooses the order and the pairs                    (1)
+#   SWEEP_ONLY    replays the plans whose description has this text, and prints every change
+# shellcheck source=integration/lib/common.sh
+source "$(dirname "$0")/lib/common.sh"
+no_arguments "$@"
+cd "$ROOT"
 
+need cargo 'install Rust 1.95 (https://rustup.rs)'
 export SWEEP_PLANS=${SWEEP_PLANS:-20000}
-exec cargo test --quiet --locked --release -p tarscontroller --lib sweep -- --nocapture
+phase 'build the sweep' cargo test --quiet --locked --release -p tarscontroller --lib --no-run
+cargo test --quiet --locked --release -p tarscontroller --lib sweep -- --nocapture

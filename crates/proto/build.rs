@@ -6,8 +6,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 const ROOT: &str = "../../proto";
 /// The contracts, each with the file of its descriptors. A package becomes one module.
-const CONTRACTS: [(&str, &str); 2] =
-    [("tars/registry/v1/registry.proto", "tars.registry.v1.bin"), ("tars/webhook/v1/webhook.proto", "tars.webhook.v1.bin")];
+const CONTRACTS: [(&str, &str); 3] = [
+    ("tars/controller/v1/controller.proto", "tars.controller.v1.bin"),
+    ("tars/registry/v1/registry.proto", "tars.registry.v1.bin"),
+    ("tars/webhook/v1/webhook.proto", "tars.webhook.v1.bin"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);

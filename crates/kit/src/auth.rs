@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Both answers of the API server are kept for a while (docs/reference/trust.md#3.5). Callers that it knows are served although the API
-//! server is away.
+//! server is away. A function that tells or changes objects asks its [`Caller`] for the right to these (docs/reference/trust.md#3.9).
 
 mod cache;
+mod caller;
 mod metrics;
 mod reviews;
 mod rights;
@@ -17,6 +18,7 @@ mod rights;
 mod tests;
 
 use cache::{Away, Cache};
+pub use caller::{Caller, ObjectRight};
 use http::{HeaderMap, header::AUTHORIZATION};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::Client;
@@ -50,6 +52,7 @@ struct State {
     reviews: Reviews,
     callers: Cache<TokenKey, Arc<UserInfo>>,
     permissions: Cache<(TokenKey, Right), ()>,
+    objects: Cache<(TokenKey, ObjectRight), ()>,
     metrics: Metrics,
 }
 
@@ -57,12 +60,15 @@ impl Guard {
     /// Asks the API server of `client`. The rights of callers are looked up in `namespace`, that of the installation.
     pub fn new(client: Client, namespace: &str, metrics: Metrics) -> Self {
         let reviews = Reviews::new(client, namespace, metrics.clone());
-        let (callers, permissions) = (Cache::default(), Cache::default());
-        Self(Arc::new(State { namespace: namespace.to_owned(), reviews, callers, permissions, metrics }))
+        let (callers, permissions, objects) = (Cache::default(), Cache::default(), Cache::default());
+        Self(Arc::new(State { namespace: namespace.to_owned(), reviews, callers, permissions, objects, metrics }))
     }
 
-    /// Decides about a call of `path` with these headers. The value is the name of the caller, or `None` where nobody is asked.
-    pub(crate) async fn admit(&self, rights: &Rights, path: &str, headers: &HeaderMap) -> Result<Option<String>, Status> {
+    /// Decides about a call of `path` with these headers. The value is the caller, or `None` where nobody is asked.
+    ///
+    /// # Errors
+    /// `UNIMPLEMENTED`, `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`, as docs/reference/trust.md#3 says.
+    pub async fn admit(&self, rights: &Rights, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
         let State { metrics, .. } = &*self.0;
         let Some((method, need)) = rights.find(path) else {
             metrics.count_call("unknown", Outcome::Unlisted);
@@ -76,8 +82,8 @@ impl Guard {
         result
     }
 
-    async fn check(&self, right: &Right, headers: &HeaderMap) -> Result<String, Status> {
-        let State { namespace, reviews, callers, permissions, metrics } = &*self.0;
+    async fn check(&self, right: &Right, headers: &HeaderMap) -> Result<Caller, Status> {
+        let State { namespace, reviews, callers, permissions, metrics, .. } = &*self.0;
         let token = read_token(headers).ok_or_else(|| {
             Status::unauthenticated(format!(
                 "this function needs the header `authorization: Bearer TOKEN`; {}",
@@ -91,15 +97,16 @@ impl Guard {
                 self.say_how_to_get_a_token(right)
             ))
         })?;
-        let name = caller.username.clone().unwrap_or_default();
-        let permission = permissions.find((key, right.clone()), metrics, reviews.permit(&caller, right)).await;
+        let caller = Caller { state: self.0.clone(), token: key, user: caller };
+        let permission = permissions.find((key, right.clone()), metrics, reviews.permit(&caller.user, right)).await;
         permission.map_err(refuse_unknown)?.map_err(|_reason| {
             Status::permission_denied(format!(
-                "{name:?} may not {right} in namespace {namespace}; use a token of the ServiceAccount {}, or bind this one to a Role with that right",
+                "{:?} may not {right} in namespace {namespace}; use a token of the ServiceAccount {}, or bind this one to a Role with that right",
+                caller.name(),
                 suggest_account(right)
             ))
         })?;
-        Ok(name)
+        Ok(caller)
     }
 
     fn say_how_to_get_a_token(&self, right: &Right) -> String {

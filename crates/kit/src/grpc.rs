@@ -97,12 +97,13 @@ struct Door {
     rights: Rights,
 }
 
-async fn answer(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn answer(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let (span, deadline) = (trace::open_span(&request), deadline::read_timeout(request.headers()));
     let work = async {
         let path = request.uri().path();
         if let Some(caller) = door.guard.admit(&door.rights, path, request.headers()).await? {
-            tracing::Span::current().record("user", caller);
+            tracing::Span::current().record("user", caller.name());
+            request.extensions_mut().insert(caller);
         }
         Ok(next.run(request).await)
     };

@@ -22,9 +22,11 @@
 
 mod decide;
 mod fence;
+mod holder;
 mod versions;
 
 pub use fence::Fence;
+pub use holder::Holder;
 pub use versions::Restores;
 
 use decide::{LastChange, Step, decide};

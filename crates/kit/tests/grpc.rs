@@ -7,11 +7,16 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use std::{convert::Infallible, net::SocketAddr};
 use tars_kit::{
-    auth::{Guard, Metrics},
+    auth::{Access, Caller, Guard, Metrics, ObjectRight},
     crypto,
     grpc::{Offer, serve},
     health::Health,
     tls::ServingCertificate,
+};
+use tars_proto::controller::v1::{
+    DESCRIPTORS, ExplainRequest, ExplainResponse, ResyncRequest, ResyncResponse,
+    control_service_client::ControlServiceClient,
+    control_service_server::{ControlService, ControlServiceServer},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +135,45 @@ async fn only_open_functions_are_served_without_a_token() {
         assert_eq!(reflect(channel.clone(), token).await.unwrap_err().code(), Code::Unauthenticated, "{token:?}");
     }
     assert!(reflect(channel, "good").await.is_ok());
+    stop.cancel();
+}
+
+/// A service that only tells who calls.
+struct Mirror;
+
+#[tonic::async_trait]
+impl ControlService for Mirror {
+    async fn explain(&self, request: tonic::Request<ExplainRequest>) -> Result<tonic::Response<ExplainResponse>, tonic::Status> {
+        let caller: &Caller = request.extensions().get().ok_or_else(|| tonic::Status::internal("nobody"))?;
+        let (namespace, name) = ("desk".to_owned(), "memo".to_owned());
+        caller.check(&ObjectRight { verb: "get", group: "example.com", resource: "memos", namespace, name }).await?;
+        Ok(tonic::Response::new(ExplainResponse { instance: caller.name().to_owned(), ..ExplainResponse::default() }))
+    }
+
+    async fn resync(&self, _: tonic::Request<ResyncRequest>) -> Result<tonic::Response<ResyncResponse>, tonic::Status> {
+        Err(tonic::Status::unimplemented("not here"))
+    }
+}
+
+#[tokio::test]
+async fn a_function_knows_its_caller_and_can_ask_for_rights() {
+    crypto::install();
+    let (authority, certificate, stop) = (Authority::make(), ServingCertificate::default(), CancellationToken::new());
+    authority.give_leaf(&certificate);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let access = [
+        ("/tars.controller.v1.ControlService/Explain", Access::Get),
+        ("/tars.controller.v1.ControlService/Resync", Access::Update),
+    ];
+    let offer = Offer::new(&Health::new(&[]).await, &[DESCRIPTORS], &access).unwrap();
+    let offer = offer.add_service(ControlServiceServer::new(Mirror));
+    tokio::spawn(serve(listener, offer, certificate, know_one_caller(), stop.clone()));
+
+    let mut request = tonic::Request::new(ExplainRequest::default());
+    request.metadata_mut().insert("authorization", "Bearer good".parse().unwrap());
+    let mut client = ControlServiceClient::new(connect(address, &authority).await.unwrap());
+    assert_eq!(client.explain(request).await.unwrap().into_inner().instance, "me");
     stop.cancel();
 }
 

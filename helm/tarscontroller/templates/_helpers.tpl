@@ -131,3 +131,17 @@ seccompProfile: {type: RuntimeDefault}
     && has(object.metadata.annotations) == has(oldObject.metadata.annotations)
     && (!has(object.metadata.annotations) || object.metadata.annotations == oldObject.metadata.annotations))
 {{- end }}
+
+{{/* What somebody needs to reach gRPC of a pod through the API server. */}}
+{{- define "tars.callRules" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [tars-ca]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [pods/portforward]
+  verbs: [get, create]
+{{- end }}

@@ -11,6 +11,7 @@
 //!        tconfig, taccount, timage   versions of configurations, tokens, builds that take too long
 //!        ttree                       the applications of a namespace
 //!        node                        the label tars.io/node
+//!  grpc ── ControlService: explains servers from the caches, and asks the reconciler of TServers for runs
 //! ```
 //!
 //! Each reconciler is a module that has its caches, its routes (which change asks for a run of which key), its state and its
@@ -36,6 +37,7 @@
 
 pub mod cli;
 mod engine;
+mod grpc;
 mod leader;
 mod node;
 pub mod run;

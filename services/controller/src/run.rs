@@ -2,12 +2,13 @@
 
 use crate::{
     engine::{Engine, metrics::Metrics, reconciler::AnyReconciler},
+    grpc::{ACCESS, Control},
     leader::lead,
     node::NodeReconciler,
     taccount::TAccountReconciler,
     tconfig::TConfigReconciler,
     timage::TImageReconciler,
-    tserver::TServerReconciler,
+    tserver::{ServerControl, TServerReconciler},
     ttree::TTreeReconciler,
     views::Views,
 };
@@ -19,13 +20,14 @@ use tars_kit::{
     cluster,
     grpc::{self, Offer},
     health::{self, Health},
-    lease::{Elector, Fence, Restores, Timing},
+    lease::{Elector, Fence, Holder, Restores, Timing},
     metrics::{self, Registry},
     process::{Fatal, listen},
     shutdown,
     tasks::Tasks,
     tls,
 };
+use tars_proto::controller::v1::{DESCRIPTORS, control_service_server::ControlServiceServer};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -76,9 +78,12 @@ pub async fn run(args: Args) -> Result<(), Fatal> {
     // The pod's name is unique among the replicas. The time of the start is unique among the processes of one pod.
     let identity = format!("{}_{:x}", tars_kit::instance_name(), jiff::Timestamp::now().as_nanosecond());
     let elector = Elector::new(client.clone(), &namespace, &args.lease_name, identity, Timing::default());
-    let engine = Arc::new(assemble(client, Arc::new(metrics), args.workers, elector.fence()));
+    let holder = Holder::new(client.clone(), &namespace, &args.lease_name);
+    let (engine, servers) = assemble(client, Arc::new(metrics), args.workers, elector.fence());
+    let engine = Arc::new(engine);
     let health = Health::new(&[CACHES]).await;
-    let offer = Offer::new(&health, &[], &[]).map_err(Fatal::configuration)?;
+    let offer = Offer::new(&health, &[DESCRIPTORS], &ACCESS).map_err(Fatal::configuration)?;
+    let offer = offer.add_service(ControlServiceServer::new(Control::new(engine.clone(), servers, elector.fence(), holder)));
     let watches = engine.start_watches();
     let restores = elector.restores();
 
@@ -105,12 +110,14 @@ pub fn declare_metrics() -> Registry {
     register_metrics().1
 }
 
-/// Makes the watches and the reconcilers. A new reconciler is a new module and one line here.
-pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16, fence: Fence) -> Engine {
+/// Makes the watches and the reconcilers, and what people may ask of the one for TServers. A new reconciler is a new module and one line here.
+pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16, fence: Fence) -> (Engine, ServerControl) {
     let mut engine = Engine::new(client, metrics, fence);
     let views = Views::watch(&mut engine);
+    let servers = TServerReconciler::open(&mut engine, &views, server_workers);
+    let control = servers.control();
     let reconcilers: [Arc<dyn AnyReconciler>; 6] = [
-        TServerReconciler::open(&mut engine, &views, server_workers),
+        servers,
         NodeReconciler::open(&mut engine, &views),
         TTreeReconciler::open(&mut engine, &views),
         TConfigReconciler::open(&mut engine, &views),
@@ -120,7 +127,7 @@ pub fn assemble(client: Client, metrics: Arc<Metrics>, server_workers: u16, fenc
     for reconciler in reconcilers {
         engine.add(reconciler);
     }
-    engine
+    (engine, control)
 }
 
 /// Returns when any watch ends; a watch must never end.
@@ -172,7 +179,7 @@ mod tests {
             let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "20"}, "items": items});
             Ok::<_, std::io::Error>(Response::new(Body::from(list.to_string().into_bytes())))
         });
-        let engine = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1, Fence::open());
+        let (engine, _) = assemble(Client::new(service, "default"), Arc::new(Metrics::default()), 1, Fence::open());
         let watches = engine.start_watches();
         engine.synced().await;
         assert_eq!((engine.count_objects(), engine.queue_of("tserver").next().await), (1, Key::new("bank", "ledger-audit")));

@@ -12,6 +12,8 @@ mod apply;
 mod checks;
 mod confirm;
 mod context;
+mod control;
+mod decide;
 mod defaults;
 mod departed;
 mod derived;
@@ -19,6 +21,7 @@ mod endpoints;
 mod error;
 mod events;
 mod exits;
+mod explain;
 #[cfg(test)]
 pub mod fixtures;
 mod hints;
@@ -28,6 +31,7 @@ mod problem;
 mod reason;
 mod replicas;
 mod report;
+mod resyncs;
 mod routes;
 mod status;
 mod surroundings;
@@ -37,6 +41,7 @@ mod tests;
 mod validate;
 mod views;
 
+pub use control::ServerControl;
 pub use reason::declare_events;
 
 use crate::{
@@ -51,8 +56,9 @@ use crate::{
 use checks::Input;
 use confirm::{confirm, must_confirm};
 use context::Context;
+use decide::decide;
 use defaults::Defaults;
-use derived::{build_objects, choose_defaults};
+use derived::build_objects;
 use endpoints::compute_endpoint_status;
 use error::Error;
 use exits::{Entry, choose_limit};
@@ -61,10 +67,8 @@ use std::sync::Arc;
 use surroundings::{Surroundings, look_around};
 use tars_common::{
     derived::DerivedKind,
-    names::annotation::DEFAULTS,
     v1beta3::{TEndpointStatus, TServer},
 };
-use validate::validate;
 
 pub struct TServerReconciler {
     context: Arc<Context>,
@@ -76,6 +80,11 @@ impl TServerReconciler {
         let context = Context::open(engine, views);
         routes::listen(&context);
         Arc::new(Self { context, workers })
+    }
+
+    /// What people may ask of this reconciler.
+    pub fn control(&self) -> ServerControl {
+        ServerControl::new(self.context.clone())
     }
 }
 
@@ -109,8 +118,13 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
         context.rewrites.forget(key);
         context.warnings.forget(key);
         context.hints.forget(key);
+        context.resyncs.forget(key);
         return Ok(());
     };
+    if context.resyncs.contains(key) {
+        apply::reread(context, key).await.map_err(|error| Error::Apply(Box::new(error)))?;
+        context.resyncs.forget(key);
+    }
     let server = match &view.object {
         Ok(server) => server,
         Err(broken) => {
@@ -121,10 +135,8 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     let around = look_around(context, key, server);
 
     let mut defaults = Defaults::NEWEST;
-    let (problems, failures) = match validate(server, around.framework.as_deref(), || around.live.find_node_image()) {
-        Ok(mut validated) => {
-            let asked = read_annotation(server, DEFAULTS).and_then(Defaults::parse);
-            choose_defaults(&mut validated, around.live.workload().map(|live| &**live), asked);
+    let (problems, failures) = match decide(server, &around) {
+        Ok(validated) => {
             defaults = validated.defaults;
             let objects = build_objects(&validated).map_err(|source| Error::Build { key: key.clone(), source })?;
             if must_confirm(server, &objects, &around.live) {
@@ -145,10 +157,6 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
         return Err(Error::Apply(Box::new(first)));
     }
     endpoint.and(status)
-}
-
-fn read_annotation<'a>(server: &'a TServer, key: &str) -> Option<&'a str> {
-    server.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
 /// The pods that ended and may not be on record yet.

@@ -4,16 +4,18 @@ use crate::{
     certificates::{self, CertificatesArgs},
     cluster::ClusterArgs,
     completion::{self, CompletionArgs},
+    explain::{self, ExplainArgs},
     lint::{self, LintArgs},
     migrate::{self, MigrateCommand},
     output::{ColorArgs, Verdict},
     refresh::{self, RefreshArgs},
+    resync::{self, ResyncArgs},
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{error::Error, ffi::OsString, path::Path, process::ExitCode};
 use tars_kit::causes::with_sources;
 
-/// Checks manifests, shows certificates, migrates stored objects and refreshes servers of Tars on Kubernetes.
+/// Checks manifests, explains, compares and refreshes servers, shows certificates and migrates stored objects of Tars on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-tars", bin_name = "kubectl tars", version, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -28,13 +30,18 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything is as it should be
-  1  something is wrong with what the command looked at: a manifest would be refused, a certificate is not trusted, a TServer cannot be changed
+  1  something is wrong with what the command looked at: a manifest would be refused, a certificate is not trusted, a TServer is not ready
+     or cannot be changed
   2  the command could not do its work: a wrong option, no cluster, no right";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Tell what a cluster would refuse or warn of, with file, line, field, problem and remedy
     Lint(LintArgs),
+    /// Tell why TServers are not ready: a tree of causes
+    Explain(ExplainArgs),
+    /// Let the controller compare the objects of TServers with those of the API server now, and repair what differs
+    Resync(ResyncArgs),
     /// Show which certificates the webhook serves, when they end, and who trusts them
     Certificates(CertificatesArgs),
     /// Move stored objects to another form
@@ -58,6 +65,8 @@ pub async fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     cli.color.apply();
     let result: Result<Verdict, Box<dyn Error>> = match cli.command {
         Command::Lint(args) => lint::run(args, &cli.cluster).await.map_err(Into::into),
+        Command::Explain(args) => explain::run(&args, &cli.cluster).await.map_err(Into::into),
+        Command::Resync(args) => resync::run(&args, &cli.cluster).await.map_err(Into::into),
         Command::Certificates(args) => certificates::run(&args, &cli.cluster).await.map_err(Into::into),
         Command::Migrate(command) => migrate::run(&command, &cli.cluster).await.map_err(Into::into),
         Command::Refresh(args) => refresh::run(&args, &cli.cluster).await.map_err(Into::into),
@@ -80,6 +89,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_comparison_needs_a_name_or_the_word_all_and_an_explanation_does_not() {
+        let parses = |words: &[&str]| Cli::try_parse_from([&["kubectl-tars"], words].concat()).is_ok();
+        assert!(parses(&["explain"]) && parses(&["explain", "demo-echo", "-n", "tars", "-o", "json", "--no-logs"]));
+        assert!(parses(&["resync", "demo-echo"]) && parses(&["resync", "--all", "--account", "me"]));
+        assert!(!parses(&["resync"]) && !parses(&["resync", "demo-echo", "--all"]) && !parses(&["explain", "a", "b"]));
     }
 
     fn complete(words: &[&str]) -> Vec<String> {

@@ -39,7 +39,7 @@ pub struct ClusterArgs {
     /// How long to wait for the answer to one request: seconds, or a time such as 90s or 2m, at most 1h
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time, global = true)]
     request_timeout: Duration,
-    /// Namespace of the webhook, which the chart tarscontroller installs there wherever its release is
+    /// Namespace of webhook and controller, which the chart tarscontroller installs there wherever its release is
     #[arg(long, value_name = "NAMESPACE", default_value = SYSTEM_NAMESPACE, global = true)]
     pub system_namespace: String,
 }

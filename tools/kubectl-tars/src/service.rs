@@ -73,6 +73,17 @@ pub enum ServiceError {
         /// The failure.
         source: tonic::transport::Error,
     },
+    /// The account does not exist.
+    #[error(
+        "namespace {namespace} has no serviceaccount {account}, which the charts make; make one that may do this, or name another one \
+         (docs/reference/kubectl-tars.md#6.2)"
+    )]
+    NoAccount {
+        /// The namespace of the account.
+        namespace: String,
+        /// The name of the account.
+        account: String,
+    },
     /// The API server gave no token.
     #[error("the API server gave no token of serviceaccount {namespace}/{account}")]
     NoToken {
@@ -117,6 +128,11 @@ impl Component {
         Self { namespace: namespace.to_owned(), labels: "tars.io/Webhook=true", service: "tars-webhook-service", port: 9444 }
     }
 
+    /// The controller of the installation in `namespace`.
+    pub fn controller(namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), labels: "tars.io/Controller=true", service: "tars-controller", port: 9444 }
+    }
+
     /// Lists the names of its pods that are ready, sorted.
     pub async fn list_pods(&self, client: &Client) -> Result<Vec<String>, ServiceError> {
         let pods: Api<Pod> = Api::namespaced(client.clone(), &self.namespace);
@@ -125,9 +141,14 @@ impl Component {
         let mut names: Vec<String> = list.iter().filter(|pod| is_ready(pod)).map(ResourceExt::name_any).collect();
         names.sort();
         if names.is_empty() {
-            return Err(ServiceError::NoPod { namespace: self.namespace.clone(), labels: self.labels.to_owned() });
+            return Err(self.refuse_no_pod());
         }
         Ok(names)
+    }
+
+    /// The error that says that no pod is ready.
+    pub fn refuse_no_pod(&self) -> ServiceError {
+        ServiceError::NoPod { namespace: self.namespace.clone(), labels: self.labels.to_owned() }
     }
 
     /// Reads whom to trust.
@@ -203,7 +224,13 @@ pub async fn request_token(client: &Client, namespace: &str, account: &str, audi
     };
     let request = TokenRequest { spec, ..TokenRequest::default() };
     let action = format!("get a token of serviceaccount {namespace}/{account} (verb create on serviceaccounts/token)");
-    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.map_err(api_error(action))?;
+    let refuse = |error| match error {
+        kube::Error::Api(status) if status.code == 404 => {
+            ServiceError::NoAccount { namespace: namespace.to_owned(), account: account.to_owned() }
+        }
+        other => api_error(action)(other),
+    };
+    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.map_err(refuse)?;
     let missing = || ServiceError::NoToken { namespace: namespace.to_owned(), account: account.to_owned() };
     answer.status.map(|status| status.token).filter(|token| !token.is_empty()).ok_or_else(missing)
 }

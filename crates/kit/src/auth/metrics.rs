@@ -23,7 +23,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(result: &Result<Option<String>, Status>) -> Self {
+    pub(super) fn of<T>(result: &Result<Option<T>, Status>) -> Self {
         match result {
             Ok(None) => Self::Open,
             Ok(Some(_)) => Self::Allowed,

@@ -3,6 +3,7 @@
 use super::{
     AUDIENCE, GROUP, Metrics,
     cache::{Away, Found, USABLE_YES},
+    caller::ObjectRight,
     metrics::Question,
     rights::Right,
 };
@@ -11,7 +12,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use k8s_openapi::api::{
     authentication::v1::{TokenReview, TokenReviewSpec, UserInfo},
-    authorization::v1::{LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec},
+    authorization::v1::{
+        LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    },
 };
 use kube::{
     Api, Client,
@@ -76,21 +79,26 @@ impl Reviews {
             namespace: Some(self.namespace.clone()),
             ..ResourceAttributes::default()
         };
-        let UserInfo { username, groups, uid, extra } = caller.clone();
-        let spec = SubjectAccessReviewSpec {
-            user: username,
-            groups,
-            uid,
-            extra,
-            resource_attributes: Some(attributes),
-            ..SubjectAccessReviewSpec::default()
-        };
+        let spec = describe_review(caller, attributes);
         let metadata = ObjectMeta { namespace: Some(self.namespace.clone()), ..ObjectMeta::default() };
         let review = LocalSubjectAccessReview { metadata, spec, ..LocalSubjectAccessReview::default() };
         let review = self.ask(Question::Right, &Api::namespaced(self.client.clone(), &self.namespace), &review).await?;
-        let status = review.status.unwrap_or_default();
-        let answer = if status.allowed { Ok(()) } else { Err(status.reason.unwrap_or_default()) };
-        Ok(Found { answer, life: USABLE_YES })
+        Ok(read_permission(review.status))
+    }
+
+    /// Asks whether `caller` has `right`, in whichever namespace.
+    pub(super) async fn permit_object(&self, caller: &UserInfo, right: &ObjectRight) -> Result<Found<()>, Away> {
+        let attributes = ResourceAttributes {
+            group: Some(right.group.to_owned()),
+            resource: Some(right.resource.to_owned()),
+            verb: Some(right.verb.to_owned()),
+            namespace: Some(right.namespace.clone()),
+            name: Some(right.name.clone()).filter(|name| !name.is_empty()),
+            ..ResourceAttributes::default()
+        };
+        let review = SubjectAccessReview { spec: describe_review(caller, attributes), ..SubjectAccessReview::default() };
+        let review = self.ask(Question::Right, &Api::all(self.client.clone()), &review).await?;
+        Ok(read_permission(review.status))
     }
 
     async fn ask<K>(&self, question: Question, api: &Api<K>, review: &K) -> Result<K, Away>
@@ -134,6 +142,24 @@ impl Reviews {
         }
         Away
     }
+}
+
+fn describe_review(caller: &UserInfo, attributes: ResourceAttributes) -> SubjectAccessReviewSpec {
+    let UserInfo { username, groups, uid, extra } = caller.clone();
+    SubjectAccessReviewSpec {
+        user: username,
+        groups,
+        uid,
+        extra,
+        resource_attributes: Some(attributes),
+        ..SubjectAccessReviewSpec::default()
+    }
+}
+
+fn read_permission(status: Option<SubjectAccessReviewStatus>) -> Found<()> {
+    let status = status.unwrap_or_default();
+    let answer = if status.allowed { Ok(()) } else { Err(status.reason.unwrap_or_default()) };
+    Found { answer, life: USABLE_YES }
 }
 
 /// Reads for how long a token lives, if it is a JSON web token. The API server has checked its signature.

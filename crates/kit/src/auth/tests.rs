@@ -66,6 +66,13 @@ impl Cluster {
                     None => json!({"error": "unknown token"}),
                 }
             }
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews" => {
+                self.permissions.fetch_add(1, Ordering::Relaxed);
+                let asked = &question["spec"]["resourceAttributes"];
+                assert_eq!((&asked["group"], &asked["verb"]), (&json!("example.com"), &json!("get")));
+                let whole = asked.get("name").is_none();
+                json!({"allowed": asked["namespace"] == "desk" && (whole || asked["name"] == "memo")})
+            }
             "/apis/authorization.k8s.io/v1/namespaces/tars/localsubjectaccessreviews" => {
                 self.permissions.fetch_add(1, Ordering::Relaxed);
                 let spec = &question["spec"];
@@ -93,7 +100,10 @@ async fn call(guard: &Guard, path: &str, token: Option<&str>) -> Result<Option<S
     let rights = Rights::list(&[], &[]).unwrap();
     let header = |token: &str| (HeaderName::from_static("authorization"), format!("Bearer {token}").parse().unwrap());
     let headers: HeaderMap = token.map(header).into_iter().collect();
-    guard.admit(&rights, path, &headers).await.map_err(|status| (status.code(), status.message().to_owned()))
+    let admitted = guard.admit(&rights, path, &headers).await;
+    admitted
+        .map(|caller| caller.map(|caller| caller.name().to_owned()))
+        .map_err(|status| (status.code(), status.message().to_owned()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,4 +218,33 @@ async fn a_flood_of_worthless_tokens_makes_no_caller_unknown() {
     *cluster.away.lock().unwrap() = Some(StatusCode::SERVICE_UNAVAILABLE);
     tokio::time::advance(FRESH_YES).await;
     assert!(call(&guard, READ, Some("good")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_asked_about_for_each_object_once_for_a_while() {
+    let cluster = Cluster::with(&[("good", "reader", true)]);
+    let guard = cluster.guard();
+    let rights = Rights::list(&[], &[]).unwrap();
+    let headers: HeaderMap = [(AUTHORIZATION, "Bearer good".parse().unwrap())].into_iter().collect();
+    let caller = guard.admit(&rights, READ, &headers).await.unwrap().unwrap();
+    let right = |namespace: &str, name: &str| ObjectRight {
+        verb: "get",
+        group: "example.com",
+        resource: "memos",
+        namespace: namespace.into(),
+        name: name.into(),
+    };
+    for name in ["memo", "", "memo"] {
+        caller.check(&right("desk", name)).await.unwrap();
+    }
+    assert_eq!(cluster.count(), (1, 3), "one question about the function, and one about each object");
+    for (namespace, name) in [("desk", "diary"), ("attic", "memo"), ("attic", "")] {
+        assert_eq!(caller.check(&right(namespace, name)).await.unwrap_err().code(), Code::PermissionDenied, "{namespace}/{name}");
+    }
+    let text = caller.check(&right("attic", "memo")).await.unwrap_err().message().to_owned();
+    assert!(text.starts_with("\"reader\" may not get memos.example.com \"memo\" in namespace attic; "), "{text}");
+    *cluster.away.lock().unwrap() = Some(StatusCode::SERVICE_UNAVAILABLE);
+    tokio::time::advance(FRESH_YES).await;
+    assert!(caller.check(&right("desk", "memo")).await.is_ok(), "what was allowed is so while the API server is away");
+    assert_eq!(caller.check(&right("attic", "memo")).await.unwrap_err().code(), Code::Unavailable);
 }

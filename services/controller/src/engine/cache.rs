@@ -277,6 +277,30 @@ impl<V: View> Cache<V> {
         Some(Change { key: key.clone(), old: Some(old?), new: None, own: false })
     }
 
+    /// The version of an object, with which [`Cache::correct`] begins.
+    pub fn version(&self, key: &Key) -> Option<u64> {
+        self.read(|state| state.objects.get(key).map(|entry| entry.version))
+    }
+
+    /// Replaces an object by `live`, the answer to a read that began when the object had the version `before`. Returns whether the cache was
+    /// wrong. If anything has told of the object since, the answer may be the older one, and nothing changes.
+    pub fn correct(&self, key: &Key, before: u64, live: Option<DynamicObject>) -> Result<bool, serde_json::Error> {
+        let live = match live {
+            Some(object) => Some((version_of(&object), Arc::new((self.0.decode)(object)?))),
+            None => None,
+        };
+        Ok(self.write(|state| {
+            let untouched = state.objects.get(key).is_some_and(|entry| entry.version == before);
+            match live {
+                _ if !untouched => return false,
+                Some((version, _)) if version == before => return false,
+                Some((version, view)) => state.put(key.clone(), Entry { version, view, untold: None }),
+                None => drop(state.remove(key)),
+            }
+            true
+        }))
+    }
+
     /// Forgets an object that the watch reports as deleted. The change has its last state as `old`.
     pub fn delete(&self, object: DynamicObject) -> Option<Change<V>> {
         let (key, version) = (Key::of(&object), version_of(&object));

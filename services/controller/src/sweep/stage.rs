@@ -56,7 +56,8 @@ struct Process {
 impl Process {
     async fn start(world: &Shared) -> Self {
         world.lock().unwrap().script.revive();
-        let engine = Arc::new(assemble(client(world), Arc::new(Metrics::default()), 2, Fence::open()));
+        let (engine, _) = assemble(client(world), Arc::new(Metrics::default()), 2, Fence::open());
+        let engine = Arc::new(engine);
         let watches = engine.start_watches();
         engine.start_leading();
         engine.synced().await;

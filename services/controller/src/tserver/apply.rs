@@ -13,11 +13,13 @@ mod error;
 mod exited_record;
 mod local_claims;
 mod old_pods;
+mod reread;
 pub mod rewrites;
 mod task;
 
 pub use collect::collect;
 pub use error::Error;
+pub use reread::reread;
 
 use super::{
     context::Context,

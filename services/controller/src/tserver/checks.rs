@@ -14,9 +14,12 @@ mod spec;
 pub mod verdict;
 
 pub use input::Input;
+pub use nodes::count_matches;
+pub use pods::{describe_ready, format_times, is_being_prepared};
 
-use super::reason::Reason;
-use verdict::{READY, Status, Verdict};
+use super::{reason::Reason, views::PodView};
+use crate::views::Broken;
+use verdict::{APPLIED, READY, Status, Verdict};
 
 /// A check, named after the fault that it looks for; `None` if the server does not have this fault.
 type Check = fn(&Input<'_>) -> Option<Verdict>;
@@ -26,6 +29,8 @@ pub struct Area {
     /// The type of the condition.
     pub condition: &'static str,
     checks: &'static [Check],
+    /// Whether a pod is one of those because of which the condition does not hold.
+    pub blames: fn(&PodView) -> bool,
     /// Gives reason and message when no check finds a fault.
     good: fn(&Input<'_>) -> (Reason, String),
 }
@@ -33,14 +38,21 @@ pub struct Area {
 /// The conditions of a server except `Ready`, the most fundamental first.
 pub const AREAS: &[Area] = &[
     Area {
-        condition: "Applied",
-        checks: &[spec::find_invalid_spec, spec::find_foreign_object, spec::find_failed_write],
+        condition: APPLIED,
+        checks: &[spec::find_invalid_spec, spec::find_foreign_object, spec::find_failed_write, spec::find_reported_failure],
+        blames: |_| false,
         good: spec::describe_objects,
     },
-    Area { condition: "TemplateResolved", checks: &[spec::find_incomplete_template], good: spec::describe_template },
+    Area {
+        condition: "TemplateResolved",
+        checks: &[spec::find_incomplete_template],
+        blames: |_| false,
+        good: spec::describe_template,
+    },
     Area {
         condition: "Released",
         checks: &[spec::find_missing_release, spec::find_unknown_node_image],
+        blames: |_| false,
         good: spec::describe_release,
     },
     Area {
@@ -54,6 +66,7 @@ pub const AREAS: &[Area] = &[
             pods::find_absence_of_pods,
             pods::find_unscheduled_pod,
         ],
+        blames: pods::lacks_node,
         good: |_| (Reason::PodsScheduled, "every pod has a node".to_owned()),
     },
     Area {
@@ -66,6 +79,7 @@ pub const AREAS: &[Area] = &[
             pods::find_crash,
             pods::find_unstarted_container,
         ],
+        blames: pods::lacks_containers,
         good: |_| (Reason::ContainersRunning, "every container of every pod runs".to_owned()),
     },
     Area {
@@ -78,6 +92,7 @@ pub const AREAS: &[Area] = &[
             pods::find_failing_readiness_probe,
             pods::find_unready_pod,
         ],
+        blames: pods::lacks_traffic,
         good: |_| (Reason::ProcessesActive, "every pod is active and ready".to_owned()),
     },
 ];
@@ -94,12 +109,20 @@ pub fn judge(input: &Input<'_>) -> Vec<(&'static str, Verdict)> {
             }
         }
     }
-    let summary = first.or_else(|| find_first_fault(&verdicts)).unwrap_or_else(|| {
-        let ready = pods::format_count(pods::count_ready(input), input.wanted_pods(), "is", "are");
-        Verdict::good(Reason::Ready, format!("{ready} ready"))
-    });
+    let summary = first
+        .or_else(|| find_first_fault(&verdicts))
+        .unwrap_or_else(|| Verdict::good(Reason::Ready, pods::describe_ready(input)));
     verdicts.push((READY, summary));
     verdicts
+}
+
+/// The verdict about a TServer that cannot be read.
+pub fn judge_broken(broken: &Broken) -> Verdict {
+    let message = format!(
+        "{}; correct that field, which an older schema accepted; until then the objects of the server stay as they are",
+        broken.problem
+    );
+    Verdict::violated(Reason::InvalidSpec, message)
 }
 
 /// The verdict that `Ready` repeats; `None` if every area holds.

@@ -7,6 +7,7 @@ use super::{
     exits::Exits,
     hints::Hints,
     live_objects::DerivedCaches,
+    resyncs::Resyncs,
     template::{self, TemplateView},
     views::{self, ClaimView, PodView},
 };
@@ -39,6 +40,7 @@ pub struct Context {
     pub warnings: PendingWarnings,
     pub departed: Departed,
     pub hints: Hints,
+    pub resyncs: Resyncs,
 }
 
 impl Context {
@@ -59,6 +61,7 @@ impl Context {
             warnings: PendingWarnings::default(),
             departed: Departed::default(),
             hints: Hints::new(engine.client()),
+            resyncs: Resyncs::default(),
         })
     }
 }

@@ -82,6 +82,12 @@ impl Hints {
         (hints, Some(NEXT_LOOK))
     }
 
+    /// Returns the Events that explain at present why the server `key` is in the state `reason`, for a person who asks.
+    pub async fn look(&self, key: &Key, reason: Reason, object: Option<&str>) -> Vec<Hint> {
+        let Some(uid) = object.filter(|_| is_explained(reason)) else { return Vec::new() };
+        list_events(&self.client, key, uid).await.unwrap_or_default()
+    }
+
     pub fn forget(&self, key: &Key) {
         self.lock().remove(key);
     }

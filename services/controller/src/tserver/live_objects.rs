@@ -37,6 +37,22 @@ impl DerivedCaches {
         self.0.get(&kind)?.observe(object)
     }
 
+    /// See [`Cache::version`].
+    pub fn version(&self, kind: DerivedKind, key: &Key) -> Option<u64> {
+        self.0.get(&kind)?.version(key)
+    }
+
+    /// See [`Cache::correct`].
+    pub fn correct(
+        &self,
+        kind: DerivedKind,
+        key: &Key,
+        before: u64,
+        live: Option<DynamicObject>,
+    ) -> Result<bool, serde_json::Error> {
+        self.0.get(&kind).map_or(Ok(false), |cache| cache.correct(key, before, live))
+    }
+
     /// The derived objects that exist under the name `key`.
     pub fn find(&self, key: &Key) -> LiveObjects {
         LiveObjects(self.0.iter().filter_map(|(kind, cache)| Some((*kind, cache.get(key)?))).collect())

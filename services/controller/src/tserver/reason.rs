@@ -38,8 +38,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// Advice for the operator, for the reference pages; empty if there is nothing to do.
-            #[cfg(test)]
+            /// Advice for the operator; empty if there is nothing to do.
             pub const fn remedy(self) -> &'static str {
                 match self {
                     $(Self::$name => $remedy,)*
@@ -168,6 +167,16 @@ reasons! {
 }
 
 impl Reason {
+    /// Reads a reason from a condition; `None` if it is not one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+
+    /// Whether only the writes of the leader tell it, and no object that is watched.
+    pub const fn tells_of_writes(self) -> bool {
+        matches!(self, Self::OutControl | Self::Refused | Self::ApplyFailed | Self::Replacing)
+    }
+
     /// Whether a person must act, so that the Event is a Warning.
     pub const fn warns(self) -> bool {
         matches!(self.weight(), Weight::Warns)

@@ -2,13 +2,12 @@
 
 use super::{
     checks::{
-        Input, judge,
-        verdict::{READY, Verdict},
+        Input, judge, judge_broken,
+        verdict::{APPLIED, READY, Verdict},
     },
     context::Context,
     error::Error,
     events::{self, stored_ready},
-    reason::Reason,
     status::{compute_status, is_same_status, with_verdicts},
 };
 use crate::{
@@ -27,9 +26,7 @@ use tokio::time::Instant;
 pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
     let mut verdicts = judge(input);
     if let Some((_, summary)) = verdicts.last() {
-        let pod = summary.pod.as_ref().map(|pod| &*pod.uid);
-        let object = pod.or_else(|| input.around.live.workload().map(|workload| &*workload.uid));
-        let (hints, again) = context.hints.find(key, summary.reason, object).await;
+        let (hints, again) = context.hints.find(key, summary.reason, input.find_subject(summary)).await;
         if let Some(pause) = again {
             context.queue.add_after(key.clone(), pause);
         }
@@ -43,12 +40,8 @@ pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TS
 
 /// Says in the conditions of a TServer that it cannot be read. Everything else stays as it is (docs/reference/controller.md#1.11).
 pub async fn report_broken(context: &Context, key: &Key, view: &ServerView, broken: &Broken) -> Result<(), Error> {
-    let message = format!(
-        "{}; correct that field, which an older schema accepted; until then the objects of the server stay as they are",
-        broken.problem
-    );
-    let verdict = Verdict::violated(Reason::InvalidSpec, message);
-    let verdicts = [("Applied", verdict.clone()), (READY, verdict.clone())];
+    let verdict = judge_broken(broken);
+    let verdicts = [(APPLIED, verdict.clone()), (READY, verdict.clone())];
     let stored = broken.status.as_ref();
     let wanted = with_verdicts(stored.cloned().unwrap_or_default(), &verdicts, view.generation, Timestamp::now());
     write(context, key, view, stored, &wanted, Some(&verdict)).await

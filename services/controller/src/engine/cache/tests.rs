@@ -124,3 +124,20 @@ fn an_object_that_does_not_decode_is_skipped_and_a_new_list_forgets_what_is_gone
     let gone = cache.retain(&HashSet::new());
     assert_eq!((gone.len(), gone[0].new.is_none()), (1, true));
 }
+
+/// A watch may lose an event. A read then corrects the cache, unless anything has told of the object since the read began.
+#[test]
+fn an_answer_to_a_read_corrects_only_what_nobody_has_touched_since() {
+    let (cache, key) = (Cache::new(Note::of), Key::new("desk", "memo"));
+    let text = |cache: &Cache<Note>| cache.get(&key).map(|note| note.text.clone());
+    assert!(!cache.correct(&key, 1, Some(note(1, "one", "red"))).unwrap(), "it may have been deleted meanwhile");
+    watch(&cache, note(1, "one", "red"));
+    assert!(!cache.correct(&key, 1, Some(note(1, "one", "red"))).unwrap(), "nothing was hidden");
+    assert!(cache.correct(&key, 1, Some(note(3, "three", "blue"))).unwrap());
+    assert_eq!((text(&cache).as_deref(), cache.version(&key)), (Some("three"), Some(3)));
+    assert_eq!((cache.group(&Key::new("desk", "red")).len(), cache.group(&Key::new("desk", "blue")).len()), (0, 1));
+    watch(&cache, note(5, "five", "red"));
+    assert!(!cache.correct(&key, 3, Some(note(4, "four", "red"))).unwrap() && !cache.correct(&key, 3, None).unwrap());
+    assert_eq!(text(&cache).as_deref(), Some("five"));
+    assert!(cache.correct(&key, 5, None).unwrap() && text(&cache).is_none());
+}

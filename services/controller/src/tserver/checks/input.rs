@@ -1,5 +1,6 @@
 //! The facts about one server that the checks judge.
 
+use super::verdict::Verdict;
 use crate::{
     engine::cache::Key,
     tserver::{
@@ -25,6 +26,8 @@ pub struct Input<'a> {
     pub defaults: Defaults,
     /// The writes that failed.
     pub failures: &'a [apply::Error],
+    /// What the leader reported about its last writes, for an explanation: `failures` are known only to a run.
+    pub reported: Option<Verdict>,
     /// The Events about the object that the summary is about, the newest first, if they were read.
     pub hints: &'a [Hint],
     /// The pods that are judged.
@@ -40,7 +43,14 @@ impl<'a> Input<'a> {
     /// The same input with Events of Kubernetes.
     pub fn with_hints<'b>(&'b self, hints: &'b [Hint]) -> Input<'b> {
         let Self { key, spec, replicas, problems, around, failures, defaults, .. } = *self;
-        Input { key, spec, replicas, problems, around, defaults, failures, hints, pods: self.pods.clone() }
+        let (reported, pods) = (self.reported.clone(), self.pods.clone());
+        Input { key, spec, replicas, problems, around, defaults, failures, reported, hints, pods }
+    }
+
+    /// The uid of the object whose Events explain `verdict`: the pod that it is about, or the workload.
+    pub fn find_subject<'b>(&'b self, verdict: &'b Verdict) -> Option<&'b str> {
+        let pod = verdict.pod.as_ref().map(|pod| &*pod.uid);
+        pod.or_else(|| self.around.live.workload().map(|workload| &*workload.uid))
     }
 
     /// The newest Event with one of these reasons whose message has `part`.
@@ -52,7 +62,7 @@ impl<'a> Input<'a> {
     /// The same input with other pods to judge.
     fn with_pods(&self, pods: Vec<&'a PodView>) -> Self {
         let Self { key, spec, replicas, problems, around, failures, defaults, hints, .. } = *self;
-        Self { key, spec, replicas, problems, around, defaults, failures, hints, pods }
+        Self { key, spec, replicas, problems, around, defaults, failures, reported: self.reported.clone(), hints, pods }
     }
 
     /// Returns the input with the pods that have the current settings, and with the pods that are still to be replaced.
@@ -71,7 +81,7 @@ impl<'a> Input<'a> {
     }
 
     /// The revision of new pods. The status of a DaemonSet does not have it, but its newest pod does.
-    fn revision(&self) -> Option<&'a str> {
+    pub fn revision(&self) -> Option<&'a str> {
         let revision = if self.spec.k8s.daemon_set {
             self.living().max_by_key(|pod| (&pod.created, &pod.name)).map(|pod| &*pod.revision)
         } else {
@@ -110,6 +120,7 @@ impl<'a> Input<'a> {
             around,
             failures,
             defaults: Defaults::NEWEST,
+            reported: None,
             hints: &[],
             pods: Vec::new(),
         };

@@ -29,6 +29,12 @@ pub fn explain_mismatch(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeVi
     Some(format!("0 of {} nodes satisfy all of: {}; label a node accordingly", nodes.len(), all.join(", ")))
 }
 
+/// The demands of `spec` in words, each with the number of nodes that satisfy it.
+pub fn count_matches(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>]) -> Vec<(String, usize)> {
+    let count = |demand: &Demand<'_>| nodes.iter().filter(|node| demand.holds(node)).count();
+    list_demands(namespace, spec).iter().map(|demand| (demand.describe(), count(demand))).collect()
+}
+
 /// How many nodes can run pods of the server and hold its local volume called `mount`.
 pub fn count_with_volumes(namespace: &str, spec: &TServerSpec, nodes: &[Arc<NodeView>], mount: &str) -> usize {
     let mut demands = list_demands(namespace, spec);

@@ -51,12 +51,14 @@ fn judged<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a PodView> {
     input.pods.iter().copied()
 }
 
-pub fn count_ready(input: &Input<'_>) -> usize {
-    input.living().filter(|pod| pod.is_ready()).count()
+/// For example "2 of 3 pods are ready".
+pub fn describe_ready(input: &Input<'_>) -> String {
+    let ready = input.living().filter(|pod| pod.is_ready()).count();
+    format!("{} ready", format_count(ready, input.wanted_pods(), "is", "are"))
 }
 
 /// Formats "1 of 1 pod is" or "1 of 3 pods are".
-pub fn format_count(some: usize, all: i64, one: &str, many: &str) -> String {
+fn format_count(some: usize, all: i64, one: &str, many: &str) -> String {
     if all == 1 { format!("{some} of 1 pod {one}") } else { format!("{some} of {all} pods {many}") }
 }
 
@@ -148,7 +150,7 @@ fn are_volumes_used_up(input: &Input<'_>, claim: &ClaimView) -> bool {
 }
 
 pub fn find_unscheduled_pod(input: &Input<'_>) -> Option<Verdict> {
-    let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    let pod = judged(input).find(|pod| lacks_node(pod))?;
     let verdict = match pod.condition("PodScheduled") {
         Some(condition) => Verdict::violated(
             Reason::Unschedulable,
@@ -204,7 +206,7 @@ pub fn find_absence_of_pods(input: &Input<'_>) -> Option<Verdict> {
 
 /// The containers of a pod without a node do not exist yet, so they are not judged.
 pub fn find_pod_without_node(input: &Input<'_>) -> Option<Verdict> {
-    let pod = judged(input).find(|pod| !is_true(pod, "PodScheduled"))?;
+    let pod = judged(input).find(|pod| lacks_node(pod))?;
     Some(Verdict::open(Reason::NotScheduled, format!("pod {} has no node yet", pod.name)).about(pod))
 }
 
@@ -306,7 +308,7 @@ fn describe_probe(probe: &Probe) -> String {
 
 pub fn find_unstarted_container(input: &Input<'_>) -> Option<Verdict> {
     let pod = judged(input).find(|pod| !is_up(pod))?;
-    let telling = |container: &&ContainerState| !PREPARATIONS.contains(&container.reason.as_str());
+    let telling = |container: &&ContainerState| !is_being_prepared(container);
     let state = if let Some(container) = pod.stuck.iter().find(telling).or_else(|| pod.stuck.first()) {
         let said = container.message.trim().trim_end_matches('.');
         let said = if said.is_empty() { input.find_hint(PREPARATION_FAILURES, "").unwrap_or_default() } else { said };
@@ -387,6 +389,26 @@ fn find_trouble<'a>(input: &'a Input<'_>, which: impl Fn(&ContainerState) -> boo
     judged(input).find_map(|pod| Some((pod, pod.stuck.iter().find(|container| which(container))?)))
 }
 
+/// Whether the pod keeps the condition `Scheduled` from holding.
+pub fn lacks_node(pod: &PodView) -> bool {
+    !is_true(pod, "PodScheduled")
+}
+
+/// Whether the pod keeps the condition `Running` from holding.
+pub fn lacks_containers(pod: &PodView) -> bool {
+    !lacks_node(pod) && !is_up(pod)
+}
+
+/// Whether the pod keeps the condition `Active` from holding.
+pub fn lacks_traffic(pod: &PodView) -> bool {
+    !lacks_node(pod) && is_up(pod) && !pod.is_ready()
+}
+
+/// Whether the container is only being prepared, which is no fault.
+pub fn is_being_prepared(container: &ContainerState) -> bool {
+    PREPARATIONS.contains(&container.reason.as_str())
+}
+
 /// Whether every container of the pod runs and has passed its startup probe. It need not be ready.
 fn is_up(pod: &PodView) -> bool {
     let all = || !pod.statuses.is_empty() && pod.statuses.iter().all(|container| runs(container) && has_started(container));
@@ -415,7 +437,7 @@ fn is_false(pod: &PodView, condition: &str) -> bool {
     pod.condition(condition).is_some_and(|condition| condition.status == "False")
 }
 
-fn format_times(count: i32) -> String {
+pub fn format_times(count: i32) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 

@@ -42,6 +42,10 @@ pub fn find_failed_write(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(reason, format!("{failure}{what_next}")))
 }
 
+pub fn find_reported_failure(input: &Input<'_>) -> Option<Verdict> {
+    input.reported.clone()
+}
+
 /// A number of pods that the bounds change is no fault, but whoever set it looks for it here. Earlier defaults are none either.
 pub fn describe_objects(input: &Input<'_>) -> (Reason, String) {
     let Input { defaults, key, .. } = input;

@@ -21,6 +21,8 @@ impl Status {
     }
 }
 
+/// The condition that says whether the derived objects are as they should be.
+pub const APPLIED: &str = "Applied";
 /// The condition that sums up all areas.
 pub const READY: &str = "Ready";
 

@@ -27,6 +27,10 @@ pub struct PodView {
     pub release: String,
     /// Label `controller-revision-hash`: the settings of its workload from which the pod was made; empty without one.
     pub revision: String,
+    /// `spec.nodeName`; empty while the pod has no node.
+    pub node: String,
+    /// `status.phase`, such as `Pending`; empty if absent.
+    pub phase: String,
     /// `status.podIP`; empty while the pod has no address.
     pub ip: String,
     /// `status.hostIP`; empty while the pod has no node.
@@ -97,6 +101,8 @@ impl PodView {
             server: label(label::SERVER_NAME),
             release: label(label::SERVER_ID),
             revision: label(REVISION),
+            node: spec.node_name.unwrap_or_default(),
+            phase: status.phase.unwrap_or_default(),
             ip: status.pod_ip.unwrap_or_default(),
             host_ip: status.host_ip.unwrap_or_default(),
             created: pod.metadata.creation_timestamp.as_ref().map(format_time).unwrap_or_default(),
