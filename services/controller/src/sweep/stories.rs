@@ -142,6 +142,25 @@ const VOLUMES: Story = Story {
     ],
 };
 
+const POLICY: Story = Story {
+    name: "a policy labels claim templates",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin(world);
+        world.rewrite = Some(("/spec/volumeClaimTemplates/0/metadata/labels", json!({"policy": "was-here"})));
+    },
+    steps: &[
+        |world| {
+            let mounts = "mounts: [{name: data, mountPath: /data, source: {tLocalVolume: {}}}]";
+            world.wish(SERVER, audit("registry/audit:1", &format!("replicas: 1, {mounts}")));
+        },
+        |world| {
+            let mounts = "mounts: [{name: data, mountPath: /data, source: {tLocalVolume: {}}}]";
+            world.wish(SERVER, audit("registry/audit:2", &format!("replicas: 1, {mounts}")));
+        },
+    ],
+};
+
 const HOST_PORTS: Story = Story {
     name: "host ports",
     nature: Nature::Plain,
@@ -383,7 +402,8 @@ const CONFIGS: Story = Story {
         |world| world.wish(&config("two"), version(2, true)),
         |world| world.wish(&config("three"), version(3, false)),
         |world| world.wish(&config("four"), version(4, true)),
-        |world| world.wish(&config("five"), version(5, true)),
+        |world| world.wish(&config("one"), version(5, true)),
+        |world| world.wish(&config("five"), version(6, true)),
         |world| world.wish_away(&config("five")),
     ],
 };
@@ -426,6 +446,7 @@ pub const STORIES: &[Story] = &[
     WORKLOADS,
     AGAIN,
     VOLUMES,
+    POLICY,
     HOST_PORTS,
     BUDGETS,
     FAILED_RELEASE,
