@@ -11,13 +11,17 @@
 //! `SWEEP_SEED` chooses the selection and the pairs, `SWEEP_ONLY` runs the plans whose description contains this text and
 //! prints what happened, and `SWEEP_FIRST` ends the run with the first divergence.
 
+mod chains;
+mod dice;
 mod kubernetes;
 mod stage;
 mod stories;
 
 use self::{
+    chains::try_chain,
+    dice::Dice,
     stage::{Outcome, play},
-    stories::{Nature, STORIES, Story},
+    stories::{Nature, Story},
 };
 use crate::engine::fake::faults::{Fault, Trouble, Twist};
 use std::{
@@ -110,23 +114,10 @@ fn find_difference(wanted: &BTreeMap<String, serde_json::Value>, found: &BTreeMa
         .next()
 }
 
-/// Numbers that look random and depend on the seed only.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(sides.max(1)).unwrap()).unwrap()
-    }
-}
-
 /// Chooses `count` plans: each single trouble once, then pairs; fewer single troubles if there are more than `count`.
-fn choose_plans<'a>(references: &'a [(&'a Story, Outcome)], count: usize, dice: &mut Dice) -> Vec<Plan<'a>> {
+fn choose_plans<'a>(references: &'a [(Story, Outcome)], count: usize, dice: &mut Dice) -> Vec<Plan<'a>> {
     let troubles: Vec<Vec<Trouble>> = references.iter().map(|(story, reference)| list_troubles(story, reference)).collect();
-    let plan = |index: usize, troubles| Plan { story: references[index].0, reference: &references[index].1, troubles };
+    let plan = |index: usize, troubles| Plan { story: &references[index].0, reference: &references[index].1, troubles };
     let singles =
         troubles.iter().enumerate().flat_map(|(index, troubles)| troubles.iter().map(move |one| (index, vec![one.clone()])));
     let mut plans: Vec<Plan> = singles.map(|(index, one)| plan(index, one)).collect();
@@ -148,7 +139,11 @@ fn read_number(name: &str) -> Option<usize> {
 
 #[test]
 fn whatever_goes_wrong_each_story_ends_as_it_should() {
-    let references: Vec<(&Story, Outcome)> = STORIES.iter().map(|story| (story, run_story(story, &[]))).collect();
+    let played = |story: Story| {
+        let outcome = run_story(&story, &[]);
+        (story, outcome)
+    };
+    let references: Vec<(Story, Outcome)> = stories::tell().into_iter().map(played).collect();
     for (story, reference) in &references {
         let plan = Plan { story, reference, troubles: Vec::new() };
         if let Some(what) = judge(&plan, reference) {
@@ -159,7 +154,7 @@ fn whatever_goes_wrong_each_story_ends_as_it_should() {
     let only = env::var("SWEEP_ONLY").ok();
     let count = if only.is_some() { singles } else { read_number("SWEEP_PLANS").unwrap_or(SELECTION) };
     let seed = read_number("SWEEP_SEED").unwrap_or(1);
-    let mut plans = choose_plans(&references, count, &mut Dice(u64::try_from(seed).unwrap()));
+    let mut plans = choose_plans(&references, count, &mut Dice::new(u64::try_from(seed).unwrap()));
     plans.retain(|plan| only.as_ref().is_none_or(|text| plan.to_string().contains(text)));
 
     let first = env::var_os("SWEEP_FIRST").is_some();
@@ -194,4 +189,33 @@ fn whatever_goes_wrong_each_story_ends_as_it_should() {
     );
     assert!(divergences.is_empty(), "{} of {} plans diverged:\n{}", divergences.len(), plans.len(), divergences.join("\n"));
     assert!(met * 10 >= plans.len() * 9, "the troubles of only {met} of {} plans happened", plans.len());
+}
+
+/// How many chains the tests of the crate try.
+const CHAINS: usize = 60;
+
+#[test]
+fn whatever_a_server_was_before_it_becomes_what_is_wanted_last() {
+    let (count, seed) = (read_number("SWEEP_CHAINS").unwrap_or(CHAINS), read_number("SWEEP_SEED").unwrap_or(1));
+    let began = Instant::now();
+    let (next, divergences) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    let chain = seed * 1_000_000 + number;
+                    if let Some(what) = try_chain(u64::try_from(chain).unwrap()) {
+                        divergences.lock().unwrap().push(format!("chain {chain}: {what}"));
+                    }
+                }
+            });
+        }
+    });
+    let divergences = divergences.into_inner().unwrap();
+    println!("{count} chains of changes (seed {seed}) in {:.1} s; {} diverged", began.elapsed().as_secs_f64(), divergences.len());
+    assert!(divergences.is_empty(), "{} of {count} chains diverged:\n{}", divergences.len(), divergences.join("\n"));
 }

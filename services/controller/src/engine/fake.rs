@@ -28,7 +28,7 @@ use std::{
 use tars_common::names::CONTROLLER_FIELD_MANAGER as MANAGER;
 
 /// Everything that is stored, by path.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct World {
     objects: BTreeMap<String, Value>,
     version: u64,

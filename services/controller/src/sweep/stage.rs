@@ -33,7 +33,6 @@ const ENDLESS: u32 = 40;
 const AFTER_RESTORE: Duration = Duration::from_secs(2);
 
 /// What a run of a story led to.
-#[derive(Debug)]
 pub struct Outcome {
     pub end: BTreeMap<String, Value>,
     pub world: World,
@@ -71,7 +70,7 @@ pub async fn play(story: &Story, troubles: &[Trouble]) -> Outcome {
     let mut world = World::default();
     world.graceful = true;
     (story.begin)(&mut world);
-    world.script.steps = story.steps.iter().copied().collect();
+    world.script.steps = story.steps.iter().cloned().collect();
     world.script.troubles = troubles.to_vec();
     let world: Shared = Arc::new(Mutex::new(world));
     let mut kubernetes = JoinSet::new();

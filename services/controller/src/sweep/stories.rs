@@ -6,13 +6,22 @@ use crate::{
     tserver::fixtures,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 pub struct Story {
     pub name: &'static str,
     pub nature: Nature,
     /// Makes the world in which the controller starts.
     pub begin: fn(&mut World),
-    pub steps: &'static [Step],
+    pub steps: Vec<Step>,
+}
+
+/// A story that is written down here.
+struct Told {
+    name: &'static str,
+    nature: Nature,
+    begin: fn(&mut World),
+    steps: &'static [fn(&mut World)],
 }
 
 /// What a trouble may change in a story.
@@ -27,7 +36,7 @@ pub enum Nature {
 }
 
 const TARS: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank";
-const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
+pub const SERVER: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-audit";
 const SECOND: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/desk-clerk";
 const FRAMEWORK: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework";
 const TREE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttrees/tars-tree";
@@ -36,12 +45,12 @@ const ACCOUNT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/taccounts/clerk
 const IMAGE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/timages/audit";
 const NODE: &str = "/api/v1/nodes/one";
 const SERVICE: &str = "/api/v1/namespaces/bank/services/ledger-audit";
-const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
+pub const SET: &str = "/apis/apps/v1/namespaces/bank/statefulsets/ledger-audit";
 const BUDGET: &str = "/apis/policy/v1/namespaces/bank/poddisruptionbudgets/ledger-audit";
 const ENDPOINT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tendpoints/ledger-audit";
 
 /// A TServer with this spec, as the webhook lets it pass.
-fn server(spec: &str) -> Value {
+pub fn server(spec: &str) -> Value {
     let mut object = serde_json::to_value(fixtures::server(spec)).unwrap();
     let metadata = object["metadata"].as_object_mut().unwrap();
     metadata.remove("uid");
@@ -57,7 +66,7 @@ fn audit(image: &str, k8s: &str) -> Value {
     ))
 }
 
-fn begin(world: &mut World) {
+pub fn begin(world: &mut World) {
     world.wish(FRAMEWORK, json!({"metadata": {}, "nodeImage": {"image": "registry/node:1"}}));
     world.wish(TREE, json!({"metadata": {}, "apps": [{"name": "Ledger"}]}));
     world.wish(TEMPLATE, json!({"metadata": {}, "spec": {"parent": "demo.cpp", "content": ""}}));
@@ -69,7 +78,7 @@ fn begin_with_server(world: &mut World) {
     world.wish(SERVER, audit("registry/audit:1", "replicas: 2"));
 }
 
-const LIFE: Story = Story {
+const LIFE: Told = Told {
     name: "life",
     nature: Nature::Plain,
     begin,
@@ -82,7 +91,7 @@ const LIFE: Story = Story {
     ],
 };
 
-const CHANGES: Story = Story {
+const CHANGES: Told = Told {
     name: "changes of one field each",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -99,7 +108,7 @@ const CHANGES: Story = Story {
     ],
 };
 
-const WORKLOADS: Story = Story {
+const WORKLOADS: Told = Told {
     name: "both workloads",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -111,14 +120,14 @@ const WORKLOADS: Story = Story {
     ],
 };
 
-const AGAIN: Story = Story {
+const AGAIN: Told = Told {
     name: "made again",
     nature: Nature::Plain,
     begin: begin_with_server,
     steps: &[|world| world.wish_away(SERVER), |world| world.wish(SERVER, audit("registry/audit:2", "replicas: 1"))],
 };
 
-const VOLUMES: Story = Story {
+const VOLUMES: Told = Told {
     name: "local volumes",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -142,7 +151,7 @@ const VOLUMES: Story = Story {
     ],
 };
 
-const POLICY: Story = Story {
+const POLICY: Told = Told {
     name: "a policy labels claim templates",
     nature: Nature::Plain,
     begin: |world| {
@@ -161,7 +170,7 @@ const POLICY: Story = Story {
     ],
 };
 
-const HOST_PORTS: Story = Story {
+const HOST_PORTS: Told = Told {
     name: "host ports",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -172,7 +181,7 @@ const HOST_PORTS: Story = Story {
     ],
 };
 
-const BUDGETS: Story = Story {
+const BUDGETS: Told = Told {
     name: "disruption budget",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -183,7 +192,7 @@ const BUDGETS: Story = Story {
     ],
 };
 
-const FAILED_RELEASE: Story = Story {
+const FAILED_RELEASE: Told = Told {
     name: "a release that fails",
     nature: Nature::Plain,
     begin: |world| {
@@ -205,14 +214,14 @@ fn orphan(world: &mut World, path: &str) {
     world.wish_away(path);
 }
 
-const ORPHANS: Story = Story {
+const ORPHANS: Told = Told {
     name: "orphans are adopted",
     nature: Nature::Plain,
     begin: begin_with_server,
     steps: &[|world| orphan(world, SERVER), |world| world.wish(SERVER, audit("registry/audit:1", "replicas: 2"))],
 };
 
-const STRANGERS: Story = Story {
+const STRANGERS: Told = Told {
     name: "objects of somebody else",
     nature: Nature::Plain,
     begin: |world| {
@@ -234,7 +243,7 @@ const STRANGERS: Story = Story {
     ],
 };
 
-const NODE_IMAGES: Story = Story {
+const NODE_IMAGES: Told = Told {
     name: "node images",
     nature: Nature::Plain,
     begin: |world| {
@@ -248,7 +257,7 @@ const NODE_IMAGES: Story = Story {
     ],
 };
 
-const RELEASES: Story = Story {
+const RELEASES: Told = Told {
     name: "released and not",
     nature: Nature::Plain,
     begin,
@@ -269,7 +278,7 @@ const RELEASES: Story = Story {
     ],
 };
 
-const NORMAL: Story = Story {
+const NORMAL: Told = Told {
     name: "a server without the Tars protocol",
     nature: Nature::Plain,
     begin,
@@ -298,7 +307,7 @@ fn meddle(world: &mut World, path: &str, change: fn(&mut Value)) {
     }
 }
 
-const DRIFT: Story = Story {
+const DRIFT: Told = Told {
     name: "drift",
     nature: Nature::Meddled,
     begin: |world| {
@@ -319,7 +328,7 @@ const DRIFT: Story = Story {
     ],
 };
 
-const TREES: Story = Story {
+const TREES: Told = Told {
     name: "the tree of applications",
     nature: Nature::Plain,
     begin,
@@ -335,7 +344,7 @@ const TREES: Story = Story {
     ],
 };
 
-const NODES: Story = Story {
+const NODES: Told = Told {
     name: "labels of nodes",
     nature: Nature::Plain,
     begin,
@@ -347,7 +356,7 @@ const NODES: Story = Story {
     ],
 };
 
-const WAITING: Story = Story {
+const WAITING: Told = Told {
     name: "a server waits for a node and for its template",
     nature: Nature::Plain,
     begin: |world| {
@@ -362,7 +371,7 @@ const WAITING: Story = Story {
     ],
 };
 
-const UNREADABLE: Story = Story {
+const UNREADABLE: Told = Told {
     name: "a server that does not decode",
     nature: Nature::Plain,
     begin: begin_with_server,
@@ -389,7 +398,7 @@ fn config(name: &str) -> String {
     format!("{TARS}/tconfigs/{name}")
 }
 
-const CONFIGS: Story = Story {
+const CONFIGS: Told = Told {
     name: "versions of a configuration",
     nature: Nature::Historic,
     begin: |world| {
@@ -408,7 +417,7 @@ const CONFIGS: Story = Story {
     ],
 };
 
-const ACCOUNTS: Story = Story {
+const ACCOUNTS: Told = Told {
     name: "tokens that expire",
     nature: Nature::Plain,
     begin,
@@ -424,7 +433,7 @@ const ACCOUNTS: Story = Story {
     ],
 };
 
-const IMAGES: Story = Story {
+const IMAGES: Told = Told {
     name: "a build that takes too long",
     nature: Nature::Plain,
     begin,
@@ -440,7 +449,7 @@ const IMAGES: Story = Story {
     ],
 };
 
-pub const STORIES: &[Story] = &[
+const TOLD: &[Told] = &[
     LIFE,
     CHANGES,
     WORKLOADS,
@@ -464,3 +473,12 @@ pub const STORIES: &[Story] = &[
     ACCOUNTS,
     IMAGES,
 ];
+
+/// Every story.
+pub fn tell() -> Vec<Story> {
+    let story = |told: &Told| {
+        let steps = told.steps.iter().map(|step| Arc::new(*step) as Step).collect();
+        Story { name: told.name, nature: told.nature, begin: told.begin, steps }
+    };
+    TOLD.iter().map(story).collect()
+}

@@ -42,6 +42,12 @@ pub fn validated(spec: &str) -> Validated {
     validate(&server(spec), surroundings().framework.as_deref(), || None).unwrap()
 }
 
+/// Whether the controller accepts this TServer.
+pub fn is_valid(server: &Value) -> bool {
+    let server = serde_json::from_value(server.clone());
+    server.is_ok_and(|server| validate(&server, surroundings().framework.as_deref(), || None).is_ok())
+}
+
 /// The faults of the server with this spec.
 pub fn problems(spec: &str) -> Vec<Problem> {
     validate(&server(spec), surroundings().framework.as_deref(), || None).unwrap_err()

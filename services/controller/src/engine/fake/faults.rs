@@ -102,10 +102,10 @@ impl fmt::Display for Trouble {
 }
 
 /// What a person does next.
-pub type Step = fn(&mut World);
+pub type Step = Arc<dyn Fn(&mut World) + Send + Sync>;
 
 /// What will happen to a [`World`] from outside, and what has happened.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Script {
     /// What people will do.
     pub steps: VecDeque<Step>,
