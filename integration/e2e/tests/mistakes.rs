@@ -5,12 +5,12 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, wait_for};
+use e2e::{FRAMEWORK, Space, connect, wait_for};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, Service};
 use kube::{
     Api,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
@@ -120,6 +120,20 @@ fn list_mistakes() -> Vec<Mistake> {
     ]
 }
 
+/// A Tars server whose program does not find its configuration, so it ends with code 1 as often as tarsnode starts it.
+fn build_ending_server() -> Mistake {
+    let env = json!([
+        {"name": "ServerType", "value": "own"},
+        {"name": "ServerLauncherFile", "value": "/usr/local/server/bin/EchoRust"},
+        {"name": "ServerLauncherArgv", "value": "EchoRust --config=/no/such/file"},
+    ]);
+    let change = json!({
+        "subType": "tars", "normal": null, "release": {"image": "docker.io/tarsrs/tars.echo-rust:v0.1.0"},
+        "tars": {"template": "tars.cpp", "servants": [{"name": "EchoObj", "port": 10101}]}, "k8s": {"args": null, "env": env},
+    });
+    mistake("a Tars server that ends by itself", &change)
+}
+
 /// The rows of the page by mistake.
 fn read_rows() -> BTreeMap<&'static str, Vec<&'static str>> {
     let rows = PAGE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| mistake"));
@@ -213,6 +227,7 @@ async fn each_mistake_of_the_page_is_explained() {
         mistake("a namespace that restricts pods", &json!({})),
         k8s("a limit of the namespace that the server exceeds", &json!({"resources": {"limits": {"cpu": "1"}}})),
         mistake("a namespace that no node runs", &json!({})),
+        build_ending_server(),
     ];
     for title in rows.keys() {
         assert!(mistakes.iter().chain(&others).any(|one| one.title == *title), "{title:?} is not tried");
@@ -247,10 +262,21 @@ async fn each_mistake_of_the_page_is_explained() {
         space
     });
     let no_node = check_elsewhere(&others[3], row(others[3].title), |space| async { space });
-    let (here, quota, restricted, limited, no_node) = futures::join!(join_all(tried), quota, restricted, limited, no_node);
-    let unexplained: Vec<String> = here.into_iter().chain([quota, restricted, limited, no_node]).flatten().collect();
+    let ending = check_in_framework(&others[4], row(others[4].title));
+    let (here, quota, restricted, limited, no_node, ending) =
+        futures::join!(join_all(tried), quota, restricted, limited, no_node, ending);
+    let unexplained: Vec<String> = here.into_iter().chain([quota, restricted, limited, no_node, ending]).flatten().collect();
     assert!(unexplained.is_empty(), "{}", unexplained.join("\n\n"));
     space.delete().await;
+}
+
+/// Tries a server that needs the registry.
+async fn check_in_framework(mistake: &Mistake, row: &[&str]) -> Option<String> {
+    let space = Space { client: connect().await, name: FRAMEWORK.to_owned() };
+    let said = check(&space, 0, mistake, row).await;
+    let gone = space.api::<TServer>().delete("slip-s0", &DeleteParams::default()).await;
+    gone.expect("the server of the mistake");
+    said
 }
 
 /// Tries a server in a namespace of its own, which is prepared first.

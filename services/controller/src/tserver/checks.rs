@@ -74,6 +74,7 @@ pub const AREAS: &[Area] = &[
             pods::find_absence_of_pods,
             pods::find_containers_down,
             pods::find_unreported_process,
+            pods::find_ended_process,
             pods::find_inactive_process,
             pods::find_failing_readiness_probe,
             pods::find_unready_pod,

@@ -337,6 +337,20 @@ pub fn find_unreported_process(input: &Input<'_>) -> Option<Verdict> {
     Some(Verdict::violated(Reason::NotReported, message).about(pod))
 }
 
+/// tarsnode is the first process of the container and starts the server again, so Kubernetes sees no crash. The registry passes on what
+/// tarsnode says.
+pub fn find_ended_process(input: &Input<'_>) -> Option<Verdict> {
+    let ended = |pod: &&PodView| {
+        pod.condition(READINESS_GATE).is_some_and(|gate| gate.status != "True" && gate.message.starts_with("ended "))
+    };
+    let pod = judged(input).find(ended)?;
+    let said = &pod.condition(READINESS_GATE)?.message;
+    let container = &input.key.name;
+    let message =
+        format!("the process of pod {} {said}; see kubectl logs -n {} {0} -c {container}", pod.name, input.key.namespace);
+    Some(Verdict::violated(Reason::ProcessEnds, message).about(pod))
+}
+
 pub fn find_inactive_process(input: &Input<'_>) -> Option<Verdict> {
     let (pod, condition) =
         judged(input).find_map(|pod| Some((pod, pod.condition(READINESS_GATE)?)).filter(|(_, c)| c.status != "True"))?;

@@ -143,3 +143,22 @@ fn a_taint_can_be_tolerated_and_a_scheduler_may_not_exist() {
         "scheduler \"batch\" has not looked at pod ledger-audit-0 yet; if none of that name runs, correct spec.k8s.schedulerName";
     assert_eq!(message, expected);
 }
+
+#[test]
+fn a_process_that_ends_below_tarsnode_is_told_with_its_last_words_and_where_the_log_is() {
+    let said = "ended with code 1 (4 times): \"bind: address already in use\"";
+    let (_, reason, message) = Case::new().with(ended(said)).ready();
+    assert_eq!(reason, Reason::ProcessEnds);
+    assert_eq!(
+        message,
+        format!("the process of pod ledger-audit-0 {said}; see kubectl logs -n bank ledger-audit-0 -c ledger-audit")
+    );
+    assert!(reason.warns() && !reason.may_pass(), "the Event is a Warning, and comes at once");
+}
+
+#[test]
+fn a_process_that_works_again_is_not_held_against_its_past() {
+    let mut pod = running(Some(("True", "Active/Active/7")), "True");
+    pod.conditions.iter_mut().for_each(|condition| condition.message = "ended with code 1 (once)".into());
+    assert_eq!(Case::new().with(pod).ready().1, Reason::Ready);
+}
