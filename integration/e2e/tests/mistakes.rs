@@ -7,7 +7,7 @@
 
 use e2e::{FRAMEWORK, Space, connect, wait_for};
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, Service};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Service};
 use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -85,6 +85,7 @@ fn list_mistakes() -> Vec<Mistake> {
             "readinessProbe",
             &json!({"httpGet": {"port": 4444, "path": "/ready"}, "periodSeconds": 1}),
         ),
+        k8s("the gate of tarsnode on a server of type normal", &json!({"readinessGates": ["tars.io/active"]})),
         k8s("a readiness gate that nobody sets", &json!({"readinessGates": ["example.com/warm"]})),
         k8s("a ServiceAccount that does not exist", &json!({"serviceAccount": "nosuch"})),
         k8s(
@@ -116,6 +117,7 @@ fn list_mistakes() -> Vec<Mistake> {
         k8s("more pods than nodes, one on each", &json!({"replicas": 9, "notStacked": true, "podManagementPolicy": "Parallel"})),
         k8s("a name that is too long for a StatefulSet", &json!({"daemonSet": false})),
         mistake("a Service of somebody else under the name", &json!({})),
+        k8s("a running pod that loses its labels", &json!({})),
         k8s("a host port that another server has", &json!({"hostPorts": [{"nameRef": "http", "port": 31733}]})),
     ]
 }
@@ -195,6 +197,11 @@ async fn check(space: &Space, number: usize, mistake: &Mistake, row: &[&str]) ->
     if long {
         let change = Patch::Merge(json!({"spec": {"k8s": {"daemonSet": false, "replicas": 1}}}));
         servers.patch(&name, &PatchParams::default(), &change).await.expect("an update");
+    }
+    if mistake.title.contains("loses its labels") {
+        space.wait_for_condition(&name, "Ready", "True").await;
+        let change = Patch::Merge(json!({"metadata": {"labels": {"tars.io/ServerName": null}}}));
+        space.api::<Pod>().patch(&format!("{name}-0"), &PatchParams::default(), &change).await.expect("the pod");
     }
     find_other_words(space, &name, mistake.title, row).await
 }

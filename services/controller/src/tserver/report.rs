@@ -8,6 +8,7 @@ use super::{
     context::Context,
     error::Error,
     events::{self, stored_ready},
+    hints::{MissingPod, Subjects},
     reason::Reason,
     status::{compute_status, is_same_status, with_verdicts},
 };
@@ -28,8 +29,10 @@ pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TS
     let mut verdicts = judge(input);
     if let Some((_, summary)) = verdicts.last() {
         let pod = summary.pod.as_ref().map(|pod| &*pod.uid);
-        let object = pod.or_else(|| input.around.live.workload().map(|workload| &*workload.uid));
-        let (hints, again) = context.hints.find(key, summary.reason, object).await;
+        let uid = pod.or_else(|| input.around.live.workload().map(|workload| &*workload.uid));
+        let missing =
+            input.find_missing_name().map(|name| MissingPod { name, app: &server.spec.app, server: &server.spec.server });
+        let (hints, again) = context.hints.find(key, summary.reason, &Subjects { uid, missing }).await;
         if let Some(pause) = again {
             context.queue.add_after(key.clone(), pause);
         }

@@ -94,6 +94,13 @@ impl<'a> Input<'a> {
         i64::from(self.replicas.count)
     }
 
+    /// The name of the first pod that the StatefulSet should have and has not.
+    pub fn find_missing_name(&self) -> Option<String> {
+        let wanted = if self.spec.k8s.daemon_set { 0 } else { self.wanted_pods() };
+        let mut names = (0..wanted).map(|ordinal| format!("{}-{ordinal}", self.key.name));
+        names.find(|name| self.around.pods.iter().all(|pod| pod.name != *name))
+    }
+
     pub fn new(
         server: &'a TServer,
         key: &'a Key,

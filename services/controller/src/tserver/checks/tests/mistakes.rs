@@ -67,6 +67,31 @@ fn the_event_of_the_workload_says_why_a_pod_is_missing() {
 }
 
 #[test]
+fn a_pod_that_lost_its_labels_is_told_before_other_causes() {
+    let case = Case::new();
+    let events = [hint("FailedCreate", "create Pod failed"), hint("NameTaken", "pod ledger-audit-0 exists, but it has no label")];
+    let (reason, message) = told(&case, &events);
+    assert_eq!(reason, Reason::PodsMissing);
+    assert_eq!(message, "0 of 1 pod exists: pod ledger-audit-0 exists, but it has no label");
+}
+
+#[test]
+fn the_first_pod_that_a_stateful_set_lacks_has_a_name() {
+    let missing = |spec: &'static str, pods: &[&str]| {
+        let mut case = Case { spec, ..Case::new() };
+        for name in pods {
+            case = case.with(PodView { name: (*name).into(), ..pod(&[]) });
+        }
+        let (server, key) = (server(case.spec), Key::new("bank", case.name));
+        Input::new(&server, &key, &[], &case.around, &case.failures).find_missing_name()
+    };
+    let three = "{ tars: { template: t }, release: { id: a, image: b }, k8s: { replicas: 3 } }";
+    assert_eq!(missing(three, &["ledger-audit-0", "ledger-audit-2"]).as_deref(), Some("ledger-audit-1"));
+    assert_eq!(missing(RELEASED, &["ledger-audit-0"]), None);
+    assert_eq!(missing("{ tars: { template: t }, release: { id: a, image: b }, k8s: { daemonSet: true } }", &[]), None);
+}
+
+#[test]
 fn a_container_that_its_probe_has_killed_says_which_probe() {
     let mut case = Case::new().with(stuck("CrashLoopBackOff", "back-off", Some(0)));
     case.spec = "
@@ -100,7 +125,9 @@ fn a_command_that_ends_without_a_fault_is_a_crash_too() {
 fn a_missing_pull_secret_and_a_volume_that_cannot_be_mounted_are_named_by_their_events() {
     let case = Case::new().with(stuck("ImagePullBackOff", "Back-off pulling image", None));
     let secret = hint("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (audit-pull)");
-    assert!(told(&case, &[secret]).1.ends_with("Unable to retrieve some image pull secrets (audit-pull)"));
+    let message = told(&case, &[secret]).1;
+    let expected = "Unable to retrieve some image pull secrets (audit-pull); create that Secret in namespace bank, or correct spec.release.secret";
+    assert!(message.ends_with(expected), "{message}");
     let case = Case::new().with(stuck("ContainerCreating", "", None));
     let mount = hint("FailedMount", "MountVolume.SetUp failed for volume \"conf\" : configmap \"audit-conf\" not found");
     let (reason, message) = told(&case, &[mount]);
@@ -117,6 +144,22 @@ fn a_readiness_gate_that_nobody_sets_is_named_with_what_to_do() {
     assert_eq!(reason, Reason::PodNotReady);
     assert!(
         message.contains("\"example.com/warm\"") && message.contains("remove the gate from spec.k8s.readinessGates"),
+        "{message}"
+    );
+}
+
+#[test]
+fn nobody_sets_the_gate_of_tarsnode_on_a_normal_server() {
+    let spec = "
+subType: normal
+normal: {}
+release: { id: v7, image: registry/audit }
+k8s: { replicas: 1, readinessGates: [ tars.io/active ] }
+";
+    let (_, reason, message) = Case { spec, ..Case::new() }.with(running(None, "False")).ready();
+    assert_eq!(reason, Reason::NotReported);
+    assert!(
+        message.ends_with("remove that gate from spec.k8s.readinessGates: without tarsnode nobody else sets it"),
         "{message}"
     );
 }
