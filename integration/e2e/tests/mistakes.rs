@@ -5,7 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{FRAMEWORK, Space, connect, wait_for};
+use e2e::{FRAMEWORK, Space, connect, dry_run, wait_for};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Service};
 use kube::{
@@ -13,12 +13,20 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 use tars_common::v1beta3::TServer;
 use tokio::process::Command;
 
-/// The page, whose rows are `| mistake | condition | reason | message |`. In a message, `…` stands for anything.
+/// The page. Its rows are `| mistake | condition | reason | message |`, and `| mistake | answer | rule | message |` in the part about
+/// admission. In a message, `…` stands for anything.
 const PAGE: &str = include_str!("../../../docs/mistakes.md");
+
+/// The line of the page at which the part about admission begins.
+const ADMISSION: &str = "## Mistakes that admission tells";
 
 /// The time after which a mistake should be explained. Most are after a second, those that Events explain after eleven.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -92,6 +100,7 @@ fn list_mistakes() -> Vec<Mistake> {
             "a required ConfigMap of a variable that does not exist",
             &json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "nosuch", "key": "a", "optional": false}}}]}),
         ),
+        k8s("an optional Secret that does not exist", &json!({"envFrom": [{"secretRef": {"name": "nosuch"}}]})),
         k8s(
             "a required Secret of envFrom that does not exist",
             &json!({"envFrom": [{"secretRef": {"name": "nosuch", "optional": false}}]}),
@@ -136,9 +145,9 @@ fn build_ending_server() -> Mistake {
     mistake("a Tars server that ends by itself", &change)
 }
 
-/// The rows of the page by mistake.
-fn read_rows() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let rows = PAGE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| mistake"));
+/// The rows of a part of the page by mistake.
+fn read_rows(part: &'static str) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let rows = part.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| mistake"));
     rows.map(|row| {
         let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
         (cells.next().expect("a mistake"), cells.map(|cell| cell.trim_matches('`')).collect())
@@ -227,7 +236,7 @@ async fn find_other_words(space: &Space, name: &str, title: &str, row: &[&str]) 
 
 #[tokio::test]
 async fn each_mistake_of_the_page_is_explained() {
-    let rows = read_rows();
+    let rows = read_rows(PAGE.split(ADMISSION).next().expect("a page"));
     let mistakes = list_mistakes();
     let others = [
         mistake("a quota that is used up", &json!({})),
@@ -274,6 +283,45 @@ async fn each_mistake_of_the_page_is_explained() {
         futures::join!(join_all(tried), quota, restricted, limited, no_node, ending);
     let unexplained: Vec<String> = here.into_iter().chain([quota, restricted, limited, no_node, ending]).flatten().collect();
     assert!(unexplained.is_empty(), "{}", unexplained.join("\n\n"));
+    space.delete().await;
+}
+
+/// The mistakes that admission tells.
+fn list_told_mistakes() -> Vec<Mistake> {
+    let mode = |title, mode: &str| mount(title, &json!({"tLocalVolume": {"mode": mode}}));
+    vec![
+        mode("a mode of a local volume that is not octal", "999"),
+        mode("a mode of a local volume above 777", "1777"),
+        mistake(
+            "a server of type normal with a tars block",
+            &json!({"normal": null, "tars": {"template": "root", "servants": [{"name": "SlipObj", "port": 10101}]}}),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_mistake_that_admission_tells_is_told_with_field_and_remedy() {
+    let rows = read_rows(PAGE.split(ADMISSION).nth(1).expect("a part about admission"));
+    let mistakes = list_told_mistakes();
+    let titles: BTreeSet<_> = mistakes.iter().map(|one| one.title).collect();
+    assert_eq!(titles, rows.keys().copied().collect(), "the mistakes and the rows of the page");
+    let space = Space::create("mistakes").await;
+    space.apply_template("root", "root").await.expect("a template");
+    for one in mistakes {
+        let [answer, _rule, message] = rows[one.title].as_slice() else { panic!("{}: other columns", one.title) };
+        let mut object = json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "slip-told"}, "spec": one.server,
+        });
+        object["spec"]["server"] = json!("Told");
+        let said = dry_run(&space.client, &space.name, &object).await;
+        let text = if said.is_accepted() {
+            said.warnings.join(" ")
+        } else {
+            said.body["message"].as_str().unwrap_or_default().to_owned()
+        };
+        let expected = if said.is_accepted() { "warned" } else { "refused" };
+        assert!(expected == *answer && matches(&text, message), "{}: {expected}: {text}", one.title);
+    }
     space.delete().await;
 }
 

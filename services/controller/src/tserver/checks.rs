@@ -9,6 +9,7 @@
 
 mod input;
 mod nodes;
+mod optional;
 mod pods;
 mod spec;
 pub mod verdict;
@@ -66,7 +67,10 @@ pub const AREAS: &[Area] = &[
             pods::find_crash,
             pods::find_unstarted_container,
         ],
-        good: |_| (Reason::ContainersRunning, "every container of every pod runs".to_owned()),
+        good: |input| {
+            let missable = optional::describe_optional_objects(input);
+            (Reason::ContainersRunning, format!("every container of every pod runs{missable}"))
+        },
     },
     Area {
         condition: "Active",

@@ -205,3 +205,40 @@ fn a_process_that_works_again_is_not_held_against_its_past() {
     pod.conditions.iter_mut().for_each(|condition| condition.message = "ended with code 1 (once)".into());
     assert_eq!(Case::new().with(pod).ready().1, Reason::Ready);
 }
+
+/// What the condition Running of a server with these settings says after its usual words. Its pod works.
+fn told_by_running(k8s: &str) -> String {
+    let spec =
+        format!("{{ tars: {{ template: demo.cpp }}, release: {{ id: v7, image: i }}, k8s: {{ replicas: 1, {k8s} }} }}").leak();
+    let case = Case { spec, ..Case::new() }.with(running(Some(("True", "Active/Active/7")), "True"));
+    let Verdict { status, reason, message, .. } = case.verdicts()["Running"].clone();
+    assert_eq!((status, reason), (Status::True, Reason::ContainersRunning));
+    message.strip_prefix("every container of every pod runs").unwrap().to_owned()
+}
+
+#[test]
+fn an_optional_object_is_named_with_its_field_because_nobody_says_that_it_is_absent() {
+    assert_eq!(
+        told_by_running("envFrom: [ { configMapRef: { name: set, optional: false } }, { secretRef: { name: nosuch } } ]"),
+        "; if Secret bank/nosuch (spec.k8s.envFrom[1]) is absent, they run without, because optional is true; optional: false makes them wait"
+    );
+    let said = told_by_running(
+        "env: [ { name: A, value: a }, { name: B, valueFrom: { configMapKeyRef: { name: c, key: k } } }, { name: C, valueFrom: { configMapKeyRef: { name: c, key: l } } } ],
+         mounts: [ { name: m, mountPath: /m, source: { secret: { secretName: s } } } ]",
+    );
+    assert!(
+        said.starts_with("; if ConfigMap bank/c (spec.k8s.env[1]) or Secret bank/s (spec.k8s.mounts[0]) are absent,"),
+        "{said}"
+    );
+    let many: Vec<_> = (0..9).map(|number| format!("{{ secretRef: {{ name: s{number} }} }}")).collect();
+    let said = told_by_running(&format!("envFrom: [ {} ]", many.join(", ")));
+    assert!(said.contains("s2 (spec.k8s.envFrom[2]) or 6 more are absent") && !said.contains("s3"), "{said}");
+}
+
+#[test]
+fn a_server_without_optional_objects_says_nothing_about_them() {
+    assert_eq!(
+        told_by_running("env: [ { name: A, value: a } ], mounts: [ { name: m, mountPath: /m, source: { emptyDir: {} } } ]"),
+        ""
+    );
+}
