@@ -5,20 +5,28 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
-use e2e::{Space, wait_for};
+use e2e::{FRAMEWORK, Space, connect, dry_run, wait_for};
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, Service};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, ResourceQuota, Service};
 use kube::{
     Api,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 use tars_common::v1beta3::TServer;
 use tokio::process::Command;
 
-/// The page, whose rows are `| mistake | condition | reason | message |`. In a message, `…` stands for anything.
+/// The page. Its rows are `| mistake | condition | reason | message |`, and `| mistake | answer | rule | message |` in the part about
+/// admission. In a message, `…` stands for anything.
 const PAGE: &str = include_str!("../../../docs/mistakes.md");
+
+/// The line of the page at which the part about admission begins.
+const ADMISSION: &str = "## Mistakes that admission tells";
 
 /// The time after which a mistake should be explained. Most are after a second, those that Events explain after eleven.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -85,12 +93,14 @@ fn list_mistakes() -> Vec<Mistake> {
             "readinessProbe",
             &json!({"httpGet": {"port": 4444, "path": "/ready"}, "periodSeconds": 1}),
         ),
+        k8s("the gate of tarsnode on a server of type normal", &json!({"readinessGates": ["tars.io/active"]})),
         k8s("a readiness gate that nobody sets", &json!({"readinessGates": ["example.com/warm"]})),
         k8s("a ServiceAccount that does not exist", &json!({"serviceAccount": "nosuch"})),
         k8s(
             "a required ConfigMap of a variable that does not exist",
             &json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "nosuch", "key": "a", "optional": false}}}]}),
         ),
+        k8s("an optional Secret that does not exist", &json!({"envFrom": [{"secretRef": {"name": "nosuch"}}]})),
         k8s(
             "a required Secret of envFrom that does not exist",
             &json!({"envFrom": [{"secretRef": {"name": "nosuch", "optional": false}}]}),
@@ -116,13 +126,28 @@ fn list_mistakes() -> Vec<Mistake> {
         k8s("more pods than nodes, one on each", &json!({"replicas": 9, "notStacked": true, "podManagementPolicy": "Parallel"})),
         k8s("a name that is too long for a StatefulSet", &json!({"daemonSet": false})),
         mistake("a Service of somebody else under the name", &json!({})),
+        k8s("a running pod that loses its labels", &json!({})),
         k8s("a host port that another server has", &json!({"hostPorts": [{"nameRef": "http", "port": 31733}]})),
     ]
 }
 
-/// The rows of the page by mistake.
-fn read_rows() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let rows = PAGE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| mistake"));
+/// A Tars server whose program does not find its configuration, so it ends with code 1 as often as tarsnode starts it.
+fn build_ending_server() -> Mistake {
+    let env = json!([
+        {"name": "ServerType", "value": "own"},
+        {"name": "ServerLauncherFile", "value": "/usr/local/server/bin/EchoRust"},
+        {"name": "ServerLauncherArgv", "value": "EchoRust --config=/no/such/file"},
+    ]);
+    let change = json!({
+        "subType": "tars", "normal": null, "release": {"image": "docker.io/tarsrs/tars.echo-rust:v0.1.0"},
+        "tars": {"template": "tars.cpp", "servants": [{"name": "EchoObj", "port": 10101}]}, "k8s": {"args": null, "env": env},
+    });
+    mistake("a Tars server that ends by itself", &change)
+}
+
+/// The rows of a part of the page by mistake.
+fn read_rows(part: &'static str) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let rows = part.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| mistake"));
     rows.map(|row| {
         let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
         (cells.next().expect("a mistake"), cells.map(|cell| cell.trim_matches('`')).collect())
@@ -182,6 +207,11 @@ async fn check(space: &Space, number: usize, mistake: &Mistake, row: &[&str]) ->
         let change = Patch::Merge(json!({"spec": {"k8s": {"daemonSet": false, "replicas": 1}}}));
         servers.patch(&name, &PatchParams::default(), &change).await.expect("an update");
     }
+    if mistake.title.contains("loses its labels") {
+        space.wait_for_condition(&name, "Ready", "True").await;
+        let change = Patch::Merge(json!({"metadata": {"labels": {"tars.io/ServerName": null}}}));
+        space.api::<Pod>().patch(&format!("{name}-0"), &PatchParams::default(), &change).await.expect("the pod");
+    }
     find_other_words(space, &name, mistake.title, row).await
 }
 
@@ -206,13 +236,14 @@ async fn find_other_words(space: &Space, name: &str, title: &str, row: &[&str]) 
 
 #[tokio::test]
 async fn each_mistake_of_the_page_is_explained() {
-    let rows = read_rows();
+    let rows = read_rows(PAGE.split(ADMISSION).next().expect("a page"));
     let mistakes = list_mistakes();
     let others = [
         mistake("a quota that is used up", &json!({})),
         mistake("a namespace that restricts pods", &json!({})),
         k8s("a limit of the namespace that the server exceeds", &json!({"resources": {"limits": {"cpu": "1"}}})),
         mistake("a namespace that no node runs", &json!({})),
+        build_ending_server(),
     ];
     for title in rows.keys() {
         assert!(mistakes.iter().chain(&others).any(|one| one.title == *title), "{title:?} is not tried");
@@ -247,10 +278,60 @@ async fn each_mistake_of_the_page_is_explained() {
         space
     });
     let no_node = check_elsewhere(&others[3], row(others[3].title), |space| async { space });
-    let (here, quota, restricted, limited, no_node) = futures::join!(join_all(tried), quota, restricted, limited, no_node);
-    let unexplained: Vec<String> = here.into_iter().chain([quota, restricted, limited, no_node]).flatten().collect();
+    let ending = check_in_framework(&others[4], row(others[4].title));
+    let (here, quota, restricted, limited, no_node, ending) =
+        futures::join!(join_all(tried), quota, restricted, limited, no_node, ending);
+    let unexplained: Vec<String> = here.into_iter().chain([quota, restricted, limited, no_node, ending]).flatten().collect();
     assert!(unexplained.is_empty(), "{}", unexplained.join("\n\n"));
     space.delete().await;
+}
+
+/// The mistakes that admission tells.
+fn list_told_mistakes() -> Vec<Mistake> {
+    let mode = |title, mode: &str| mount(title, &json!({"tLocalVolume": {"mode": mode}}));
+    vec![
+        mode("a mode of a local volume that is not octal", "999"),
+        mode("a mode of a local volume above 777", "1777"),
+        mistake(
+            "a server of type normal with a tars block",
+            &json!({"normal": null, "tars": {"template": "root", "servants": [{"name": "SlipObj", "port": 10101}]}}),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_mistake_that_admission_tells_is_told_with_field_and_remedy() {
+    let rows = read_rows(PAGE.split(ADMISSION).nth(1).expect("a part about admission"));
+    let mistakes = list_told_mistakes();
+    let titles: BTreeSet<_> = mistakes.iter().map(|one| one.title).collect();
+    assert_eq!(titles, rows.keys().copied().collect(), "the mistakes and the rows of the page");
+    let space = Space::create("mistakes").await;
+    space.apply_template("root", "root").await.expect("a template");
+    for one in mistakes {
+        let [answer, _rule, message] = rows[one.title].as_slice() else { panic!("{}: other columns", one.title) };
+        let mut object = json!({
+            "apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": "slip-told"}, "spec": one.server,
+        });
+        object["spec"]["server"] = json!("Told");
+        let said = dry_run(&space.client, &space.name, &object).await;
+        let text = if said.is_accepted() {
+            said.warnings.join(" ")
+        } else {
+            said.body["message"].as_str().unwrap_or_default().to_owned()
+        };
+        let expected = if said.is_accepted() { "warned" } else { "refused" };
+        assert!(expected == *answer && matches(&text, message), "{}: {expected}: {text}", one.title);
+    }
+    space.delete().await;
+}
+
+/// Tries a server that needs the registry.
+async fn check_in_framework(mistake: &Mistake, row: &[&str]) -> Option<String> {
+    let space = Space { client: connect().await, name: FRAMEWORK.to_owned() };
+    let said = check(&space, 0, mistake, row).await;
+    let gone = space.api::<TServer>().delete("slip-s0", &DeleteParams::default()).await;
+    gone.expect("the server of the mistake");
+    said
 }
 
 /// Tries a server in a namespace of its own, which is prepared first.

@@ -131,7 +131,7 @@ impl Observer {
     }
 
     fn build_report(&self) -> Report {
-        Report { setting: Setting::Active, present: self.present, pid: self.pid }
+        Report { setting: Setting::Active, present: self.present, pid: self.pid, crash: None }
     }
 }
 
@@ -201,7 +201,10 @@ mod tests {
         let mut observer = Observer::new(Duration::from_mins(1), now);
         assert_eq!(observer.patrol(now), [Wanted::Report]);
         assert_eq!(observer.on_message(now, alive("")), Some(Wanted::Report));
-        assert_eq!(observer.build_report(), Report { setting: Setting::Active, present: ServerState::Active, pid: 1 });
+        assert_eq!(
+            observer.build_report(),
+            Report { setting: Setting::Active, present: ServerState::Active, pid: 1, crash: None }
+        );
         assert_eq!(observer.on_message(now, alive("")), None);
         assert_eq!(observer.on_message(now, Message::KeepActiving { pid: 1, adapter: String::new() }), Some(Wanted::Report));
         assert_eq!(observer.on_message(now, Message::Stop), None);

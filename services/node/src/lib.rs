@@ -17,6 +17,7 @@ mod foreground;
 mod host;
 mod identity;
 mod install;
+mod last_words;
 mod launcher;
 mod objects;
 mod paths;

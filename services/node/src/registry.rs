@@ -58,7 +58,10 @@ impl Registry {
     }
 
     async fn report_state(&self, pod: &str, report: &Report) -> Result<(), CallError> {
-        let options = CallOptions::default().context("PID", report.pid.to_string());
+        let mut options = CallOptions::default().context("PID", report.pid.to_string());
+        if let Some(crash) = &report.crash {
+            options = options.context("CRASH", crash.to_string());
+        }
         let client = self.client.with_options(options);
         client.update_server_state(pod, report.setting.as_str(), report.present.as_str()).await
     }
@@ -80,7 +83,7 @@ impl Reporter {
             while wanted.changed().await.is_ok() {
                 let mut pause = RETRY[0];
                 loop {
-                    let (number, report) = *wanted.borrow_and_update();
+                    let (number, report) = wanted.borrow_and_update().clone();
                     let Some(report) = report else { break };
                     let Err(problem) = registry.report_state(&pod, &report).await else {
                         tracing::info!(setting = report.setting.as_str(), present = %report.present, pid = report.pid, "reported");

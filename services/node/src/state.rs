@@ -13,6 +13,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 use tars::framework::registry::ServerState;
@@ -68,12 +69,14 @@ pub enum Liveness {
 }
 
 /// The state for the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub setting: Setting,
     pub present: ServerState,
     /// -1 if there is no process.
     pub pid: i32,
+    /// Why a server that should be active is not, if its process ended by itself.
+    pub crash: Option<Crash>,
 }
 
 /// How a process ended.
@@ -81,6 +84,35 @@ pub struct Report {
 pub enum Exit {
     Code(i32),
     Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "with code {code}"),
+            Self::Signal(signal) => write!(f, "by signal {signal}"),
+        }
+    }
+}
+
+/// The last end of a process that nobody had asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    pub exit: Exit,
+    /// How often that happened since tarsnode began, or since the last command of an operator.
+    pub times: u32,
+    /// The last line of the server's log, or empty.
+    pub last_line: String,
+}
+
+/// The words for operators. Quoting makes control characters harmless.
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { exit, times, last_line } = self;
+        let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+        write!(f, "ended {exit} ({times})")?;
+        if last_line.is_empty() { Ok(()) } else { write!(f, ": {last_line:?}") }
+    }
 }
 
 /// The heartbeats that a configuration demands.
@@ -107,6 +139,8 @@ pub enum Event {
         exit: Exit,
         /// A living descendant that has sent heartbeats. The server goes on in that process.
         successor: Option<i32>,
+        /// The last line of the server's log, or empty.
+        last_line: String,
     },
     /// The server works.
     KeepAlive(Beat),
@@ -168,6 +202,7 @@ pub struct Machine {
     /// The descendant that sends the heartbeats, if it is not `process` itself.
     beating: Option<i32>,
     stopping: Option<Stopping>,
+    crash: Option<Crash>,
     terminating: bool,
     /// Set from the end of a preparation to the end of the launch.
     watch: Option<Watch>,
@@ -199,6 +234,7 @@ impl Machine {
             process: None,
             beating: None,
             stopping: None,
+            crash: None,
             terminating: false,
             watch: None,
             preparing: false,
@@ -229,8 +265,8 @@ impl Machine {
             Event::Tick => self.patrol(now, &mut actions),
             Event::Prepared(outcome) => self.on_prepared(now, outcome, &mut actions),
             Event::Spawned(outcome) => self.on_spawned(now, outcome, &mut actions),
-            Event::Exited { pid, exit, successor } if self.process == Some(pid) => {
-                self.on_exited(now, exit, successor, &mut actions);
+            Event::Exited { pid, exit, successor, last_line } if self.process == Some(pid) => {
+                self.on_exited(now, exit, successor, last_line, &mut actions);
             }
             // An orphan that tarsnode has adopted.
             Event::Exited { .. } => {}
@@ -348,7 +384,7 @@ impl Machine {
         }
     }
 
-    fn on_exited(&mut self, now: Instant, exit: Exit, successor: Option<i32>, actions: &mut Vec<Action>) {
+    fn on_exited(&mut self, now: Instant, exit: Exit, successor: Option<i32>, last_line: String, actions: &mut Vec<Action>) {
         if let Some(pid) = successor {
             self.process = Some(pid);
             return;
@@ -357,6 +393,10 @@ impl Machine {
             Exit::Code(code) => format!("[alarm] server exit with code {code}"),
             Exit::Signal(signal) => format!("[alarm] server exit with signal {signal}"),
         }));
+        if self.stopping.is_none() {
+            let times = self.crash.as_ref().map_or(0, |crash| crash.times).saturating_add(1);
+            self.crash = Some(Crash { exit, times, last_line });
+        }
         self.on_process_gone(now, actions);
     }
 
@@ -396,7 +436,7 @@ impl Machine {
         if self.terminating {
             return;
         }
-        (self.target, self.setting) = (target, setting);
+        (self.target, self.setting, self.crash) = (target, setting, None);
         if target != Target::Stop {
             (self.launched, self.not_before) = (None, None);
         }
@@ -433,6 +473,7 @@ impl Machine {
 
     fn build_report(&self) -> Action {
         let pid = self.beating.or(self.process).unwrap_or(-1);
-        Action::Report(Report { setting: self.setting, present: self.present, pid })
+        let fails = self.setting == Setting::Active && matches!(self.present, ServerState::Inactive | ServerState::Activating);
+        Action::Report(Report { setting: self.setting, present: self.present, pid, crash: self.crash.clone().filter(|_| fails) })
     }
 }

@@ -3,12 +3,13 @@
 
 use crate::{
     context::Context,
+    last_words::LastWords,
     prepare::{PrepareError, prepare_configuration},
     process,
     registry::{Alarms, Reporter},
     render::Rendered,
     servants::{self, Message, QUEUE},
-    state::{Action, Beat, Event, Exit, Liveness, Machine},
+    state::{Action, Beat, Event, Liveness, Machine},
 };
 use rustix::process::Signal;
 use std::{
@@ -57,6 +58,7 @@ struct Supervisor {
     /// Endpoint to which the server sends its heartbeats.
     heartbeats: String,
     rendered: Option<Rendered>,
+    last_words: LastWords,
     reporter: Reporter,
     alarms: Alarms,
     results: mpsc::Sender<Outcome>,
@@ -80,7 +82,9 @@ pub async fn run(context: Context) -> Result<u8, SupervisorError> {
     let reporter = Reporter::start(context.registry.clone(), context.setup.pod_name.clone(), alarms.clone());
     let liveness = if context.setup.server_type == "not-tars" { Liveness::Process } else { Liveness::Heartbeats };
     let machine = Machine::new(liveness, Instant::now());
-    let mut supervisor = Supervisor { context, machine, heartbeats, rendered: None, reporter, alarms, results, admin };
+    let last_words = LastWords::of(&context.setup);
+    let mut supervisor =
+        Supervisor { context, machine, heartbeats, rendered: None, last_words, reporter, alarms, results, admin };
 
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -209,6 +213,7 @@ impl Supervisor {
     fn spawn_server(&mut self) -> Result<i32, String> {
         let setup = &self.context.setup;
         let Some(rendered) = &self.rendered else { return Err("[alarm] there is no configuration to start with".to_owned()) };
+        self.last_words.begin();
         let pid = process::spawn(process::build_command(setup, &rendered.argv, &self.context.additions))
             .map_err(|problem| format!("[alarm] cannot start {}: {problem}", setup.launcher_file.display()))?;
         self.admin.send_replace(Some(rendered.admin.clone()));
@@ -246,19 +251,14 @@ impl Supervisor {
         let ended = process::reap().into_iter();
         ended
             .map(|(pid, exit)| {
+                let mut last_line = String::new();
                 if self.machine.process() == Some(pid) {
-                    tracing::info!(pid, ended = %describe_exit(exit), "the process ended");
+                    tracing::info!(pid, ended = %exit, "the process ended");
+                    last_line = self.last_words.read();
                 }
-                Event::Exited { pid, exit, successor: successor(pid) }
+                Event::Exited { pid, exit, successor: successor(pid), last_line }
             })
             .collect()
-    }
-}
-
-fn describe_exit(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("with code {code}"),
-        Exit::Signal(signal) => format!("by signal {signal}"),
     }
 }
 

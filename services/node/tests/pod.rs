@@ -6,11 +6,13 @@ use rustix::process::Signal;
 use std::time::Duration;
 use support::{Pod, Registry};
 
-/// A server that ends on SIGTERM. It leaves an orphan behind that ends at once.
+/// A server that writes a log and ends on SIGTERM. It leaves an orphan behind that ends at once.
 const SCRIPT: &str = "#!/bin/sh
 trap 'echo terminated >>\"$ServerDataDir/started\"; exit 3' TERM
 trap 'echo hangup >>\"$ServerDataDir/started\"' HUP
 (sleep 0 &)
+mkdir -p \"$ServerLogDir/Demo/Shell\"
+echo 'I am up' >\"$ServerLogDir/Demo/Shell/Demo.Shell.log\"
 echo \"$@\" >\"$ServerDataDir/arguments\"
 echo $$ >>\"$ServerDataDir/started\"
 while :; do sleep 0.1; done
@@ -39,7 +41,7 @@ async fn a_server_is_started_reported_restarted_and_stopped() {
     let (code, result) = pod.operator().restart_server("Demo", "Shell").await.unwrap();
     assert_eq!((code, result.as_str()), (0, "Success"));
     registry.next("Active/Deactivating").await;
-    registry.next("Active/Inactive").await;
+    assert_eq!(registry.next("Active/Inactive").await.crash, None, "it was wanted");
     let second = registry.next("Active/Activating").await;
     assert_ne!(second.pid, first.pid);
 
@@ -53,9 +55,10 @@ async fn a_server_is_started_reported_restarted_and_stopped() {
     assert_eq!(code, -1);
     assert!(result.contains("this pod runs Demo.Shell"), "{result}");
 
-    // A crash is reported at once.
+    // A crash is reported at once, and with the last line of the log.
     support::send(second.pid.unsigned_abs(), Signal::KILL);
-    assert_eq!(registry.next("Active/Inactive").await.pid, -1);
+    let crashed = registry.next("Active/Inactive").await;
+    assert_eq!((crashed.pid, crashed.crash.as_deref()), (-1, Some("ended by signal 9 (once): \"I am up\"")));
     pod.operator().start_server("Demo", "Shell").await.unwrap();
     let third = registry.next("Active/Activating").await;
     pod.data_with("started", &third.pid.to_string()).await;

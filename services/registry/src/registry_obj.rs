@@ -15,6 +15,8 @@ use tars::{
 
 /// Key of the request's context under which tarsnode sends the process id of the server.
 const PID: &str = "PID";
+/// Key under which tarsnode sends how the process ended by itself. Other implementations neither send nor read it.
+const CRASH: &str = "CRASH";
 /// The return value of `getServerDescriptor` when there is no usable descriptor.
 const FAILURE: i32 = -1;
 
@@ -63,7 +65,10 @@ impl Registry for RegistryObj {
         let pid = request.context.get(PID).cloned().unwrap_or_default();
         let report = StateReport::new(pod_name, &setting_state, &present_state, pid);
         let outcome = match report {
-            Ok(report) => self.reporter.report(report).await,
+            Ok(report) => {
+                let crash = request.context.get(CRASH).map(String::as_str).unwrap_or_default();
+                self.reporter.report(report.with_crash(crash)).await
+            }
             Err(error) => Err(error.into()),
         };
         outcome.map(drop).map_err(ServantError::unknown)

@@ -52,6 +52,25 @@ async fn only_active_and_wanted_is_true() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_process_is_the_message_of_the_condition_until_it_works() {
+    let api = with_pod();
+    let reporter = reporter(&api);
+    let message = || api.conditions("test-hello-0")[0]["message"].clone();
+    let crashed = || report("Inactive", "-1").with_crash("ended with code 1 (once)");
+    assert_eq!(reporter.report(crashed()).await.unwrap(), Written::Patched);
+    assert_eq!(message(), "ended with code 1 (once)");
+    assert_eq!(reporter.report(crashed()).await.unwrap(), Written::Unchanged);
+    let again = report("Inactive", "-1").with_crash("ended with code 1 (2 times)");
+    assert_eq!(reporter.report(again).await.unwrap(), Written::Patched);
+    assert_eq!(message(), "ended with code 1 (2 times)");
+    reporter.report(report("Active", "7")).await.unwrap();
+    assert_eq!(message(), "", "the text goes");
+    reporter.report(report("Inactive", "-1").with_crash(&format!("a\nb\u{1b}{}", "ä".repeat(1_000)))).await.unwrap();
+    let text = message().as_str().unwrap().to_owned();
+    assert!(text.starts_with("a b ä") && text.chars().count() == 300, "{text}");
+}
+
+#[tokio::test]
 async fn reports_that_are_wrong_in_themselves_are_refused() {
     for pod in ["", "a/b", "..", "a..b", "-a", "a-", "A", "a b", "a?x=y", "a\r\nHost: b", &"a".repeat(254)] {
         assert!(StateReport::new(pod.into(), "Active", "Active", String::new()).is_err(), "{pod:?}");

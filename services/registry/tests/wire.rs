@@ -172,7 +172,7 @@ async fn golden_descriptors() {
 #[tokio::test]
 async fn golden_state_reports() {
     let service = Service::start([]).await;
-    let others = json!([{"type": "Ready", "status": "False"}, {"type": "tars.io/active", "status": "False", "message": "m"}]);
+    let others = json!([{"type": "Ready", "status": "False"}, {"type": "tars.io/active", "status": "False", "reason": "m"}]);
     service.api.put_pod("test-hello-0", "Test", "Hello", &others);
     let mut wire = Wire::connect(service.registry).await;
     assert_eq!(wire.ask_hex(golden::UPDATE_STATE).await, golden::UPDATE_STATE_ANSWER);

@@ -9,6 +9,7 @@
 
 mod input;
 mod nodes;
+mod optional;
 mod pods;
 mod spec;
 pub mod verdict;
@@ -80,7 +81,10 @@ pub const AREAS: &[Area] = &[
             pods::find_unstarted_container,
         ],
         blames: pods::lacks_containers,
-        good: |_| (Reason::ContainersRunning, "every container of every pod runs".to_owned()),
+        good: |input| {
+            let missable = optional::describe_optional_objects(input);
+            (Reason::ContainersRunning, format!("every container of every pod runs{missable}"))
+        },
     },
     Area {
         condition: "Active",
@@ -88,6 +92,7 @@ pub const AREAS: &[Area] = &[
             pods::find_absence_of_pods,
             pods::find_containers_down,
             pods::find_unreported_process,
+            pods::find_ended_process,
             pods::find_inactive_process,
             pods::find_failing_readiness_probe,
             pods::find_unready_pod,

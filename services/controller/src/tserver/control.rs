@@ -103,7 +103,7 @@ impl ServerControl {
             return explain(&input, stored);
         }
         let hints = match judge(&input).last() {
-            Some((_, summary)) => self.0.hints.look(key, summary.reason, input.find_subject(summary)).await,
+            Some((_, summary)) => self.0.hints.look(key, summary.reason, &input.find_subjects(summary)).await,
             None => Vec::new(),
         };
         explain(&input.with_hints(&hints), stored)

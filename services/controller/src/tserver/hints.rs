@@ -1,5 +1,6 @@
 //! The Events of Kubernetes about a server in trouble. Some causes are told nowhere else: why a pod cannot be created, which probe has
-//! killed a container, why a volume cannot be mounted (docs/reference/controller.md#7.5.8).
+//! killed a container, why a volume cannot be mounted (docs/reference/controller.md#7.5.8). If a pod is missing because another one has
+//! its name, Kubernetes sends no Event, so that pod is read.
 //!
 //! ```text
 //! a reason that Events explain ── lasts 10 s ──► one list of the Events about the object ── every 30 s while it lasts ──► the messages
@@ -9,13 +10,14 @@
 
 use super::reason::Reason;
 use crate::engine::cache::Key;
-use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::{core::v1::Pod, events::v1::Event};
 use kube::{Api, Client, api::ListParams};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tars_common::names::label;
 use tokio::time::{Instant, timeout};
 
 /// How long a reason must last before Events are read. Most starts are over by then.
@@ -27,12 +29,32 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// More Events about one object are not read.
 const MOST_EVENTS: u32 = 100;
 
+/// The reason of the hint that a missing pod's name is taken. Kubernetes has no Event for it.
+pub const NAME_TAKEN: &str = "NameTaken";
+
 /// An Event about an object of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// For example `FailedCreate`.
     pub reason: String,
     pub message: String,
+}
+
+/// What the hints are about.
+#[derive(Debug, Default)]
+pub struct Subjects<'a> {
+    /// The uid of the object that the Events are about.
+    pub uid: Option<&'a str>,
+    /// The first pod that a StatefulSet has not made, if one is missing.
+    pub missing: Option<MissingPod<'a>>,
+}
+
+/// A pod that a StatefulSet should have, with the values of the two labels by which it would belong to it.
+#[derive(Debug)]
+pub struct MissingPod<'a> {
+    pub name: String,
+    pub app: &'a str,
+    pub server: &'a str,
 }
 
 /// What is known about the servers in trouble.
@@ -63,8 +85,8 @@ impl Hints {
     }
 
     /// Returns the Events that explain why the server `key` is in the state `reason`, the newest first, and the pause until it is time to
-    /// look again. `object` is the uid of the object that the Events are about.
-    pub async fn find(&self, key: &Key, reason: Reason, object: Option<&str>) -> (Vec<Hint>, Option<Duration>) {
+    /// look again.
+    pub async fn find(&self, key: &Key, reason: Reason, about: &Subjects<'_>) -> (Vec<Hint>, Option<Duration>) {
         if !is_explained(reason) {
             self.forget(key);
             return (Vec::new(), None);
@@ -73,19 +95,29 @@ impl Hints {
         if !left.is_zero() {
             return (hints, Some(left));
         }
-        if let Some(uid) = object
-            && let Some(found) = list_events(&self.client, key, uid).await
-        {
-            hints = found;
-        }
+        hints = self.read(key, reason, about, hints).await;
         self.keep(key, &hints, Instant::now());
         (hints, Some(NEXT_LOOK))
     }
 
-    /// Returns the Events that explain at present why the server `key` is in the state `reason`, for a person who asks.
-    pub async fn look(&self, key: &Key, reason: Reason, object: Option<&str>) -> Vec<Hint> {
-        let Some(uid) = object.filter(|_| is_explained(reason)) else { return Vec::new() };
-        list_events(&self.client, key, uid).await.unwrap_or_default()
+    /// Returns what explains at present why the server `key` is in the state `reason`, for a person who asks.
+    pub async fn look(&self, key: &Key, reason: Reason, about: &Subjects<'_>) -> Vec<Hint> {
+        if is_explained(reason) { self.read(key, reason, about, Vec::new()).await } else { Vec::new() }
+    }
+
+    /// Asks the API server. Events that cannot be read are those that are `known`.
+    async fn read(&self, key: &Key, reason: Reason, about: &Subjects<'_>, known: Vec<Hint>) -> Vec<Hint> {
+        let mut hints = known;
+        if let Some(uid) = about.uid
+            && let Some(found) = list_events(&self.client, key, uid).await
+        {
+            hints = found;
+        }
+        if let Some(missing) = about.missing.as_ref().filter(|_| reason == Reason::PodsMissing) {
+            hints.retain(|hint| hint.reason != NAME_TAKEN);
+            hints.extend(find_namesake(&self.client, key, missing).await);
+        }
+        hints
     }
 
     pub fn forget(&self, key: &Key) {
@@ -132,6 +164,39 @@ async fn list_events(client: &Client, key: &Key, uid: &str) -> Option<Vec<Hint>>
     Some(events.into_iter().map(hint).collect())
 }
 
+/// Looks for a pod that has the name of the missing one. `None` if there is none, or if the API server does not answer.
+async fn find_namesake(client: &Client, key: &Key, missing: &MissingPod<'_>) -> Option<Hint> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
+    let pod = timeout(ANSWER_LIMIT, api.get_opt(&missing.name)).await.ok()?.ok()??;
+    describe_namesake(key, missing, &pod)
+}
+
+/// Says why the pod does not count. `None` if it has the labels of the server, so that its StatefulSet will take it back.
+fn describe_namesake(key: &Key, missing: &MissingPod<'_>, pod: &Pod) -> Option<Hint> {
+    let MissingPod { name, app, server } = missing;
+    let labels = pod.metadata.labels.as_ref();
+    let wanted = [(label::SERVER_APP, app), (label::SERVER_NAME, server)];
+    let differences: Vec<String> = wanted
+        .into_iter()
+        .filter_map(|(label, value)| match labels.and_then(|labels| labels.get(label)) {
+            Some(present) if present == value => None,
+            Some(present) => Some(format!("its label {label} is {present:?}")),
+            None => Some(format!("it has no label {label}")),
+        })
+        .collect();
+    if differences.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "pod {name} exists, but {}, so it does not belong to the server and takes the name; give it back its labels: kubectl label --overwrite pod -n {} {name} {}={app} {}={server}, or delete it",
+        differences.join(" and "),
+        key.namespace,
+        label::SERVER_APP,
+        label::SERVER_NAME
+    );
+    Some(Hint { reason: NAME_TAKEN.to_owned(), message })
+}
+
 fn last_time(event: &Event) -> Option<jiff::Timestamp> {
     let series = event.series.as_ref().map(|series| series.last_observed_time.0);
     series.or(event.deprecated_last_timestamp.as_ref().map(|time| time.0)).or(event.event_time.as_ref().map(|time| time.0))
@@ -141,6 +206,24 @@ fn last_time(event: &Event) -> Option<jiff::Timestamp> {
 mod tests {
     use super::*;
     use crate::engine::fake::{Shared, client};
+
+    #[test]
+    fn a_pod_that_lost_its_labels_is_told_with_the_way_back() {
+        let key = Key::new("bank", "ledger-audit");
+        let missing = MissingPod { name: "ledger-audit-0".into(), app: "Ledger", server: "Audit" };
+        let told = |labels: serde_json::Value| {
+            let pod = serde_json::from_value(serde_json::json!({"metadata": {"labels": labels}})).unwrap();
+            describe_namesake(&key, &missing, &pod).map(|hint| hint.message)
+        };
+        let (app, server) = ("tars.io/ServerApp", "tars.io/ServerName");
+        assert_eq!(told(serde_json::json!({app: "Ledger", server: "Audit"})), None);
+        let removed = told(serde_json::json!({app: "Ledger"})).unwrap();
+        assert!(removed.starts_with("pod ledger-audit-0 exists, but it has no label tars.io/ServerName, so it"), "{removed}");
+        let way = "kubectl label --overwrite pod -n bank ledger-audit-0 tars.io/ServerApp=Ledger tars.io/ServerName=Audit, or delete it";
+        assert!(removed.ends_with(way), "{removed}");
+        let changed = told(serde_json::json!({app: "Ledger", server: "Old"})).unwrap();
+        assert!(changed.contains("its label tars.io/ServerName is \"Old\""), "{changed}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn events_are_read_when_a_reason_has_lasted_and_then_now_and_again() {

@@ -149,6 +149,9 @@ reasons! {
     NotReported: Passes,
         "The registry has not reported the state of a process, so the pod gets no traffic; if that lasts, the pod cannot reach the registry.",
         "If it lasts: read the log of the pod, and check that `tars-tarsregistry` is Ready.";
+    ProcessEnds: Warns,
+        "A process ended by itself and is started again by tarsnode after a pause, so its pod gets no traffic until it works.",
+        "Read `kubectl logs POD -c CONTAINER`, and the log that the server writes itself.";
     ProcessInactive: Passes,
         "A process is stopped, starting or stopping, so its pod gets no traffic.",
         "Read the log of the pod. If somebody stopped the process on purpose, start it.";

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
     let mut verdicts = judge(input);
     if let Some((_, summary)) = verdicts.last() {
-        let (hints, again) = context.hints.find(key, summary.reason, input.find_subject(summary)).await;
+        let (hints, again) = context.hints.find(key, summary.reason, &input.find_subjects(summary)).await;
         if let Some(pause) = again {
             context.queue.add_after(key.clone(), pause);
         }

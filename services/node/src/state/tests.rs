@@ -53,18 +53,28 @@ fn prepared() -> Event {
 }
 
 fn report(setting: Setting, present: ServerState, pid: i32) -> Action {
-    Action::Report(Report { setting, present, pid })
+    Action::Report(Report { setting, present, pid, crash: None })
+}
+
+/// The report of a server whose process ended by itself.
+fn crashed(present: ServerState, pid: i32, exit: Exit, times: u32, last_line: &str) -> Action {
+    let crash = Some(Crash { exit, times, last_line: last_line.to_owned() });
+    Action::Report(Report { setting: Setting::Active, present, pid, crash })
 }
 
 fn exited(exit: Exit) -> Event {
-    Event::Exited { pid: 7, exit, successor: None }
+    exited_after(exit, "")
+}
+
+fn exited_after(exit: Exit, last_line: &str) -> Event {
+    Event::Exited { pid: 7, exit, successor: None, last_line: last_line.to_owned() }
 }
 
 fn alarm(text: &str) -> Action {
     Action::Alarm(text.to_owned())
 }
 
-const ACTIVE: Report = Report { setting: Setting::Active, present: ServerState::Active, pid: 7 };
+const ACTIVE: Report = Report { setting: Setting::Active, present: ServerState::Active, pid: 7, crash: None };
 
 #[test]
 fn a_launched_server_is_activating_until_its_first_heartbeat() {
@@ -135,7 +145,7 @@ fn a_server_without_tars_counts_as_active_while_its_process_lives() {
     story.launch();
     assert_eq!(story.wait(2), [report(Setting::Active, ServerState::Active, 7)]);
     assert_eq!(story.wait(400), []);
-    assert!(story.after(0, exited(Exit::Signal(11))).contains(&report(Setting::Active, ServerState::Inactive, -1)));
+    assert!(story.after(0, exited(Exit::Signal(11))).contains(&crashed(ServerState::Inactive, -1, Exit::Signal(11), 1, "")));
 }
 
 #[test]
@@ -144,16 +154,43 @@ fn a_crash_is_reported_at_once_and_relaunched_thirty_seconds_after_the_last_laun
     story.wait(12);
     assert_eq!(
         story.after(0, exited(Exit::Signal(11))),
-        [alarm("[alarm] server exit with signal 11"), report(Setting::Active, ServerState::Inactive, -1)]
+        [alarm("[alarm] server exit with signal 11"), crashed(ServerState::Inactive, -1, Exit::Signal(11), 1, "")]
     );
     assert_eq!(story.wait(17), []);
     assert_eq!(story.wait(1), [Action::Prepare]);
 }
 
 #[test]
+fn the_ends_of_a_process_are_told_and_counted_until_the_server_works() {
+    let mut story = Story::new();
+    story.launch();
+    let told = |present, pid, times| crashed(present, pid, Exit::Code(1), times, "cannot bind");
+    assert_eq!(story.after(1, exited_after(Exit::Code(1), "cannot bind")).last(), Some(&told(ServerState::Inactive, -1, 1)));
+    assert_eq!(story.wait(29), [Action::Prepare]);
+    story.after(0, prepared());
+    assert_eq!(story.after(0, Event::Spawned(Ok(7))), [told(ServerState::Activating, 7, 1)], "the condition does not waver");
+    assert_eq!(story.after(1, exited_after(Exit::Code(1), "cannot bind")).last(), Some(&told(ServerState::Inactive, -1, 2)));
+    story.wait(29);
+    story.after(0, prepared());
+    story.after(0, Event::Spawned(Ok(7)));
+    assert_eq!(story.beat(""), [Action::Report(ACTIVE)]);
+    assert_eq!(story.after(1, exited_after(Exit::Code(1), "cannot bind")).last(), Some(&told(ServerState::Inactive, -1, 3)));
+    assert_eq!(story.after(1, Event::Start), [Action::Prepare]);
+    story.after(0, prepared());
+    assert_eq!(story.after(0, Event::Spawned(Ok(7))), [report(Setting::Active, ServerState::Activating, 7)], "a new start");
+}
+
+#[test]
+fn the_end_of_a_process_is_told_in_words() {
+    let crash = |exit, times, last_line: &str| Crash { exit, times, last_line: last_line.into() }.to_string();
+    assert_eq!(crash(Exit::Signal(9), 1, ""), "ended by signal 9 (once)");
+    assert_eq!(crash(Exit::Code(1), 4, "port\t80 is \"taken\""), r#"ended with code 1 (4 times): "port\t80 is \"taken\"""#);
+}
+
+#[test]
 fn an_orphan_that_ends_changes_nothing() {
     let mut story = Story::active();
-    assert_eq!(story.after(1, Event::Exited { pid: 8, exit: Exit::Code(0), successor: None }), []);
+    assert_eq!(story.after(1, Event::Exited { pid: 8, exit: Exit::Code(0), successor: None, last_line: String::new() }), []);
     assert_eq!(story.machine.process(), Some(7));
 }
 
@@ -162,11 +199,11 @@ fn a_server_that_goes_into_the_background_is_followed() {
     let mut story = Story::active();
     story.after(0, Event::KeepAlive(Beat { pid: Some(9), adapter: String::new() }));
     assert_eq!(story.machine.beating(), Some(9));
-    assert_eq!(story.after(0, Event::Exited { pid: 7, exit: Exit::Code(0), successor: Some(9) }), []);
+    assert_eq!(story.after(0, Event::Exited { pid: 7, exit: Exit::Code(0), successor: Some(9), last_line: String::new() }), []);
     assert_eq!(story.machine.process(), Some(9));
     assert!(
         story
-            .after(0, Event::Exited { pid: 9, exit: Exit::Code(1), successor: None })
+            .after(0, Event::Exited { pid: 9, exit: Exit::Code(1), successor: None, last_line: String::new() })
             .contains(&alarm("[alarm] server exit with code 1"))
     );
 }

@@ -35,6 +35,8 @@ pub struct Reported {
     /// `SETTING/PRESENT`.
     pub state: String,
     pub pid: i32,
+    /// How the process ended by itself.
+    pub crash: Option<String>,
 }
 
 struct Servant(mpsc::UnboundedSender<Reported>);
@@ -70,7 +72,8 @@ impl RegistryObj for Servant {
     ) -> Result<(), ServantError> {
         assert_eq!(pod, "demo-shell-0");
         let pid = request.context["PID"].parse().unwrap();
-        self.0.send(Reported { state: format!("{setting}/{present}"), pid }).unwrap();
+        let crash = request.context.get("CRASH").cloned();
+        self.0.send(Reported { state: format!("{setting}/{present}"), pid, crash }).unwrap();
         Ok(())
     }
 }

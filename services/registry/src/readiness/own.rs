@@ -26,7 +26,7 @@ impl OwnGate {
 
     /// Closes the gate at the start: this process does not serve yet, but after a crash the gate may still be open.
     pub async fn announce_start(&self) {
-        let starting = Condition { active: false, reason: "Active/Activating".to_owned() };
+        let starting = Condition { active: false, reason: "Active/Activating".to_owned(), message: String::new() };
         if let Err(error) = self.pods.set_condition(&self.pod, &starting).await {
             tracing::warn!(pod = self.pod, %error, "could not close the own readiness gate, going on");
         }
@@ -35,7 +35,7 @@ impl OwnGate {
     /// Opens the gate, trying until it succeeds, and opens it again whenever somebody else has changed it. Returns when `stop` is
     /// cancelled.
     pub async fn keep_open(&self, stop: CancellationToken) {
-        let serving = Condition { active: true, reason: "Active/Active".to_owned() };
+        let serving = Condition { active: true, reason: "Active/Active".to_owned(), message: String::new() };
         let mut pauses = retry_pauses();
         loop {
             let pause = match self.pods.set_condition(&self.pod, &serving).await {
@@ -58,7 +58,7 @@ impl OwnGate {
 
     /// Closes the gate at the stop, so that clients are led elsewhere before this process stops answering.
     pub async fn close(&self) {
-        let stopping = Condition { active: false, reason: "Active/Deactivating".to_owned() };
+        let stopping = Condition { active: false, reason: "Active/Deactivating".to_owned(), message: String::new() };
         match tokio::time::timeout(WITHDRAW_WITHIN, self.pods.set_condition(&self.pod, &stopping)).await {
             Ok(Ok(_)) => tracing::info!(pod = self.pod, "closed the own readiness gate"),
             Ok(Err(error)) => tracing::warn!(pod = self.pod, %error, "could not close the own readiness gate"),

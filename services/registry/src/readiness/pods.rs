@@ -19,6 +19,8 @@ pub struct Condition {
     pub active: bool,
     /// `SETTING/PRESENT/PID` for a server; the own pod has no process id here.
     pub reason: String,
+    /// How the process of a server ended by itself, or empty.
+    pub message: String,
 }
 
 impl Condition {
@@ -27,18 +29,21 @@ impl Condition {
         if self.active { "True" } else { "False" }
     }
 
-    /// The strategic merge patch that sets this condition and nothing else.
-    fn to_patch(&self) -> Value {
-        json!({"status": {"conditions": [{"type": READINESS_GATE, "status": self.status(), "reason": self.reason}]}})
-    }
-
-    fn is_in(&self, pod: &Pod) -> bool {
+    /// The strategic merge patch that sets this condition and nothing else. `None` if the pod has the condition already.
+    fn to_patch(&self, pod: &Pod) -> Option<Value> {
         let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-        conditions.iter().any(|condition| {
-            condition.type_ == READINESS_GATE
-                && condition.status == self.status()
-                && condition.reason.as_deref().unwrap_or_default() == self.reason
-        })
+        let present = conditions.iter().find(|condition| condition.type_ == READINESS_GATE);
+        let told = present.and_then(|present| present.message.as_deref()).unwrap_or_default();
+        let is_right = present.is_some_and(|present| {
+            present.status == self.status()
+                && present.reason.as_deref().unwrap_or_default() == self.reason
+                && told == self.message
+        });
+        let mut wanted = json!({"type": READINESS_GATE, "status": self.status(), "reason": self.reason});
+        if told != self.message {
+            wanted["message"] = json!(self.message);
+        }
+        (!is_right).then(|| json!({"status": {"conditions": [wanted]}}))
     }
 }
 
@@ -109,11 +114,8 @@ impl Pods {
     }
 
     async fn write(&self, name: &str, pod: &Pod, condition: &Condition) -> Result<Written, PodError> {
-        if condition.is_in(pod) {
-            return Ok(Written::Unchanged);
-        }
-        let patch = Patch::Strategic(condition.to_patch());
-        attempt("patch", name, self.0.patch_status(name, &PatchParams::default(), &patch)).await?;
+        let Some(patch) = condition.to_patch(pod) else { return Ok(Written::Unchanged) };
+        attempt("patch", name, self.0.patch_status(name, &PatchParams::default(), &Patch::Strategic(patch))).await?;
         Ok(Written::Patched)
     }
 }

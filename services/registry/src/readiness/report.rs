@@ -30,6 +30,8 @@ const MAX_REPORTS: usize = 4_096;
 const LONGEST_NAME: usize = 253;
 /// The length of the longest process id: ten digits and a sign.
 const LONGEST_PID: usize = 11;
+/// How many characters about the end of a process are kept.
+const LONGEST_CRASH: usize = 300;
 
 /// The state that a server reports about itself. All parts have been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct StateReport {
     setting: ServerState,
     present: ServerState,
     pid: String,
+    crash: String,
 }
 
 /// Why a report is not accepted.
@@ -66,13 +69,21 @@ impl StateReport {
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) || pid.len() > LONGEST_PID || pid == "-" {
             return Err(InvalidReport::Pid(pid));
         }
-        Ok(Self { pod, setting, present, pid })
+        Ok(Self { pod, setting, present, pid, crash: String::new() })
+    }
+
+    /// Adds what tarsnode says about the end of the process. The caller is not known, so a long text is cut, and control characters
+    /// become blanks.
+    #[must_use]
+    pub fn with_crash(self, text: &str) -> Self {
+        let crash = text.chars().take(LONGEST_CRASH).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Self { crash, ..self }
     }
 
     fn to_condition(&self) -> Condition {
-        let Self { pod: _, setting, present, pid } = self;
+        let Self { pod: _, setting, present, pid, crash } = self;
         let active = *setting == ServerState::Active && *present == ServerState::Active;
-        Condition { active, reason: format!("{setting}/{present}/{pid}") }
+        Condition { active, reason: format!("{setting}/{present}/{pid}"), message: crash.clone() }
     }
 }
 
@@ -184,11 +195,11 @@ impl Inner {
             self.write_in_turn(&report, || slot.latest.load(SeqCst) == number).await
         };
         self.leave(&report.pod, slot);
-        let StateReport { pod, setting, present, pid } = &report;
+        let StateReport { pod, setting, present, pid, crash } = &report;
         match &result {
             Ok(Written::Patched) => {
                 self.metrics.count_report("patched");
-                tracing::info!(pod, %setting, %present, pid, "reported the state");
+                tracing::info!(pod, %setting, %present, pid, crash, "reported the state");
             }
             Ok(Written::Unchanged) => self.metrics.count_report("unchanged"),
             Err(error) => {

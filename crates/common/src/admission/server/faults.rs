@@ -174,6 +174,7 @@ mod tests {
             (mode("777"), "", ""),
             (mode("0755"), "", ""),
             (mode("1777"), "6.1.21", ".spec.k8s.mounts[0].source.tLocalVolume.mode value 1777 is no mode"),
+            (mode("999"), "6.1.21", ".spec.k8s.mounts[0].source.tLocalVolume.mode value 999 is no mode"),
             (mode("rwx"), "6.1.21", ".spec.k8s.mounts[0].source.tLocalVolume.mode value rwx is no mode"),
             (json!({"readinessGates": ["a.b/Ready_1"]}), "", ""),
             (json!({"readinessGates": ["tars.io/active", "a/b/c"]}), "6.1.22", ".spec.k8s readiness gate a/b/c"),

@@ -4,7 +4,13 @@ use super::verdict::Verdict;
 use crate::{
     engine::cache::Key,
     tserver::{
-        apply, defaults::Defaults, derived::Facts, hints::Hint, problem::Problem, replicas::Replicas, surroundings::Surroundings,
+        apply,
+        defaults::Defaults,
+        derived::Facts,
+        hints::{Hint, MissingPod, Subjects},
+        problem::Problem,
+        replicas::Replicas,
+        surroundings::Surroundings,
         views::PodView,
     },
 };
@@ -47,10 +53,12 @@ impl<'a> Input<'a> {
         Input { key, spec, replicas, problems, around, defaults, failures, reported, hints, pods }
     }
 
-    /// The uid of the object whose Events explain `verdict`: the pod that it is about, or the workload.
-    pub fn find_subject<'b>(&'b self, verdict: &'b Verdict) -> Option<&'b str> {
+    /// The objects at which a look may explain `verdict`: the pod that it is about or the workload, and a pod that is missing.
+    pub fn find_subjects<'b>(&'b self, verdict: &'b Verdict) -> Subjects<'b> {
         let pod = verdict.pod.as_ref().map(|pod| &*pod.uid);
-        pod.or_else(|| self.around.live.workload().map(|workload| &*workload.uid))
+        let uid = pod.or_else(|| self.around.live.workload().map(|workload| &*workload.uid));
+        let (app, server) = (&*self.spec.app, &*self.spec.server);
+        Subjects { uid, missing: self.find_missing_name().map(|name| MissingPod { name, app, server }) }
     }
 
     /// The newest Event with one of these reasons whose message has `part`.
@@ -102,6 +110,13 @@ impl<'a> Input<'a> {
             };
         }
         i64::from(self.replicas.count)
+    }
+
+    /// The name of the first pod that the StatefulSet should have and has not.
+    pub fn find_missing_name(&self) -> Option<String> {
+        let wanted = if self.spec.k8s.daemon_set { 0 } else { self.wanted_pods() };
+        let mut names = (0..wanted).map(|ordinal| format!("{}-{ordinal}", self.key.name));
+        names.find(|name| self.around.pods.iter().all(|pod| pod.name != *name))
     }
 
     pub fn new(

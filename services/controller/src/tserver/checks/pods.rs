@@ -2,13 +2,14 @@
 
 use super::{input::Input, nodes, verdict::Verdict};
 use crate::tserver::{
+    hints::NAME_TAKEN,
     reason::Reason,
     views::{ClaimView, ContainerState, PodView},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tars_common::{
     names::{NODE_CONTAINER, READINESS_GATE, STATEFUL_SERVER_NAME_LIMIT, STORAGE_CLASS, label},
-    v1beta3::{PodContainerStatus, Probe},
+    v1beta3::{PodContainerStatus, Probe, SubType},
 };
 
 /// The reasons by which the kubelet says that it cannot get an image.
@@ -101,7 +102,7 @@ pub fn find_missing_pods(input: &Input<'_>) -> Option<Verdict> {
         return None;
     }
     let kind = if input.spec.k8s.daemon_set { "DaemonSet" } else { "StatefulSet" };
-    let why = match input.find_hint(&["FailedCreate"], "") {
+    let why = match input.find_hint(&[NAME_TAKEN], "").or_else(|| input.find_hint(&["FailedCreate"], "")) {
         Some(cause) => format!(": {cause}"),
         None => format!("; if that does not change, the Events of {kind} {} say why (kubectl describe)", input.key),
     };
@@ -218,7 +219,11 @@ pub fn find_containers_down(input: &Input<'_>) -> Option<Verdict> {
 
 pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
     let (pod, container) = find_trouble(input, |container| PULL_FAILURES.contains(&container.reason.as_str()))?;
-    let field = if container.container == NODE_CONTAINER { "spec.release.nodeImage" } else { "spec.release.image" };
+    let (field, secret_field) = if container.container == NODE_CONTAINER {
+        ("spec.release.nodeImage", "spec.release.nodeSecret")
+    } else {
+        ("spec.release.image", "spec.release.secret")
+    };
     let (trouble, advice) = match container.reason.as_str() {
         "InvalidImageName" => ("is not a valid image name", format!("correct {field}")),
         "ErrImageNeverPull" => (
@@ -231,7 +236,9 @@ pub fn find_missing_image(input: &Input<'_>) -> Option<Verdict> {
         _ if container.pull_policy == "Always" => ("cannot be pulled", format!("{CORRECT_OR_LOG_IN}; {ON_THE_NODE}")),
         _ => ("cannot be pulled", CORRECT_OR_LOG_IN.to_owned()),
     };
-    let secret = input.find_hint(&["FailedToRetrieveImagePullSecret"], "").map(|cause| format!("; {cause}"));
+    let secret = input
+        .find_hint(&["FailedToRetrieveImagePullSecret"], "")
+        .map(|cause| format!("; {cause}; create that Secret in namespace {}, or correct {secret_field}", input.key.namespace));
     let message = format!(
         "image {:?} of container {} in pod {} {trouble} ({}): {}; {advice}{}",
         container.image,
@@ -332,11 +339,30 @@ pub fn find_unreported_process(input: &Input<'_>) -> Option<Verdict> {
         return None;
     }
     let pod = judged(input).find(|pod| pod.condition(READINESS_GATE).is_none())?;
-    let message = format!(
-        "the registry has set no condition {READINESS_GATE} on pod {} yet; if that does not change, check the log of the pod and that {}/tars-tarsregistry runs",
-        pod.name, input.key.namespace
-    );
+    let advice = match input.spec.sub_type {
+        SubType::Tars => format!("check the log of the pod and that {}/tars-tarsregistry runs", input.key.namespace),
+        SubType::Normal => {
+            "and the server does not report its state itself, remove that gate from spec.k8s.readinessGates: without tarsnode nobody else sets it"
+                .to_owned()
+        }
+    };
+    let message =
+        format!("the registry has set no condition {READINESS_GATE} on pod {} yet; if that does not change, {advice}", pod.name);
     Some(Verdict::violated(Reason::NotReported, message).about(pod))
+}
+
+/// tarsnode is the first process of the container and starts the server again, so Kubernetes sees no crash. The registry passes on what
+/// tarsnode says.
+pub fn find_ended_process(input: &Input<'_>) -> Option<Verdict> {
+    let ended = |pod: &&PodView| {
+        pod.condition(READINESS_GATE).is_some_and(|gate| gate.status != "True" && gate.message.starts_with("ended "))
+    };
+    let pod = judged(input).find(ended)?;
+    let said = &pod.condition(READINESS_GATE)?.message;
+    let container = &input.key.name;
+    let message =
+        format!("the process of pod {} {said}; see kubectl logs -n {} {0} -c {container}", pod.name, input.key.namespace);
+    Some(Verdict::violated(Reason::ProcessEnds, message).about(pod))
 }
 
 pub fn find_inactive_process(input: &Input<'_>) -> Option<Verdict> {

@@ -98,6 +98,14 @@ fn stuck(reason: &str, message: &str, exit_code: Option<i32>) -> PodView {
     PodView { stuck: vec![container], ..pod(conditions) }
 }
 
+/// A pod whose process has ended by itself, as tarsnode says it.
+fn ended(said: &str) -> PodView {
+    let mut pod = running(Some(("False", "Active/Inactive/-1")), "False");
+    let gate = pod.conditions.iter_mut().find(|condition| condition.kind == "tars.io/active").unwrap();
+    gate.message = said.to_owned();
+    pod
+}
+
 fn running(gate: Option<(&str, &str)>, ready: &str) -> PodView {
     let mut all = vec![("PodScheduled", "True", "", ""), ("ContainersReady", "True", "", ""), ("Ready", ready, "", "")];
     all.extend(gate.map(|(status, reason)| ("tars.io/active", status, reason, "")));

@@ -74,6 +74,7 @@ fn cases() -> Vec<Case> {
         Case::new().with(stuck("ContainerCreating", "", None)),
         Case::new().with(running(None, "False")),
         Case::new().with(running(Some(("False", "Active/Inactive")), "False")),
+        Case::new().with(ended("ended with code 1 (4 times): \"bind 10.0.0.9:10101: address already in use\"")),
         Case::new().with(probed(true, Some(("True", "Active/Active/7")))),
         Case::new().with(running(Some(("True", "Active/Active/7")), "False")),
     ];
