@@ -8,7 +8,6 @@ use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder},
     metrics::{
-        MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::ConstGauge,
@@ -21,7 +20,7 @@ use std::{
 use tars::server::{AdapterStats, Stats};
 use tars_kit::{
     auth,
-    metrics::{LabelNames, MetricDeclaration, Registry},
+    metrics::{MetricDeclaration, Registry, begin, counter, gauge},
     tls::ServingCertificate,
 };
 
@@ -201,14 +200,6 @@ impl fmt::Debug for Readings {
     }
 }
 
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
-    MetricDeclaration { name, kind: MetricType::Gauge, labels: LabelNames::Listed(labels), help }
-}
-
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
-    MetricDeclaration { name, kind: MetricType::Counter, labels: LabelNames::Listed(labels), help }
-}
-
 /// Reads a value of a metric.
 type Read<From, Value> = fn(&From) -> Value;
 
@@ -290,11 +281,6 @@ fn encode_adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> f
         }
     }
     Ok(())
-}
-
-/// Writes the name, the type and the help of a metric. Its samples follow.
-fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: MetricDeclaration) -> Result<MetricEncoder<'a>, fmt::Error> {
-    out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }
 
 fn encode_gauge(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {
