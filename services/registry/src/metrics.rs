@@ -1,9 +1,6 @@
 //! The metrics of the name service. All label values come from closed sets.
 
-use crate::{
-    contact::Contacts,
-    index::{Index, Resolution, Snapshot, SourceKind},
-};
+use crate::index::{Index, Resolution, Snapshot, SourceKind};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder},
@@ -20,6 +17,7 @@ use std::{
 use tars::server::{AdapterStats, Stats};
 use tars_kit::{
     auth,
+    contact::Contact,
     metrics::{MetricDeclaration, Registry, begin, counter, gauge},
     tls::ServingCertificate,
 };
@@ -185,11 +183,14 @@ impl Metrics {
     }
 }
 
+/// The contact of the watch of each kind, in the order of [`SourceKind::ALL`].
+pub type Contacts = [Contact; SourceKind::ALL.len()];
+
 /// The sources of the metrics that are read at each scrape: the index, the contacts with the API server, and the Tars adapters.
 #[derive(Default)]
 pub struct Readings {
     pub index: Index,
-    pub contacts: Arc<Contacts>,
+    pub contacts: Contacts,
     /// The counts of the Tars server, from the moment when it listens.
     pub server: Arc<OnceLock<Stats>>,
 }
@@ -215,7 +216,7 @@ const INDEX_CHANGES: MetricDeclaration = counter("index_changes", &[], "Publishe
 const WATCH_AGE: MetricDeclaration = gauge(
     "watch_age_seconds",
     &["resource"],
-    "Seconds since the API server last answered a list or watch: below 60 at rest; above 120, answers may be out of date",
+    "Seconds since the API server last sent a list, an event or a bookmark: below 60 at rest; above 120, answers may be out of date",
 );
 /// Present values of each Tars adapter.
 const ADAPTER_GAUGES: [(MetricDeclaration, Read<AdapterStats, usize>); 3] = [
@@ -259,7 +260,7 @@ impl Collector for Readings {
         ConstCounter::new(snapshot.revision()).encode(begin(out, INDEX_CHANGES)?)?;
         let mut family = begin(out, WATCH_AGE)?;
         for kind in SourceKind::ALL {
-            let age = ConstGauge::new(self.contacts.age(kind).as_secs_f64());
+            let age = ConstGauge::new(self.contacts[kind.position()].age().as_secs_f64());
             age.encode(family.encode_family(&[("resource", kind.plural())])?)?;
         }
         self.server.get().map_or(Ok(()), |stats| encode_adapters(out, &stats.snapshot()))
