@@ -1,5 +1,6 @@
 //! The metrics of the controller. The values of labels come from small fixed sets; names of objects belong in logs and traces.
 
+use super::readings::Readings;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -34,12 +35,13 @@ struct Write {
 pub struct Metrics {
     runs: Family<Run, Counter>,
     seconds: Family<Reconciler, Histogram, fn() -> Histogram>,
-    queued: Family<Reconciler, Gauge>,
     queue_seconds: Family<Reconciler, Histogram, fn() -> Histogram>,
     interruptions: Family<Watch, Counter>,
     full: Gauge,
     writes: Family<Write, Counter>,
     leading: Gauge,
+    /// What is read at each scrape.
+    pub readings: Readings,
     /// The callers of gRPC.
     pub callers: auth::Metrics,
     /// The certificate of gRPC.
@@ -56,12 +58,12 @@ impl Default for Metrics {
         Self {
             runs: Family::default(),
             seconds: Family::new_with_constructor(histogram),
-            queued: Family::default(),
             queue_seconds: Family::new_with_constructor(histogram),
             interruptions: Family::default(),
             full: Gauge::default(),
             writes: Family::default(),
             leading: Gauge::default(),
+            readings: Readings::default(),
             callers: auth::Metrics::default(),
             certificate: ServingCertificate::default(),
         }
@@ -74,13 +76,13 @@ impl Metrics {
         let metrics = Self { callers: auth::Metrics::register(registry), certificate, ..Self::default() };
         registry.register_family("reconciles", "Runs of a reconciler by outcome", metrics.runs.clone());
         registry.register_family("reconcile_seconds", "Duration of a run", metrics.seconds.clone());
-        registry.register_family("queue_length", "Keys that wait for a worker", metrics.queued.clone());
         registry.register_family("queue_seconds", "Time for which a key waited for a worker", metrics.queue_seconds.clone());
         registry.register_family(
             "watch_interruptions",
             "Errors of a watch, after each of which it begins anew",
             metrics.interruptions.clone(),
         );
+        registry.register_collector(Readings::DECLARATIONS, metrics.readings.clone());
         registry.register("caches_full", "1 once every kind has been listed", metrics.full.clone());
         registry.register_family("api_writes", "Writes to the API server by verb, kind and outcome", metrics.writes.clone());
         registry.register("leading", "1 while this instance holds the Lease and writes", metrics.leading.clone());
@@ -92,10 +94,9 @@ impl Metrics {
         self.seconds.get_or_create(&Reconciler { reconciler }).observe(took.as_secs_f64());
     }
 
-    /// A worker took a key that had waited for `waited`, and `left` keys go on waiting.
-    pub fn note_queue(&self, reconciler: &'static str, waited: Duration, left: usize) {
+    /// A worker took a key that had waited for `waited`.
+    pub fn note_wait(&self, reconciler: &'static str, waited: Duration) {
         self.queue_seconds.get_or_create(&Reconciler { reconciler }).observe(waited.as_secs_f64());
-        self.queued.get_or_create(&Reconciler { reconciler }).set(i64::try_from(left).unwrap_or(i64::MAX));
     }
 
     pub fn count_interruption(&self, kind: &str) {
