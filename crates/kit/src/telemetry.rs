@@ -10,10 +10,12 @@
 mod filter;
 
 use filter::{Follower, parse};
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 pub use filter::FilterError;
@@ -76,6 +78,13 @@ pub fn init(service: &'static str) -> Result<Telemetry, TelemetryError> {
     Ok(Telemetry { provider, _following: stop.drop_guard() })
 }
 
+/// The id of the trace that `span` belongs to, if the trace is exported.
+pub fn find_trace(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_sampled().then(|| context.trace_id().to_string())
+}
+
 fn build_exporter(service: &'static str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
     if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
         return Ok(None);
@@ -83,4 +92,24 @@ fn build_exporter(service: &'static str) -> Result<Option<SdkTracerProvider>, Te
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(TelemetryError::Exporter)?;
     let resource = Resource::builder().with_service_name(service).build();
     Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry_sdk::trace::Sampler;
+
+    fn trace_with(sampler: Sampler) -> Option<String> {
+        let tracer = SdkTracerProvider::builder().with_sampler(sampler).build().tracer("test");
+        let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+        tracing::subscriber::with_default(subscriber, || find_trace(&tracing::info_span!("work")))
+    }
+
+    #[test]
+    fn only_a_trace_that_is_exported_has_an_id() {
+        assert_eq!(find_trace(&tracing::info_span!("work")), None);
+        assert_eq!(trace_with(Sampler::AlwaysOff), None);
+        let trace = trace_with(Sampler::AlwaysOn).unwrap();
+        assert!(trace.len() == 32 && trace.chars().all(|char| char.is_ascii_hexdigit()), "{trace}");
+    }
 }

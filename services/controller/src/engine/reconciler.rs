@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tars_kit::telemetry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -99,7 +100,8 @@ async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: Ca
         let span = tracing::info_span!("reconcile", reconciler = R::NAME, namespace = key.namespace, name = key.name);
         let began = Instant::now();
         let outcome = reconciler.reconcile(&key).instrument(span.clone()).await;
-        metrics.count_run(R::NAME, outcome.as_ref().err().map_or("ok", |failure| failure.category), began.elapsed());
+        let result = outcome.as_ref().err().map_or("ok", |failure| failure.category);
+        metrics.count_run(R::NAME, result, began.elapsed(), telemetry::find_trace(&span));
         match outcome {
             Ok(again) => {
                 queue.forget(&key);
