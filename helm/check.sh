@@ -68,7 +68,7 @@ controller: {registry: "registry.example:5000/team", tag: v9, secret: pull, repl
   tolerations: [{operator: Exists}], priorityClassName: high, podAnnotations: {a: "b"}, imagePullPolicy: Always,
   affinity: {podAntiAffinity: {}}, resources: {limits: {cpu: "1"}}}
 webhook: {replicas: 1, podDisruptionBudget: {enabled: false}, timeoutSeconds: 5}
-agent: {tlv_in_host: /data/tars, maxUnavailable: 2}
+agent: {tlv_in_host: /data/tars, maxUnavailable: 2, logLevel: debug}
 crds: {servers: [v1beta1, v1beta2, v1beta3], storage: v1beta2}
 networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
 metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}
@@ -84,7 +84,7 @@ framework: {registry: "registry.example:5000/team", tag: "20240101", secret: pul
 upload: {registry: "registry.example:5000/built", secret: push}
 web: tars.example.com
 elk: {nodes: ["es-0:9200", "es-1:9200"]}
-registry: {replicas: 3, minReplicas: 1, grpc: {openReads: false}, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
+registry: {replicas: 3, minReplicas: 1, logLevel: warn, grpc: {openReads: false}, notStacked: true, nodeSelector: [{key: disk, operator: In, values: [ssd]}], podDisruptionBudget: {enabled: false}}
 frameworkConfig: {maxBuildTime: 300, recordLimit: {texitedPod: 50}, upChain: {default: [{host: 10.0.0.1, port: 17890}]}, expand: {key: value}}
 VALUES
 render framework-issued tarsframework tars --set registry.certManager.enabled=true
@@ -102,6 +102,11 @@ expect controller 3 'drop: \[ALL\]' 'no capabilities by default'
 expect controller 2 'runAsUser: 65532' 'controller and webhook are not root'
 expect controller 9 'grpc: \{port: 9446' 'three probes for each component'
 expect controller 2 'secretName: tars-(controller|agent)-tls$' 'controller and agent mount their certificate'
+expect controller 3 'mountPath: /etc/tars/log-level, readOnly: true' 'each component reads its log level from a file'
+expect controller 0 'RUST_LOG' 'and not from its environment, whose change restarts pods'
+expect controller-all 1 'tarscontroller: "info,kube=debug"$' 'the log level of the controller'
+expect controller-all 1 'tarswebhook: "info"$' 'the log level of the webhook'
+expect controller-all 1 'tarsagent: "debug"$' 'the log level of the agent'
 expect controller 4 'failurePolicy: Fail' 'admission fails closed'
 expect controller 3 'name: no-housekeeping-of-kubernetes$' 'the garbage collector waits for no webhook'
 expect controller 2 'name: no-write-of-the-controller$' 'writes of the controller cost no review'
@@ -161,6 +166,9 @@ expect framework-issued 2 '^kind: Certificate$' 'an authority, and the certifica
 expect framework-issued 0 'tars-registry-ca' 'the registry holds no authority when cert-manager does'
 expect framework-issued 1 'name: CERTIFICATE_ISSUER, value: cert-manager' 'the registry knows the writer of its Secret'
 expect framework 1 'secretName: tars-registry-tls' 'the registry mounts its certificate'
+expect framework 1 'mountPath: /etc/tars/log-level, readOnly: true' 'the registry reads its log level from a file'
+expect framework 0 'RUST_LOG' 'and not from its environment, whose change restarts pods'
+expect framework-all 1 'tarsregistry: "warn"$' 'the log level of the registry'
 expect framework 2 'automountServiceAccountToken: false' 'no pod runs under the accounts of callers'
 expect framework 1 'verbs: \["list","get"\]$' 'the controller may tell tars-view about servers'
 expect framework 1 'verbs: \["list","get","update"\]$' 'and compares them for tars-edit'

@@ -10,6 +10,7 @@
 //!          tls::ServingCertificate ─► tls::serve                   (HTTPS whose certificate is swapped while it runs)
 //!          lease::Elector ──► lease::Leadership                    (one writer; a token tells that leadership is lost)
 //!          cluster::connect                                        (the client of the API server, with a deadline for everything)
+//!                         └─► contact::Contact ──► metrics         (how long the API server is silent)
 //!          tasks::Tasks (all of these run, or all stop) ──► process::end   (the exit code, and the sentence that explains it)
 //! ```
 //!
@@ -22,6 +23,7 @@ pub mod auth;
 pub mod causes;
 pub mod cluster;
 pub mod connections;
+pub mod contact;
 pub mod crypto;
 pub mod events;
 pub mod grpc;

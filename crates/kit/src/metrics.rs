@@ -6,7 +6,7 @@
 use axum::{Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
 use prometheus_client::{
     collector::Collector,
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, text::encode},
     metrics::{
         MetricType, TypedMetric,
         family::{Family, MetricConstructor},
@@ -30,6 +30,21 @@ pub struct MetricDeclaration {
     pub labels: LabelNames,
     /// One sentence without full stop.
     pub help: &'static str,
+}
+
+/// Declares a gauge that a collector reads.
+pub const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
+    MetricDeclaration { name, kind: MetricType::Gauge, labels: LabelNames::Listed(labels), help }
+}
+
+/// Declares a counter that a collector reads.
+pub const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
+    MetricDeclaration { name, kind: MetricType::Counter, labels: LabelNames::Listed(labels), help }
+}
+
+/// Writes the name, the type and the help of a metric. Its samples follow.
+pub fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: MetricDeclaration) -> Result<MetricEncoder<'a>, fmt::Error> {
+    out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }
 
 /// The names of the labels of a metric, in the order in which samples have them.
@@ -143,7 +158,7 @@ async fn answer_scrape(State(registry): State<Arc<Registry>>) -> impl IntoRespon
 mod tests {
     use super::*;
     use prometheus_client::{
-        encoding::{DescriptorEncoder, EncodeMetric},
+        encoding::EncodeMetric,
         metrics::{counter::Counter, gauge::ConstGauge},
     };
 
@@ -153,19 +168,14 @@ mod tests {
         outcome: String,
     }
 
-    const DEPTH: MetricDeclaration = MetricDeclaration {
-        name: "queue_depth",
-        kind: MetricType::Gauge,
-        labels: LabelNames::Listed(&["queue"]),
-        help: "Items that wait",
-    };
+    const DEPTH: MetricDeclaration = gauge("queue_depth", &["queue"], "Items that wait");
 
     #[derive(Debug)]
     struct Queues;
 
     impl Collector for Queues {
         fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-            let mut family = encoder.encode_descriptor(DEPTH.name, DEPTH.help, None, DEPTH.kind)?;
+            let mut family = begin(&mut encoder, DEPTH)?;
             ConstGauge::new(3).encode(family.encode_family(&[("queue", "high")])?)
         }
     }

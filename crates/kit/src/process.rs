@@ -24,6 +24,7 @@ const BAD_CONFIGURATION: u8 = 64;
 const ENVIRONMENT: &str = "\
 Environment:
   RUST_LOG                     What is logged, for example info or info,kube=debug [default: info]
+  LOG_LEVEL_FILE               File whose filter counts instead of RUST_LOG, also when it changes [default: /etc/tars/log-level/PROGRAM]
   LOG_FORMAT                   json for one JSON object a line, anything else for people [default: text]
   OTEL_EXPORTER_OTLP_ENDPOINT  gRPC address of an OpenTelemetry collector for traces [default: no traces]
   KUBECONFIG                   Access to the cluster, outside of a pod";

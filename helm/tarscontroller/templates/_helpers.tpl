@@ -48,11 +48,9 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{- define "tars.telemetryEnv" -}}
-- name: RUST_LOG
-  value: {{ .values.logLevel | quote }}
 - name: LOG_FORMAT
-  value: {{ .root.Values.telemetry.logFormat | quote }}
-{{- with .root.Values.telemetry.otlpEndpoint }}
+  value: {{ .Values.telemetry.logFormat | quote }}
+{{- with .Values.telemetry.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
@@ -82,6 +80,16 @@ readinessProbe:
   grpc: {port: 9446, service: readiness}
   periodSeconds: 2
   timeoutSeconds: 2
+{{- end -}}
+
+{{/* What is logged. A component reads its file again when it changes, and a pod does not wait for the ConfigMap. */}}
+{{- define "tars.logLevelMount" -}}
+- {name: log-level, mountPath: /etc/tars/log-level, readOnly: true}
+{{- end -}}
+
+{{- define "tars.logLevelVolume" -}}
+- name: log-level
+  configMap: {name: tars-log-level, optional: true}
 {{- end -}}
 
 {{/* The certificate of gRPC. The webhook writes its Secret, and a pod does not wait for it: the kubelet brings it and its changes. */}}

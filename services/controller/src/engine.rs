@@ -16,6 +16,7 @@ pub mod fields;
 pub mod metrics;
 mod quantity;
 pub mod queue;
+pub mod readings;
 pub mod reconciler;
 pub mod writer;
 
@@ -25,7 +26,7 @@ use kube::{Client, api::DynamicObject};
 use metrics::Metrics;
 use reconciler::AnyReconciler;
 use std::sync::Arc;
-use tars_kit::lease::Fence;
+use tars_kit::{contact::Contact, lease::Fence};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use writer::Writer;
@@ -59,12 +60,15 @@ impl Engine {
         selection: Selection,
         decode: impl Fn(DynamicObject) -> Result<V, serde_json::Error> + Send + Sync + 'static,
     ) -> Cache<V> {
-        let cache = Cache::new(decode);
-        self.watches.push(Box::new(Feed { selection, cache: cache.clone() }));
+        let (cache, contact) = (Cache::new(decode), Contact::default());
+        self.metrics.readings.add_watch(selection.kind(), contact.clone());
+        self.watches.push(Box::new(Feed { selection, cache: cache.clone(), contact }));
         cache
     }
 
     pub fn add(&mut self, reconciler: Arc<dyn AnyReconciler>) {
+        let (name, queue) = reconciler.named_queue();
+        self.metrics.readings.add_queue(name, queue.clone());
         self.reconcilers.push(reconciler);
     }
 
@@ -108,7 +112,7 @@ impl Engine {
     /// The queue of the reconciler with this name.
     #[cfg(test)]
     pub fn queue_of(&self, name: &str) -> &queue::Queue<cache::Key> {
-        self.reconcilers.iter().find_map(|reconciler| reconciler.queue_of(name)).unwrap()
+        self.reconcilers.iter().map(|reconciler| reconciler.named_queue()).find(|(found, _)| *found == name).unwrap().1
     }
 
     /// Replaces the content of every cache, as new lists do. `list` returns the objects of a resource by its plural name.

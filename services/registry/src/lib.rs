@@ -15,7 +15,6 @@
 //! One process serves one namespace, that of the framework. The rules are in docs/reference/name-service.md.
 
 pub mod args;
-pub mod contact;
 pub mod grpc;
 pub mod index;
 pub mod metrics;

@@ -1,14 +1,10 @@
 //! The metrics of the name service. All label values come from closed sets.
 
-use crate::{
-    contact::Contacts,
-    index::{Index, Resolution, Snapshot, SourceKind},
-};
+use crate::index::{Index, Resolution, Snapshot, SourceKind};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder},
     metrics::{
-        MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::ConstGauge,
@@ -21,7 +17,8 @@ use std::{
 use tars::server::{AdapterStats, Stats};
 use tars_kit::{
     auth,
-    metrics::{LabelNames, MetricDeclaration, Registry},
+    contact::Contact,
+    metrics::{MetricDeclaration, Registry, begin, counter, gauge},
     tls::ServingCertificate,
 };
 
@@ -186,11 +183,14 @@ impl Metrics {
     }
 }
 
+/// The contact of the watch of each kind, in the order of [`SourceKind::ALL`].
+pub type Contacts = [Contact; SourceKind::ALL.len()];
+
 /// The sources of the metrics that are read at each scrape: the index, the contacts with the API server, and the Tars adapters.
 #[derive(Default)]
 pub struct Readings {
     pub index: Index,
-    pub contacts: Arc<Contacts>,
+    pub contacts: Contacts,
     /// The counts of the Tars server, from the moment when it listens.
     pub server: Arc<OnceLock<Stats>>,
 }
@@ -199,14 +199,6 @@ impl fmt::Debug for Readings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Readings").finish_non_exhaustive()
     }
-}
-
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
-    MetricDeclaration { name, kind: MetricType::Gauge, labels: LabelNames::Listed(labels), help }
-}
-
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDeclaration {
-    MetricDeclaration { name, kind: MetricType::Counter, labels: LabelNames::Listed(labels), help }
 }
 
 /// Reads a value of a metric.
@@ -224,7 +216,7 @@ const INDEX_CHANGES: MetricDeclaration = counter("index_changes", &[], "Publishe
 const WATCH_AGE: MetricDeclaration = gauge(
     "watch_age_seconds",
     &["resource"],
-    "Seconds since the API server last answered a list or watch: below 60 at rest; above 120, answers may be out of date",
+    "Seconds since the API server last sent a list, an event or a bookmark: below 60 at rest; above 120, answers may be out of date",
 );
 /// Present values of each Tars adapter.
 const ADAPTER_GAUGES: [(MetricDeclaration, Read<AdapterStats, usize>); 3] = [
@@ -268,7 +260,7 @@ impl Collector for Readings {
         ConstCounter::new(snapshot.revision()).encode(begin(out, INDEX_CHANGES)?)?;
         let mut family = begin(out, WATCH_AGE)?;
         for kind in SourceKind::ALL {
-            let age = ConstGauge::new(self.contacts.age(kind).as_secs_f64());
+            let age = ConstGauge::new(self.contacts[kind.position()].age().as_secs_f64());
             age.encode(family.encode_family(&[("resource", kind.plural())])?)?;
         }
         self.server.get().map_or(Ok(()), |stats| encode_adapters(out, &stats.snapshot()))
@@ -290,11 +282,6 @@ fn encode_adapters(out: &mut DescriptorEncoder<'_>, stats: &[AdapterStats]) -> f
         }
     }
     Ok(())
-}
-
-/// Writes the name, the type and the help of a metric. Its samples follow.
-fn begin<'a>(out: &'a mut DescriptorEncoder<'_>, declaration: MetricDeclaration) -> Result<MetricEncoder<'a>, fmt::Error> {
-    out.encode_descriptor(declaration.name, declaration.help, None, declaration.kind)
 }
 
 fn encode_gauge(value: usize, encoder: MetricEncoder<'_>) -> fmt::Result {

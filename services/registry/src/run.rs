@@ -7,10 +7,9 @@
 
 use crate::{
     args::Config,
-    contact::{ContactLayer, Contacts},
     grpc::{Resolver, list_access},
     index::{Index, QUERY_OBJECT, REGISTRY_OBJECT, Writer},
-    metrics::{Metrics, Readings},
+    metrics::{Contacts, Metrics, Readings},
     query::QueryObj,
     readiness::{OwnGate, Pods, Reporter},
     registry_obj::RegistryObj,
@@ -59,16 +58,15 @@ const LISTENERS: &str = "listeners";
 
 /// Runs the service against the cluster that the process is in, until `stop` is cancelled.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Fatal> {
-    let contacts = Arc::new(Contacts::default());
-    let client = connect(Arc::clone(&contacts)).await?;
-    run_with(config, client, contacts, stop).await
+    run_with(config, cluster::connect().await?, stop).await
 }
 
 /// Runs the service against the cluster of `client`, until `stop` is cancelled.
-pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, stop: CancellationToken) -> Result<(), Fatal> {
+pub async fn run_with(config: Config, client: Client, stop: CancellationToken) -> Result<(), Fatal> {
     let index = Index::default();
-    let stats = Arc::new(OnceLock::new());
-    let (metrics, registry) = Metrics::register(Readings { index: index.clone(), contacts, server: Arc::clone(&stats) });
+    let (contacts, stats) = (Contacts::default(), Arc::new(OnceLock::new()));
+    let readings = Readings { index: index.clone(), contacts: contacts.clone(), server: Arc::clone(&stats) };
+    let (metrics, registry) = Metrics::register(readings);
     let pods = Pods::new(client.clone(), &config.namespace);
     let gate = OwnGate::new(pods.clone(), config.pod_name.clone());
     let health = Health::new(&[LISTS, LISTENERS]).await;
@@ -109,7 +107,7 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
     let (writer, watched, namespace) = (Writer::new(index.clone()), metrics.clone(), config.namespace.clone());
     let last = last_stop.clone();
     tasks.spawn("watch Kubernetes objects", async move {
-        let watching = watch::run(client, &namespace, writer, watched, synced_sender);
+        let watching = watch::run(client, contacts, &namespace, writer, watched, synced_sender);
         last.run_until_cancelled(watching).await.unwrap_or(Ok(()))
     });
 
@@ -156,12 +154,6 @@ pub async fn run_with(config: Config, client: Client, contacts: Arc<Contacts>, s
         tracing::warn!("some tasks did not end in time");
     }
     failure.map_or(Ok(()), |ended| Err(ended.into()))
-}
-
-/// Builds a client that records in `contacts` when the API server answered.
-async fn connect(contacts: Arc<Contacts>) -> Result<Client, Fatal> {
-    let builder = cluster::prepare(cluster::find().await?)?;
-    Ok(builder.with_layer(&ContactLayer(contacts)).build())
 }
 
 /// The name of the adapter of `QueryObj`.

@@ -12,7 +12,7 @@
 
 use crate::{
     index::{Change, Outcome, SourceKind, Writer},
-    metrics::Metrics,
+    metrics::{Contacts, Metrics},
     objects::{EndpointObject, FrameworkObject, TemplateObject},
 };
 use backon::ExponentialBuilder;
@@ -37,7 +37,7 @@ use tokio::{
 };
 
 /// How long one watch lasts. Then the API server ends it, and it is opened again.
-pub const WATCH_SECONDS: u32 = 50;
+const WATCH_SECONDS: u32 = 50;
 /// Objects per page of a list.
 const PAGE: u32 = 500;
 /// How many changes may wait for the writer.
@@ -87,11 +87,12 @@ impl Watched for FrameworkObject {
     }
 }
 
-/// Keeps the index of `writer` up to date. `synced` becomes true once every kind was listed.
+/// Keeps the index of `writer` up to date, and `contacts`. `synced` becomes true once every kind was listed.
 ///
 /// Returns when one of its tasks ends. A task ends only by a panic, which is the error.
 pub async fn run(
     client: Client,
+    contacts: Contacts,
     namespace: &str,
     writer: Writer,
     metrics: Metrics,
@@ -101,16 +102,16 @@ pub async fn run(
     let all = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     let framework = all.clone().fields(&format!("metadata.name={FRAMEWORK_CONFIG}"));
     let mut tasks = JoinSet::new();
-    tasks.spawn(watch::<EndpointObject>(
-        Api::namespaced(client.clone(), namespace),
-        all.clone(),
-        sender.clone(),
-        metrics.clone(),
-    ));
-    tasks.spawn(watch::<TemplateObject>(Api::namespaced(client.clone(), namespace), all, sender.clone(), metrics.clone()));
-    tasks.spawn(watch::<FrameworkObject>(Api::namespaced(client, namespace), framework, sender, metrics.clone()));
+    tasks.spawn(watch::<EndpointObject>(find(&client, &contacts, namespace), all.clone(), sender.clone(), metrics.clone()));
+    tasks.spawn(watch::<TemplateObject>(find(&client, &contacts, namespace), all, sender.clone(), metrics.clone()));
+    tasks.spawn(watch::<FrameworkObject>(find(&client, &contacts, namespace), framework, sender, metrics.clone()));
     tasks.spawn(write(receiver, writer, metrics, synced));
     tasks.join_next().await.unwrap_or(Ok(()))
+}
+
+/// The objects of one kind, through a client that records when the API server spoke of them.
+fn find<K: Watched>(client: &Client, contacts: &Contacts, namespace: &str) -> Api<K> {
+    Api::namespaced(contacts[K::KIND.position()].observe(client), namespace)
 }
 
 async fn watch<K: Watched>(api: Api<K>, config: watcher::Config, changes: mpsc::Sender<Change>, metrics: Metrics) {

@@ -23,7 +23,7 @@ use std::{
 };
 use tars_kit::keeper::Issuer;
 use tars_proto::registry::v1::{ResolveRequest, name_service_client::NameServiceClient};
-use tarsregistry::{args::Config, contact::Contacts, run::run_with};
+use tarsregistry::{args::Config, run::run_with};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Code,
@@ -126,7 +126,7 @@ async fn a_registry_without_api_server_is_alive_and_stays_ready_once_it_was() {
         grpc_open_reads: true,
         metrics_listen: free(),
     };
-    let process = tokio::spawn(run_with(config, cluster.client(), Arc::new(Contacts::default()), stop.clone()));
+    let process = tokio::spawn(run_with(config, cluster.client(), stop.clone()));
     while probe(health_listen, "liveness").await.is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -168,7 +168,7 @@ async fn start_with_certificate(grpc_open_reads: bool, stop: &CancellationToken)
         grpc_open_reads,
         metrics_listen: free(),
     };
-    tokio::spawn(run_with(config, Cluster::default().client(), Arc::new(Contacts::default()), stop.clone()));
+    tokio::spawn(run_with(config, Cluster::default().client(), stop.clone()));
     while probe(health_listen, "liveness").await.is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

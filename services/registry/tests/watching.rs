@@ -25,6 +25,7 @@ use tars_proto::registry::v1::{Protocol, ResolveRequest, ResolveResponse, Source
 use tarsregistry::{
     grpc::Resolver,
     index::{Index, Resolution, Writer},
+    metrics::Contacts,
     watch,
 };
 use tokio::sync::{mpsc, watch as cell};
@@ -119,7 +120,7 @@ impl Bed {
         let (sender, synced) = cell::channel(false);
         let (client, writer, metrics) = (lists.client(), Writer::new(index.clone()), metrics());
         let names = Resolver::new(index.clone(), metrics.clone(), synced.clone());
-        tokio::spawn(async move { watch::run(client, "tars", writer, metrics, sender).await });
+        tokio::spawn(async move { watch::run(client, Contacts::default(), "tars", writer, metrics, sender).await });
         Self { lists, index, synced, names }
     }
 

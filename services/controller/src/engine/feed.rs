@@ -11,7 +11,7 @@ use kube::{
     runtime::{WatchStreamExt as _, watcher},
 };
 use std::{collections::HashSet, sync::Arc};
-use tars_kit::causes::with_sources;
+use tars_kit::{causes::with_sources, contact::Contact};
 
 /// Which objects a watch asks for, and how much of each.
 #[derive(Clone, Debug)]
@@ -42,6 +42,11 @@ impl Selection {
     #[must_use]
     pub fn metadata_only(self) -> Self {
         Self { metadata_only: true, ..self }
+    }
+
+    /// The kind of the objects.
+    pub fn kind(&self) -> &str {
+        &self.resource.kind
     }
 
     fn open_stream(&self, client: Client) -> Events {
@@ -93,11 +98,13 @@ pub trait Watch: Send + Sync {
 pub struct Feed<V> {
     pub selection: Selection,
     pub cache: Cache<V>,
+    /// When the API server last spoke of these objects.
+    pub contact: Contact,
 }
 
 impl<V: View> Watch for Feed<V> {
     fn run(&self, client: Client, metrics: Arc<Metrics>) -> BoxFuture<'static, ()> {
-        fill(client, metrics, self.selection.clone(), self.cache.clone()).boxed()
+        fill(self.contact.observe(&client), metrics, self.selection.clone(), self.cache.clone()).boxed()
     }
 
     fn synced(&self) -> BoxFuture<'_, ()> {

@@ -12,7 +12,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     hash::Hash,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
@@ -25,9 +25,19 @@ const FIRST_RETRY: Duration = Duration::from_millis(20);
 /// The longest pause. An object that fails for ever costs two attempts a minute, and is repaired at most this late.
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// A queue that holds each key once, with delays and an exponential backoff per key. Every method may be called from any task.
+/// A queue that holds each key once, with delays and an exponential backoff per key. Every method may be called from any task. Clones
+/// share their content.
 #[derive(Debug)]
-pub struct Queue<K> {
+pub struct Queue<K>(Arc<Shared<K>>);
+
+impl<K> Clone for Queue<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+#[derive(Debug)]
+struct Shared<K> {
     state: Mutex<State<K>>,
     changed: Notify,
 }
@@ -36,15 +46,23 @@ pub struct Queue<K> {
 #[derive(Debug)]
 pub struct Taken<K> {
     pub key: K,
-    /// How long it was ready.
+    /// How long it waited.
     pub waited: Duration,
-    /// How many keys go on waiting.
-    pub left: usize,
+}
+
+/// The keys that wait for a worker at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    pub length: usize,
+    /// How long the one among them has waited that waits the longest.
+    pub oldest: Duration,
 }
 
 #[derive(Debug)]
 struct State<K> {
-    /// Each key with the time since which it waits.
+    /// When workers began to take keys. A key waits only since then.
+    opened: Option<Instant>,
+    /// Each key with the time since which it is ready.
     ready: VecDeque<(K, Instant)>,
     /// The keys in `ready`, and those that go there when their current run is done.
     dirty: HashSet<K>,
@@ -58,8 +76,9 @@ struct State<K> {
 
 impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
     fn default() -> Self {
-        Self {
+        Self(Arc::new(Shared {
             state: Mutex::new(State {
+                opened: None,
                 ready: VecDeque::new(),
                 dirty: HashSet::new(),
                 in_work: HashSet::new(),
@@ -68,20 +87,34 @@ impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
                 failures: HashMap::new(),
             }),
             changed: Notify::new(),
-        }
+        }))
     }
 }
 
 impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     fn lock(&self) -> MutexGuard<'_, State<K>> {
         // No code that holds the lock can panic half-way through a change, so a poisoned state is still consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that workers take keys from now on.
+    pub fn open(&self) {
+        self.lock().opened = Some(Instant::now());
+    }
+
+    /// The keys that wait for a worker now, without delayed keys and keys that run.
+    pub fn backlog(&self) -> Backlog {
+        let (mut state, now) = (self.lock(), Instant::now());
+        // No worker does this while all are busy.
+        state.promote(now);
+        let first = state.ready.iter().map(|(_, since)| *since).min();
+        Backlog { length: state.ready.len(), oldest: first.map_or(Duration::ZERO, |since| state.waited(since, now)) }
     }
 
     /// Asks for a run of `key` as soon as a worker is free.
     pub fn add(&self, key: K) {
-        if self.lock().add(key) {
-            self.changed.notify_one();
+        if self.lock().add(key, Instant::now()) {
+            self.0.changed.notify_one();
         }
     }
 
@@ -104,7 +137,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         state.due.insert(key.clone(), at);
         state.delayed.insert((at, key));
         drop(state);
-        self.changed.notify_one();
+        self.0.changed.notify_one();
     }
 
     /// Asks for another run of a key that failed. Returns the pause, which is longer after each failure.
@@ -134,18 +167,18 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     /// Waits for a key. The caller must call [`Queue::done`] with it afterwards, whatever the outcome.
     pub async fn take(&self) -> Taken<K> {
         loop {
-            let changed = self.changed.notified();
+            let changed = self.0.changed.notified();
             let wake = {
-                let mut state = self.lock();
-                state.promote(Instant::now());
+                let (mut state, now) = (self.lock(), Instant::now());
+                state.promote(now);
                 if let Some((key, since)) = state.ready.pop_front() {
                     state.dirty.remove(&key);
                     state.in_work.insert(key.clone());
                     if !state.ready.is_empty() {
                         // One notification may stand for several keys; pass it on to the next worker.
-                        self.changed.notify_one();
+                        self.0.changed.notify_one();
                     }
-                    return Taken { key, waited: since.elapsed(), left: state.ready.len() };
+                    return Taken { key, waited: state.waited(since, now) };
                 }
                 state.delayed.first().map(|(at, _)| *at)
             };
@@ -163,7 +196,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         if state.dirty.contains(key) {
             state.ready.push_back((key.clone(), Instant::now()));
             drop(state);
-            self.changed.notify_one();
+            self.0.changed.notify_one();
         }
     }
 
@@ -178,13 +211,13 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 }
 
 impl<K: Clone + Eq + Hash + Ord> State<K> {
-    /// Returns whether a worker should be woken.
-    fn add(&mut self, key: K) -> bool {
+    /// Adds a key that is ready since `since`. Returns whether a worker should be woken.
+    fn add(&mut self, key: K, since: Instant) -> bool {
         self.undelay(&key);
         if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {
             return false;
         }
-        self.ready.push_back((key, Instant::now()));
+        self.ready.push_back((key, since));
         true
     }
 
@@ -195,9 +228,14 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
     }
 
     fn promote(&mut self, now: Instant) {
-        while let Some((_, key)) = self.delayed.first().filter(|(at, _)| *at <= now).cloned() {
-            self.add(key);
+        while let Some((at, key)) = self.delayed.first().filter(|(at, _)| *at <= now).cloned() {
+            self.add(key, at);
         }
+    }
+
+    /// How long a key that is ready since `since` has waited for a worker.
+    fn waited(&self, since: Instant, now: Instant) -> Duration {
+        self.opened.map_or(Duration::ZERO, |opened| now.saturating_duration_since(since.max(opened)))
     }
 }
 
@@ -262,6 +300,23 @@ mod tests {
         assert_eq!(pauses[12], LAST_RETRY);
         queue.forget(&"a");
         assert_eq!(queue.retry("a"), FIRST_RETRY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_backlog_is_what_waits_for_a_worker_since_there_are_workers() {
+        let (queue, second) = (Queue::default(), Duration::from_secs(1));
+        queue.add("a");
+        queue.add_after("b", 3 * second);
+        tokio::time::advance(2 * second).await;
+        assert_eq!(queue.backlog(), Backlog { length: 1, oldest: Duration::ZERO }, "nobody takes keys yet");
+        queue.open();
+        tokio::time::advance(2 * second).await;
+        assert_eq!(queue.backlog(), Backlog { length: 2, oldest: 2 * second }, "a delayed key waits once it is due");
+        assert_eq!(queue.take().await.waited, 2 * second);
+        queue.add("a");
+        assert_eq!(queue.backlog(), Backlog { length: 1, oldest: second }, "a key that runs does not wait for a worker");
+        assert_eq!(queue.take().await.waited, second);
+        assert_eq!(queue.backlog(), Backlog { length: 0, oldest: Duration::ZERO });
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tars_kit::telemetry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -41,19 +42,19 @@ pub trait Reconciler: Send + Sync + 'static {
 
 /// A reconciler of any kind. The engine keeps all of them in one list.
 pub trait AnyReconciler: Send + Sync {
-    /// See [`Reconciler::start_leading`].
+    /// Opens the queue. See also [`Reconciler::start_leading`].
     fn note_leading(&self);
 
     /// Starts the workers. They end when `halt` is cancelled.
     fn start_workers(self: Arc<Self>, workers: &mut JoinSet<()>, metrics: &Arc<Metrics>, halt: &CancellationToken);
 
-    /// The queue, if the reconciler has this name.
-    #[cfg(test)]
-    fn queue_of(&self, name: &str) -> Option<&Queue<Key>>;
+    /// The queue, with the name of the reconciler.
+    fn named_queue(&self) -> (&'static str, &Queue<Key>);
 }
 
 impl<R: Reconciler> AnyReconciler for R {
     fn note_leading(&self) {
+        self.queue().open();
         self.start_leading();
     }
 
@@ -63,9 +64,8 @@ impl<R: Reconciler> AnyReconciler for R {
         }
     }
 
-    #[cfg(test)]
-    fn queue_of(&self, name: &str) -> Option<&Queue<Key>> {
-        (R::NAME == name).then(|| self.queue())
+    fn named_queue(&self) -> (&'static str, &Queue<Key>) {
+        (R::NAME, self.queue())
     }
 }
 
@@ -91,16 +91,17 @@ impl From<kube::Error> for Failure {
 async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: CancellationToken) {
     let queue = reconciler.queue();
     loop {
-        let Taken { key, waited, left } = tokio::select! {
+        let Taken { key, waited } = tokio::select! {
             biased;
             () = halt.cancelled() => return,
             taken = queue.take() => taken,
         };
-        metrics.note_queue(R::NAME, waited, left);
+        metrics.note_wait(R::NAME, waited);
         let span = tracing::info_span!("reconcile", reconciler = R::NAME, namespace = key.namespace, name = key.name);
         let began = Instant::now();
         let outcome = reconciler.reconcile(&key).instrument(span.clone()).await;
-        metrics.count_run(R::NAME, outcome.as_ref().err().map_or("ok", |failure| failure.category), began.elapsed());
+        let result = outcome.as_ref().err().map_or("ok", |failure| failure.category);
+        metrics.count_run(R::NAME, result, began.elapsed(), telemetry::find_trace(&span));
         match outcome {
             Ok(again) => {
                 queue.forget(&key);

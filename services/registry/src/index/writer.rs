@@ -16,18 +16,13 @@ pub enum SourceKind {
 impl SourceKind {
     pub const ALL: [Self; 3] = [Self::Endpoint, Self::Template, Self::Framework];
 
-    /// The plural of the kind, as URLs and labels of metrics have it.
+    /// The plural of the kind, as labels of metrics have it.
     pub const fn plural(self) -> &'static str {
         match self {
             Self::Endpoint => "tendpoints",
             Self::Template => "ttemplates",
             Self::Framework => "tframeworkconfigs",
         }
-    }
-
-    /// Finds the kind with this plural.
-    pub fn from_plural(plural: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.plural() == plural)
     }
 
     /// The position of the kind in [`SourceKind::ALL`].
