@@ -35,6 +35,7 @@ pub fn compute_status(
             .map(|(kind, verdict)| build_condition(kind, verdict, server.metadata.generation, before, &now))
             .collect(),
         observed_generation: server.metadata.generation,
+        rollout: None,
     }
 }
 
