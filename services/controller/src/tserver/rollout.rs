@@ -170,7 +170,7 @@ impl Distance {
     /// Tells what was reached, and stays true when a pod fails later.
     fn describe_end(self) -> String {
         match self.wanted {
-            0 => "no pods are wanted".to_owned(),
+            0 => "no pods were wanted".to_owned(),
             wanted => {
                 let end = "got the wanted settings and became ready";
                 format_count(wanted, wanted, end, end)

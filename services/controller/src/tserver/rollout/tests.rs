@@ -289,7 +289,7 @@ fn a_server_that_wants_no_pods_is_complete_when_none_is_left() {
             life.look(0, &[DONE]),
             (Status::True, Reason::RollingOut, "0 of 0 pods have the wanted settings and are ready; 1 has to go".into())
         );
-        assert_eq!(life.look(0, &[]), (Status::True, Reason::Complete, "no pods are wanted".into()));
+        assert_eq!(life.look(0, &[]), (Status::True, Reason::Complete, "no pods were wanted".into()));
     }
 }
 
