@@ -35,7 +35,8 @@
 //! | TServer v1beta3 | `disruption` of `spec.k8s`, optional; earlier versions keep it in an annotation | the drain of several nodes must not take all pods |
 //! | TServer v1beta3, TFrameworkConfig | `hostTimezone` of `spec.k8s`, which earlier versions keep in an annotation, and of the root; both optional | the Pod Security level `baseline` allows no volume of the node |
 //! | TServer v1beta3 | `podAnnotations`, `podLabels`, `tolerations`, `priorityClassName`, `schedulerName`, `terminationGracePeriodSeconds`, `workingDir` of `spec.k8s` and `nfs` of a mount's source, all optional; earlier versions keep them in an annotation | other parts of a cluster read labels and annotations of pods, and nodes are shared out by taints |
-//! | TServer | `status.conditions` and `status.observedGeneration`, both optional, in all versions | users must see problems |
+//! | TServer v1beta3 | `progressDeadlineSeconds` of `spec.k8s`, optional; earlier versions keep it in an annotation | users know it from Deployments |
+//! | TServer | `status.conditions`, `status.observedGeneration` and `status.rollout`, all optional, in all versions | users must see problems |
 //! | TServer | the column `Repicas` is spelt `Replicas`; v1beta3 begins with the column `Status`, which shows the reason of the condition Ready | the first look must tell what is wrong |
 //! | TEndpoint, TExitedRecord, TTree, TFrameworkConfig | they have columns | likewise |
 //! | TPlugin v1beta1 | `spec.extern`, optional, as in the later versions | a writer of v1beta1 would remove it |

@@ -128,6 +128,10 @@ fn list_mistakes() -> Vec<Mistake> {
         mistake("a Service of somebody else under the name", &json!({})),
         k8s("a running pod that loses its labels", &json!({})),
         k8s("a host port that another server has", &json!({"hostPorts": [{"nameRef": "http", "port": 31733}]})),
+        mistake(
+            "a release that does not reach the pods in time",
+            &json!({"release": {"image": "registry.invalid/slip:4"}, "k8s": {"progressDeadlineSeconds": 5}}),
+        ),
     ]
 }
 

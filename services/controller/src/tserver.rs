@@ -32,6 +32,7 @@ mod reason;
 mod replicas;
 mod report;
 mod resyncs;
+mod rollout;
 mod routes;
 mod status;
 mod surroundings;
@@ -62,6 +63,7 @@ use derived::build_objects;
 use endpoints::compute_endpoint_status;
 use error::Error;
 use exits::{Entry, choose_limit};
+use jiff::Timestamp;
 use report::{describe_status, report, report_broken};
 use std::sync::Arc;
 use surroundings::{Surroundings, look_around};
@@ -104,13 +106,14 @@ impl Reconciler for TServerReconciler {
     }
 
     async fn reconcile(&self, key: &Key) -> Outcome {
-        reconcile(&self.context, key).await?;
+        reconcile(&self.context, key, Timestamp::now()).await?;
         Ok(None)
     }
 }
 
-/// Brings the objects of the TServer `key` into the state that it describes, and reports the result in its status.
-async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
+/// Brings the objects of the TServer `key` into the state that it describes, and reports the result in its status. `now` is
+/// the time of the run.
+async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<(), Error> {
     apply::collect(context, key).await.map_err(|error| Error::Apply(Box::new(error)))?;
     let Some(view) = context.views.servers.get(key).filter(|view| !view.deleting) else {
         // While it is being deleted, Kubernetes may collect its objects first, or keep them as orphans.
@@ -128,11 +131,11 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
     let server = match &view.object {
         Ok(server) => server,
         Err(broken) => {
-            report_broken(context, key, &view, broken).await?;
+            report_broken(context, key, &view, broken, now).await?;
             return Err(Error::Undecodable { key: key.clone(), problem: broken.problem.clone() });
         }
     };
-    let around = look_around(context, key, server);
+    let mut around = look_around(context, key, server);
 
     let mut defaults = Defaults::NEWEST;
     let (problems, failures) = match decide(server, &around) {
@@ -145,6 +148,8 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
             let exits = collect_exits(context, key, &around);
             let failures = apply::apply(context, &validated, &around, &objects, &exits).await;
             forget_recorded_exits(context, key, choose_limit(around.framework.as_deref()));
+            // The status tells of the objects as they are after these writes.
+            around.live = context.derived.find(key);
             (Vec::new(), failures)
         }
         Err(problems) => (problems, Vec::new()),
@@ -152,7 +157,7 @@ async fn reconcile(context: &Context, key: &Key) -> Result<(), Error> {
 
     let endpoint = write_endpoint_status(context, key, &view, server, &around).await;
     let input = Input { defaults, ..Input::new(server, key, &problems, &around, &failures) };
-    let status = report(context, key, &view, server, &input).await;
+    let status = report(context, key, &view, server, &input, now).await;
     if let Some(first) = failures.into_iter().next() {
         return Err(Error::Apply(Box::new(first)));
     }

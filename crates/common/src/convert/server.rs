@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, mem, sync::LazyLock};
 const SOURCE: &str = "1b1";
 const COMMANDS: [&str; 2] = ["command", "args"];
 /// Fields that the existing system does not have. Its converter ignores them in the annotation, and loses them when it writes one.
-const OWN: [&str; 14] = [
+const OWN: [&str; 15] = [
     "livenessProbe",
     "readinessProbe",
     "startupProbe",
@@ -34,6 +34,7 @@ const OWN: [&str; 14] = [
     "schedulerName",
     "terminationGracePeriodSeconds",
     "workingDir",
+    "progressDeadlineSeconds",
 ];
 const LAUNCH: [&str; 3] = ["updateStrategy", "imagePullPolicy", "launcherType"];
 const NODE: [&str; 2] = ["nodeImage", "nodeSecret"];

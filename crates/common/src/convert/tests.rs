@@ -96,6 +96,7 @@ prop_compose! {
             ("schedulerName", name.clone().map(Value::from)),
             ("workingDir", name.map(Value::from)),
             ("terminationGracePeriodSeconds", seconds.map(Value::from)),
+            ("progressDeadlineSeconds", seconds.map(|seconds| json!(seconds + 1))),
             ("mounts", mounts.map(|new| new.into_iter().enumerate().map(build_mount).collect())),
         ]
     }

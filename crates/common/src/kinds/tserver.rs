@@ -45,7 +45,7 @@ pub use source::{
     EmptyDirVolume, HostPathType, HostPathVolume, KeyToPath, LabelSelector, LabelSelectorOperator, LabelSelectorRule, NfsVolume,
     Quantity, SecretVolume, StorageAmount, TLocalVolume, VolumeMode,
 };
-pub use status::TServerStatus;
+pub use status::{TServerRollout, TServerStatus};
 pub use tars::{TServerNormal, TServerPort, TServerServant, TServerTars};
 pub use toleration::{TaintEffect, Toleration, TolerationOperator};
 

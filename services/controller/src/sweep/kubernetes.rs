@@ -155,7 +155,8 @@ impl Workload {
         let pods = self.pods(world);
         let ready = pods.iter().filter(|(_, pod)| is_ready(pod)).count();
         let current = pods.iter().filter(|(_, pod)| self.is_current(pod)).count();
-        let generation = &self.object["metadata"]["generation"];
+        // A new object has no generation here.
+        let generation = self.object["metadata"]["generation"].as_u64().unwrap_or(0);
         let status = if self.is_set {
             json!({"observedGeneration": generation, "replicas": pods.len(), "readyReplicas": ready, "availableReplicas": ready,
                 "updatedReplicas": current, "currentRevision": self.revision, "updateRevision": self.revision})

@@ -16,7 +16,7 @@ pub mod verdict;
 
 pub use input::Input;
 pub use nodes::count_matches;
-pub use pods::{describe_ready, format_times, is_being_prepared};
+pub use pods::{describe_ready, format_count, format_times, is_being_prepared};
 
 use super::{reason::Reason, views::PodView};
 use crate::views::Broken;
@@ -36,7 +36,7 @@ pub struct Area {
     good: fn(&Input<'_>) -> (Reason, String),
 }
 
-/// The conditions of a server except `Ready`, the most fundamental first.
+/// The conditions of a server except `Progressing` and `Ready`, the most fundamental first.
 pub const AREAS: &[Area] = &[
     Area {
         condition: APPLIED,

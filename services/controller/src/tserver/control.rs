@@ -13,6 +13,7 @@ use super::{
     surroundings::look_around,
 };
 use crate::{engine::cache::Key, views::ServerView};
+use jiff::Timestamp;
 use std::sync::Arc;
 use tars_common::v1beta3::TServer;
 use tars_proto::controller::v1::{Cause, State};
@@ -98,15 +99,15 @@ impl ServerControl {
             Err(problems) => (problems, Defaults::NEWEST),
         };
         let input = Input { defaults, reported: find_reported(server), ..Input::new(server, key, &problems, &around, &[]) };
-        let stored = server.status.as_ref();
+        let now = Timestamp::now();
         if !look {
-            return explain(&input, stored);
+            return explain(&input, server, now);
         }
         let hints = match judge(&input).last() {
             Some((_, summary)) => self.0.hints.look(key, summary.reason, &input.find_subjects(summary)).await,
             None => Vec::new(),
         };
-        explain(&input.with_hints(&hints), stored)
+        explain(&input.with_hints(&hints), server, now)
     }
 }
 
@@ -129,7 +130,7 @@ mod tests {
         let reported = |reason: Reason, generation: i64| {
             let mut server = server("normal: {}");
             let verdicts = [(APPLIED, Verdict::violated(reason, "no".to_owned()))];
-            server.status = Some(with_verdicts(TServerStatus::default(), &verdicts, generation, jiff::Timestamp::UNIX_EPOCH));
+            server.status = Some(with_verdicts(TServerStatus::default(), &verdicts, generation, Timestamp::UNIX_EPOCH));
             find_reported(&server).map(|verdict| (verdict.reason, verdict.message))
         };
         let present = server("normal: {}").metadata.generation.unwrap();

@@ -1,5 +1,5 @@
-//! Events about servers. One is sent when the reason of the condition `Ready` changes, or the pod that the reason is about. The
-//! condition says the same, so a lost Event does no harm.
+//! Events about servers. One is sent when the reason of the condition `Ready` changes, or the pod that the reason is about, and when a
+//! rollout fails. The condition says the same, so a lost Event does no harm.
 //!
 //! ```text
 //! reason ──warns──► Warning            at once; after a while for a state that a normal start passes through
@@ -84,6 +84,13 @@ impl PendingWarnings {
     pub fn forget(&self, key: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+/// The Event about a rollout whose condition changes from `before` to `verdict`. Only its failure is told: when it succeeds, the server is
+/// ready, and `Ready` has an Event.
+pub fn decide_about_rollout(key: &Key, before: Option<&Condition>, verdict: &Verdict) -> Option<Event> {
+    let changed = before.is_none_or(|before| before.reason != verdict.reason.as_str());
+    (changed && verdict.reason.warns()).then(|| build_event(EventType::Warning, key, verdict))
 }
 
 /// Kubernetes merges Events about the same objects and keeps the first message. So the pod is one of the objects.

@@ -5,30 +5,37 @@
 //!              judged by `checks`               └► the labels that nodes lack
 //! ```
 //!
-//! The verdicts are those of [`super::checks`]. This module only adds the objects that they are about.
+//! The verdicts are those of [`super::checks`] and [`super::rollout`]. This module only adds the objects that they are about.
 
 mod objects;
 
-use super::checks::{
-    AREAS, Area, Input, describe_ready, judge, judge_broken,
-    verdict::{APPLIED, READY, Status, Verdict},
+use super::{
+    checks::{
+        AREAS, Area, Input, describe_ready, judge, judge_broken,
+        verdict::{APPLIED, READY, Status, Verdict},
+    },
+    rollout::{PROGRESSING, follow},
 };
 use crate::views::Broken;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use objects::list_involved;
 use prost_types::Timestamp;
-use tars_common::v1beta3::TServerStatus;
+use tars_common::v1beta3::TServer;
 use tars_proto::controller::v1::{Cause, State};
 
 /// The longest message of a cause, in characters. The gRPC contract promises it.
 const LONGEST_MESSAGE: usize = 2000;
 
-/// The tree of causes of a server. `stored` is its status, which says since when a condition holds or not.
-pub fn explain(input: &Input<'_>, stored: Option<&TServerStatus>) -> Cause {
+/// The tree of causes of `server` at the time `now`. Its status says since when a condition holds or not.
+pub fn explain(input: &Input<'_>, server: &TServer, now: jiff::Timestamp) -> Cause {
     let verdicts = judge(input);
-    let stored = stored.map(|status| &*status.conditions).unwrap_or_default();
+    let stored = server.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
     let faulty = AREAS.iter().zip(&verdicts).filter(|(_, (_, verdict))| verdict.status != Status::True);
-    let children = faulty.map(|(area, (_, verdict))| explain_condition(area, verdict, stored, input)).collect();
+    let areas = faulty.map(|(area, (_, verdict))| explain_condition(area, verdict, stored, input));
+    // The pods that hold the rollout up are told below the other conditions.
+    let rollout = Some(follow(input, server, now).verdict).filter(|verdict| verdict.status != Status::True);
+    let rollout = rollout.map(|verdict| describe_condition(PROGRESSING, &verdict, stored));
+    let children = areas.chain(rollout).collect();
     let ready = verdicts.iter().find(|(kind, _)| *kind == READY).map(|(_, verdict)| verdict);
     let root = ready.map(|verdict| describe_condition(READY, verdict, stored)).unwrap_or_default();
     name_server(&input.key.name, Cause { message: describe_ready(input), children, ..root })

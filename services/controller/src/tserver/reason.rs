@@ -164,6 +164,15 @@ reasons! {
     ProcessesActive: Holds,
         "All pods get traffic.",
         "";
+    ProgressDeadlineExceeded: Warns,
+        "A change has not reached all pods, and there was no progress for `spec.k8s.progressDeadlineSeconds`.",
+        "Remove the cause that the condition `Ready` names, or go back to the former release.";
+    RollingOut: Holds,
+        "A change is on its way to the pods, and the last progress is not older than the deadline.",
+        "";
+    Complete: Holds,
+        "The last change has reached all pods, and they became ready. What happens to them later is told by the other conditions.",
+        "";
     Ready: Holds,
         "All wanted pods run the server and get traffic.",
         "";
@@ -203,7 +212,7 @@ impl Reason {
     }
 }
 
-/// The Events about TServers. Each repeats the reason and the message of the condition `Ready`.
+/// The Events about TServers. Each repeats the reason and the message of the condition `Ready` or `Progressing`.
 pub fn declare_events() -> Vec<EventDeclaration> {
     let declare = |reason: &Reason| {
         let severity = reason.severity()?;

@@ -1,13 +1,14 @@
-//! Writes the verdicts about a server into its status, and sends an Event about news.
+//! Writes the verdicts about a server into its status, and sends Events about news.
 
 use super::{
     checks::{
-        Input, judge, judge_broken,
+        AREAS, Input, judge, judge_broken,
         verdict::{APPLIED, READY, Verdict},
     },
     context::Context,
     error::Error,
-    events::{self, stored_ready},
+    events::{self, decide_about_rollout, stored_ready},
+    rollout::{PROGRESSING, follow, stored_progress},
     status::{compute_status, is_same_status, with_verdicts},
 };
 use crate::{
@@ -16,14 +17,21 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
-use kube::api::ApiResource;
+use kube::{api::ApiResource, runtime::events::Event};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tars_common::v1beta3::{TServer, TServerStatus};
 use tokio::time::Instant;
 
-/// Writes the status of the TServer, if it is not there already, and sends an Event if the summary is news.
-pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TServer, input: &Input<'_>) -> Result<(), Error> {
+/// Writes the status of the TServer as it is at the time `now`, if it is not there already, and sends Events about what is news.
+pub async fn report(
+    context: &Context,
+    key: &Key,
+    view: &ServerView,
+    server: &TServer,
+    input: &Input<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut verdicts = judge(input);
     if let Some((_, summary)) = verdicts.last() {
         let (hints, again) = context.hints.find(key, summary.reason, &input.find_subjects(summary)).await;
@@ -34,56 +42,77 @@ pub async fn report(context: &Context, key: &Key, view: &ServerView, server: &TS
             verdicts = judge(&input.with_hints(&hints));
         }
     }
-    let wanted = compute_status(server, &input.around.pods, &verdicts, Timestamp::now());
-    write(context, key, view, server.status.as_ref(), &wanted, verdicts.last().map(|(_, summary)| summary)).await
+    let rollout = follow(input, server, now);
+    if let Some(pause) = rollout.again {
+        context.queue.add_after(key.clone(), pause);
+    }
+    verdicts.insert(AREAS.len(), (PROGRESSING, rollout.verdict.clone()));
+    let stored = server.status.as_ref();
+    let wanted = compute_status(server, &input.around.pods, &verdicts, rollout.memory, now);
+    if write(context, key, view, stored, &wanted).await? {
+        if let Some((_, summary)) = verdicts.last() {
+            tell_news(context, key, view, stored.and_then(stored_ready), summary).await;
+        }
+        if let Some(event) = decide_about_rollout(key, stored.and_then(stored_progress), &rollout.verdict) {
+            publish(context, key, view, event).await;
+        }
+    }
+    Ok(())
 }
 
 /// Says in the conditions of a TServer that it cannot be read. Everything else stays as it is (docs/reference/controller.md#1.11).
-pub async fn report_broken(context: &Context, key: &Key, view: &ServerView, broken: &Broken) -> Result<(), Error> {
+pub async fn report_broken(
+    context: &Context,
+    key: &Key,
+    view: &ServerView,
+    broken: &Broken,
+    now: Timestamp,
+) -> Result<(), Error> {
     let verdict = judge_broken(broken);
     let verdicts = [(APPLIED, verdict.clone()), (READY, verdict.clone())];
     let stored = broken.status.as_ref();
-    let wanted = with_verdicts(stored.cloned().unwrap_or_default(), &verdicts, view.generation, Timestamp::now());
-    write(context, key, view, stored, &wanted, Some(&verdict)).await
+    let wanted = with_verdicts(stored.cloned().unwrap_or_default(), &verdicts, view.generation, now);
+    if write(context, key, view, stored, &wanted).await? {
+        tell_news(context, key, view, stored.and_then(stored_ready), &verdict).await;
+    }
+    Ok(())
 }
 
-/// Writes `wanted` if it is not `stored` already, and tells `summary` if it is news.
+/// Writes `wanted` if it is not `stored` already. Returns false if the TServer is gone. Events come after the status, so that a failed write
+/// does not repeat them.
 async fn write(
     context: &Context,
     key: &Key,
     view: &ServerView,
     stored: Option<&TServerStatus>,
     wanted: &TServerStatus,
-    summary: Option<&Verdict>,
-) -> Result<(), Error> {
-    if !is_same_status(stored, wanted) && !send_server_status(context, key, view, wanted).await? {
-        return Ok(());
-    }
-    // The Event comes after the status, so that a failed write does not repeat it.
-    if let Some(summary) = summary {
-        tell_news(context, key, view, stored.and_then(stored_ready), summary).await;
-    }
-    Ok(())
+) -> Result<bool, Error> {
+    Ok(is_same_status(stored, wanted) || send_server_status(context, key, view, wanted).await?)
 }
 
 /// Sends an Event if `summary` is news after the condition `before`, and asks for another run if it may become news.
 async fn tell_news(context: &Context, key: &Key, view: &ServerView, before: Option<&Condition>, summary: &Verdict) {
     let news = context.warnings.decide(key, before, summary, Instant::now());
     if let Some(event) = news.event {
-        let resource = server_resource();
-        let about = ObjectReference {
-            api_version: Some(resource.api_version),
-            kind: Some(resource.kind),
-            namespace: Some(key.namespace.clone()),
-            name: Some(key.name.clone()),
-            uid: Some(view.uid.clone()),
-            ..ObjectReference::default()
-        };
-        events::publish(&context.recorder, &about, event).await;
+        publish(context, key, view, event).await;
     }
     if let Some(pause) = news.again {
         context.queue.add_after(key.clone(), pause);
     }
+}
+
+/// Sends an Event about the TServer.
+async fn publish(context: &Context, key: &Key, view: &ServerView, event: Event) {
+    let resource = server_resource();
+    let about = ObjectReference {
+        api_version: Some(resource.api_version),
+        kind: Some(resource.kind),
+        namespace: Some(key.namespace.clone()),
+        name: Some(key.name.clone()),
+        uid: Some(view.uid.clone()),
+        ..ObjectReference::default()
+    };
+    events::publish(&context.recorder, &about, event).await;
 }
 
 /// Returns false if the TServer is gone.

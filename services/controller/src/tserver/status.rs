@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use std::sync::Arc;
 use tars_common::{
     names,
-    v1beta3::{TServer, TServerStatus},
+    v1beta3::{TServer, TServerRollout, TServerStatus},
 };
 
 /// The longest message that the API server accepts in a condition, in characters.
@@ -18,6 +18,7 @@ pub fn compute_status(
     server: &TServer,
     pods: &[Arc<PodView>],
     verdicts: &[(&'static str, Verdict)],
+    rollout: Option<TServerRollout>,
     now: Timestamp,
 ) -> TServerStatus {
     let (app, name) = (&server.spec.app, &server.spec.server);
@@ -35,6 +36,7 @@ pub fn compute_status(
             .map(|(kind, verdict)| build_condition(kind, verdict, server.metadata.generation, before, &now))
             .collect(),
         observed_generation: server.metadata.generation,
+        rollout,
     }
 }
 
@@ -76,7 +78,7 @@ fn build_condition(kind: &str, verdict: &Verdict, generation: Option<i64>, befor
 }
 
 /// Cuts `now` to whole seconds, as the API server stores it.
-fn cut_to_seconds(now: Timestamp) -> Timestamp {
+pub fn cut_to_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

@@ -1,6 +1,7 @@
 //! Whole runs against an API server in memory. The tests look at the writes, at the silence after them, and at writes that fail.
 
 mod departures;
+mod rollouts;
 mod upgrades;
 
 use super::{context::Context, fixtures::server, reconcile, routes};
@@ -16,6 +17,7 @@ use crate::{
     },
     views::Views,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tars_kit::lease::Fence;
@@ -88,8 +90,13 @@ impl Process {
 
 /// Fills the caches, then runs once. Returns whether the run succeeded.
 async fn step(process: &Process, world: &Shared) -> bool {
+    step_at(process, world, Timestamp::now()).await
+}
+
+/// The same, at the time `now`.
+async fn step_at(process: &Process, world: &Shared, now: Timestamp) -> bool {
     world.lock().unwrap().tell(&process.engine);
-    reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_ok()
+    reconcile(&process.context, &Key::new("bank", "ledger-audit"), now).await.is_ok()
 }
 
 /// Runs until a run succeeds and writes nothing. Returns the number of runs.
@@ -342,7 +349,7 @@ async fn the_error_of_a_failed_deletion_of_a_claim_names_the_verb_delete() {
     world.lock().unwrap().script.troubles.push(Trouble::Write { what, nth: 0, fault: Fault::ServerError });
     let process = Process::start(&world);
     world.lock().unwrap().tell(&process.engine);
-    let error = reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.unwrap_err();
+    let error = reconcile(&process.context, &Key::new("bank", "ledger-audit"), Timestamp::now()).await.unwrap_err();
     assert_eq!(error.to_string(), "delete PersistentVolumeClaim bank/data-ledger-audit-0 error: InternalError");
 }
 

@@ -28,20 +28,21 @@ impl Drop for Controller {
 }
 
 impl Controller {
-    /// Starts the program. `folder` is for its files, and `lease` the name of its Lease in `namespace`.
-    pub fn start(proxy: &Arc<Proxy>, folder: &Path, namespace: &str, lease: &str) -> io::Result<Self> {
+    /// Starts the program. `folder` is for its files. It takes the Lease of the chart's controllers, which must be away.
+    pub fn start(proxy: &Arc<Proxy>, folder: &Path) -> io::Result<Self> {
         let kubeconfig = folder.join("kubeconfig");
         fs::write(&kubeconfig, describe_cluster(proxy.address))?;
         let metrics = find_free_port()?;
+        let log = fs::File::options().create(true).append(true).open(folder.join("log"))?;
         let child = Command::new(env!("CARGO_BIN_EXE_tarscontroller"))
             .env("KUBECONFIG", &kubeconfig)
             .args(["--grpc-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"])
-            .args(["--metrics-listen", &metrics.to_string(), "--namespace", namespace, "--lease-name", lease])
+            .args(["--metrics-listen", &metrics.to_string(), "--namespace", "tars-system"])
             .arg("--tls-folder")
             .arg(folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::options().create(true).append(true).open(folder.join("log"))?)
+            .stdout(log.try_clone()?)
+            .stderr(log)
             .spawn()?;
         proxy.revive();
         Ok(Self { child, metrics })

@@ -124,7 +124,8 @@ impl Proxy {
         let path = request.uri().path();
         let counts = !request.method().is_safe()
             && path.contains(&format!("/namespaces/{}/", traffic.namespace))
-            && !path.contains("/events");
+            && !path.contains("/events")
+            && !path.contains("/leases");
         if !counts {
             return None;
         }

@@ -3,7 +3,7 @@
 use super::{super::fit::fits, *};
 
 /// The stashed members of a TServer, and the version in which they come back.
-const MEMBERS: [(&str, &str, Version); 24] = [
+const MEMBERS: [(&str, &str, Version); 25] = [
     ("k8s", "command", Version::V1Beta3),
     ("k8s", "args", Version::V1Beta3),
     ("k8s", "readinessGates", Version::V1Beta3),
@@ -21,6 +21,7 @@ const MEMBERS: [(&str, &str, Version); 24] = [
     ("k8s", "schedulerName", Version::V1Beta3),
     ("k8s", "terminationGracePeriodSeconds", Version::V1Beta3),
     ("k8s", "workingDir", Version::V1Beta3),
+    ("k8s", "progressDeadlineSeconds", Version::V1Beta3),
     ("k8s", "mounts", Version::V1Beta3),
     ("k8s", "updateStrategy", Version::V1Beta3),
     ("k8s", "imagePullPolicy", Version::V1Beta3),

@@ -102,6 +102,10 @@ blocks::k8s!({
     /// Working directory of the main container; that of the image when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
+    /// Seconds without progress after which a rollout counts as failed, and the condition Progressing becomes False; 600 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub progress_deadline_seconds: Option<i32>,
 });
 
 /// The limit on voluntary disruptions, from which the controller makes a `PodDisruptionBudget`.

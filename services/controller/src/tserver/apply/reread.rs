@@ -37,6 +37,7 @@ mod tests {
         tserver::{fixtures::server, reconcile},
         views::Views,
     };
+    use jiff::Timestamp;
     use serde_json::json;
     use std::sync::{Arc, Mutex};
     use tars_kit::lease::Fence;
@@ -57,7 +58,7 @@ mod tests {
         let key = Key::new("bank", "ledger-audit");
         for _ in 0..2 {
             world.lock().unwrap().tell(&engine);
-            reconcile(&context, &key).await.unwrap();
+            reconcile(&context, &key, Timestamp::now()).await.unwrap();
         }
         world.lock().unwrap().tell(&engine);
         (world, context, key)
@@ -65,7 +66,7 @@ mod tests {
 
     async fn count_writes(world: &Shared, context: &Context, key: &Key) -> usize {
         let before = world.lock().unwrap().writes.len();
-        reconcile(context, key).await.unwrap();
+        reconcile(context, key, Timestamp::now()).await.unwrap();
         world.lock().unwrap().writes.len() - before
     }
 
@@ -104,7 +105,7 @@ mod tests {
         let (_, context, key) = start().await;
         let gone = Key::new("bank", "no-such");
         assert!(context.resyncs.ask_all(&[gone.clone(), key]));
-        reconcile(&context, &gone).await.unwrap();
+        reconcile(&context, &gone, Timestamp::now()).await.unwrap();
         assert!(!context.resyncs.contains(&gone));
     }
 }

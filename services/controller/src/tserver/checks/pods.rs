@@ -7,6 +7,7 @@ use crate::tserver::{
     views::{ClaimView, ContainerState, PodView},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::fmt::Display;
 use tars_common::{
     names::{NODE_CONTAINER, READINESS_GATE, STATEFUL_SERVER_NAME_LIMIT, STORAGE_CLASS, label},
     v1beta3::{PodContainerStatus, Probe, SubType},
@@ -59,7 +60,7 @@ pub fn describe_ready(input: &Input<'_>) -> String {
 }
 
 /// Formats "1 of 1 pod is" or "1 of 3 pods are".
-fn format_count(some: usize, all: i64, one: &str, many: &str) -> String {
+pub fn format_count(some: impl Display, all: i64, one: &str, many: &str) -> String {
     if all == 1 { format!("{some} of 1 pod {one}") } else { format!("{some} of {all} pods {many}") }
 }
 

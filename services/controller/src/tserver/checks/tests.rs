@@ -14,13 +14,18 @@ use crate::{
         derived::{Facts, Live, StatefulSetFacts},
         fixtures::{problems, server, surroundings},
         reason::Reason,
+        status::compute_status,
         surroundings::Surroundings,
         views::{ClaimView, ContainerState, PodCondition, PodView},
     },
     views::NodeView,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tars_common::{derived::DerivedKind, templates::ChainError, v1beta3::PodContainerStatus};
+use tars_common::{
+    derived::DerivedKind,
+    templates::ChainError,
+    v1beta3::{PodContainerStatus, TServerStatus},
+};
 
 const RELEASED: &str = "
 tars: { template: demo.cpp }

@@ -1,7 +1,7 @@
 //! The DaemonSet: the workload of servers with `daemonSet: true`.
 
 use super::{
-    metadata::{build_selector, build_workload_metadata},
+    metadata::{build_selector, build_workload_metadata, is_observed},
     pod::build_pod_template,
     recipe::{Facts, Recipe, Upkeep},
 };
@@ -13,7 +13,6 @@ use k8s_openapi::{
     api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
-use serde_json::Value;
 use tars_common::names::workload::{MIN_READY_SECONDS, REVISION_HISTORY_LIMIT};
 
 pub static DAEMON_SET: Recipe = Recipe {
@@ -22,9 +21,16 @@ pub static DAEMON_SET: Recipe = Recipe {
         Workload::StatefulSet(_) => Ok(None),
     },
     upkeep: Upkeep::Apply,
-    read: |object| Facts::DaemonSet {
-        making: Making::of(object),
-        desired_pods: object.pointer("/status/desiredNumberScheduled").and_then(Value::as_i64),
+    read: |object| {
+        let count = |name: &str| object.pointer("/status")?.get(name)?.as_i64();
+        let updated_pods = count("updatedNumberScheduled").unwrap_or(0);
+        Facts::DaemonSet {
+            making: Making::of(object),
+            observed: is_observed(object),
+            desired_pods: count("desiredNumberScheduled"),
+            updated_pods,
+            outdated_pods: count("currentNumberScheduled").unwrap_or(0) - updated_pods,
+        }
     },
 };
 

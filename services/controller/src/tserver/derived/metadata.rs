@@ -71,6 +71,12 @@ pub fn unless_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
+/// Whether the status of a workload is about its present spec.
+pub fn is_observed(object: &Value) -> bool {
+    let number = |pointer| object.pointer(pointer).and_then(Value::as_i64);
+    number("/status/observedGeneration").is_some_and(|observed| number("/metadata/generation").is_none_or(|now| observed >= now))
+}
+
 /// The text of the field that `pointer` names; empty if it is absent.
 pub fn text_at(object: &Value, pointer: &str) -> Box<str> {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()

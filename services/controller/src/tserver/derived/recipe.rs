@@ -31,8 +31,14 @@ pub enum Facts {
     StatefulSet(StatefulSetFacts),
     DaemonSet {
         making: Making,
+        /// Whether its status is about its present spec.
+        observed: bool,
         /// `status.desiredNumberScheduled`: how many pods it wants; `None` while it has not counted.
         desired_pods: Option<i64>,
+        /// `status.updatedNumberScheduled`: how many nodes have a pod of its present template.
+        updated_pods: i64,
+        /// How many nodes have only a pod of a former template.
+        outdated_pods: i64,
     },
     Endpoint {
         status: Box<str>,
@@ -46,6 +52,8 @@ pub enum Facts {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetFacts {
     pub making: Making,
+    /// Whether its status is about its present spec.
+    pub observed: bool,
     /// `spec.volumeClaimTemplates` as JSON.
     pub claim_templates: Box<str>,
     /// `spec.podManagementPolicy`, which never changes.

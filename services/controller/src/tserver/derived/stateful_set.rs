@@ -2,7 +2,7 @@
 
 use super::{
     claim_templates::build_claim_templates,
-    metadata::{build_selector, build_workload_metadata, json_at, text_at, unless_empty},
+    metadata::{build_selector, build_workload_metadata, is_observed, json_at, text_at, unless_empty},
     pod::build_pod_template,
     recipe::{Facts, Recipe, StatefulSetFacts, Upkeep},
 };
@@ -25,6 +25,7 @@ pub static STATEFUL_SET: Recipe = Recipe {
     read: |object| {
         Facts::StatefulSet(StatefulSetFacts {
             making: Making::of(object),
+            observed: is_observed(object),
             claim_templates: json_at(object, "/spec/volumeClaimTemplates"),
             policy: text_at(object, "/spec/podManagementPolicy"),
             update_revision: text_at(object, "/status/updateRevision"),

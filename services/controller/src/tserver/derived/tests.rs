@@ -1,5 +1,6 @@
 //! Whole objects as snapshots, single rules as asserts.
 
+use super::{Facts, Recipe, daemon_set::DAEMON_SET, stateful_set::STATEFUL_SET};
 use crate::tserver::fixtures::{built, validated};
 use serde_json::{Value, json};
 
@@ -461,4 +462,32 @@ fn the_time_zone_of_the_node_is_mounted_unless_the_server_or_its_framework_says_
     assert_eq!(mounts(None, Some(false)), (false, false));
     assert_eq!(mounts(Some(true), Some(false)), (true, true));
     assert_eq!(mounts(Some(false), Some(true)), (false, false));
+}
+
+#[test]
+fn the_deadline_of_rollouts_changes_no_object() {
+    let with = PLAIN.replace("replicas: 2", "replicas: 2, progressDeadlineSeconds: 5");
+    assert_ne!(with, PLAIN);
+    assert_eq!(format!("{:?}", built(&with)), format!("{:?}", built(PLAIN)));
+}
+
+#[test]
+fn the_numbers_of_a_workload_count_once_kubernetes_has_looked_at_its_present_spec() {
+    let status =
+        json!({"observedGeneration": 3, "updateRevision": "b", "desiredNumberScheduled": 4, "currentNumberScheduled": 3});
+    let observed = |recipe: &Recipe, generation: u64| match (recipe.read)(
+        &json!({"metadata": {"generation": generation}, "status": status}),
+    ) {
+        Facts::StatefulSet(facts) => (facts.observed, [None, None, None]),
+        Facts::DaemonSet { observed, desired_pods, updated_pods, outdated_pods, .. } => {
+            (observed, [desired_pods, Some(updated_pods), Some(outdated_pods)])
+        }
+        other => panic!("{other:?}"),
+    };
+    for (recipe, counts) in [(&STATEFUL_SET, [None, None, None]), (&DAEMON_SET, [Some(4), Some(0), Some(3)])] {
+        assert_eq!(observed(recipe, 3), (true, counts));
+        assert!(!observed(recipe, 4).0);
+        let new = (recipe.read)(&json!({"metadata": {"generation": 1}}));
+        assert!(format!("{new:?}").contains("observed: false"), "{new:?}");
+    }
 }

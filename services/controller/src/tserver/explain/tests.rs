@@ -16,13 +16,19 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::{fmt::Write as _, sync::Arc};
-use tars_common::{derived::DerivedKind, templates::ChainError};
+use tars_common::{
+    derived::DerivedKind,
+    templates::ChainError,
+    v1beta3::{TServerRollout, TServerStatus},
+};
 
 const SPEC: &str = "
 tars: { template: demo.cpp }
 release: { id: v7, image: registry/audit }
 k8s: { replicas: 2, readinessGates: [ tars.io/active ], nodeSelector: [ { key: disk, operator: In, values: [ gold ] } ] }
 ";
+
+const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
 type Conditions<'a> = &'a [(&'a str, &'a str, &'a str, &'a str)];
 
@@ -80,22 +86,22 @@ fn world(pods: Vec<PodView>) -> Surroundings {
 }
 
 fn tree(around: &Surroundings, problems: &[Problem], hints: &[Hint]) -> Cause {
-    let (server, key) = (server(SPEC), Key::new("bank", "ledger-audit"));
+    let (mut server, key) = (server(SPEC), Key::new("bank", "ledger-audit"));
     let condition = |kind: &str, status: &str, second: i64| Condition {
         type_: kind.into(),
         status: status.into(),
         last_transition_time: Time(jiff::Timestamp::from_second(second).unwrap()),
         ..condition()
     };
-    let stored = TServerStatus {
+    server.status = Some(TServerStatus {
         conditions: vec![
             condition("Ready", "False", 1000),
             condition("Running", "False", 1000),
             condition("Active", "True", 900),
         ],
         ..TServerStatus::default()
-    };
-    explain(&Input { hints, ..Input::new(&server, &key, problems, around, &[]) }, Some(&stored))
+    });
+    explain(&Input { hints, ..Input::new(&server, &key, problems, around, &[]) }, &server, NOW)
 }
 
 fn condition() -> Condition {
@@ -225,9 +231,29 @@ fn a_line_about_a_server_has_only_the_cause_that_it_repeats() {
 fn what_the_leader_said_about_its_writes_is_a_cause() {
     let (server, key, around) = (server(SPEC), Key::new("bank", "ledger-audit"), world(vec![fine(0), fine(1)]));
     let reported = Some(Verdict::violated(Reason::Refused, "the quota is used up".into()));
-    let tree = explain(&Input { reported, ..Input::new(&server, &key, &[], &around, &[]) }, None);
+    let tree = explain(&Input { reported, ..Input::new(&server, &key, &[], &around, &[]) }, &server, NOW);
     assert_eq!((tree.state(), tree.reason.as_str(), tree.children.len()), (State::Problem, "Refused", 1));
     assert_eq!((tree.children[0].name.as_str(), tree.children[0].message.as_str()), ("Applied", "the quota is used up"));
+}
+
+#[test]
+fn a_rollout_that_failed_is_told_after_the_conditions_that_say_why() {
+    let (mut server, key, around) = (server(SPEC), Key::new("bank", "ledger-audit"), world(vec![fine(0), crashed(1, "no port")]));
+    let begun = Condition { type_: PROGRESSING.into(), observed_generation: server.metadata.generation, ..condition() };
+    let rollout = TServerRollout { steps_left: 1, last_progress_time: Time(NOW) };
+    server.status =
+        Some(TServerStatus { replicas: 2, conditions: vec![begun], rollout: Some(rollout), ..TServerStatus::default() });
+    let explain_at = |second| {
+        let now = jiff::Timestamp::from_second(second).unwrap();
+        let tree = explain(&Input::new(&server, &key, &[], &around, &[]), &server, now);
+        let conditions: Vec<_> = tree.children.iter().map(|cause| (cause.name.clone(), cause.reason.clone())).collect();
+        (tree.reason, conditions)
+    };
+    let named = |name: &str, reason: &str| (name.to_owned(), reason.to_owned());
+    let why = [named("Running", "Crashing"), named("Active", "NotRunning")];
+    assert_eq!(explain_at(599), ("Crashing".to_owned(), why.to_vec()));
+    let failed = [&why[..], &[named("Progressing", "ProgressDeadlineExceeded")]].concat();
+    assert_eq!(explain_at(600), ("Crashing".to_owned(), failed));
 }
 
 #[test]

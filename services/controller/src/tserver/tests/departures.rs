@@ -38,7 +38,7 @@ async fn an_object_that_has_become_an_orphan_stays() {
     world.lock().unwrap().tell(&process.engine);
     // The cache does not know yet that the owner was taken off.
     edit(&world, SET, |set| set["metadata"]["ownerReferences"] = json!([]));
-    assert!(reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_err());
+    assert!(reconcile(&process.context, &Key::new("bank", "ledger-audit"), Timestamp::now()).await.is_err());
     assert!(get(&world, SET).is_some() && get(&world, SERVICE).is_none());
     run_until_silent(&process, &world).await;
     assert!(get(&world, SET).is_some());
@@ -60,7 +60,7 @@ async fn a_server_that_is_made_again_does_not_wait_for_the_garbage_collector() {
 async fn run_with_late_server(process: &Process, world: &Shared, late: Value) -> Vec<String> {
     let before = count(world);
     world.lock().unwrap().tell_with(&process.engine, &[(SERVER.to_owned(), late)].into());
-    assert!(reconcile(&process.context, &Key::new("bank", "ledger-audit")).await.is_err());
+    assert!(reconcile(&process.context, &Key::new("bank", "ledger-audit"), Timestamp::now()).await.is_err());
     world.lock().unwrap().writes[before..].to_vec()
 }
 
