@@ -51,6 +51,7 @@ const K8S: &[(&str, &[&str])] = &[
     ("podManagementPolicy", &["Parallel"]),
     ("podSecurityContext", &["{runAsUser: 7}"]),
     ("priorityClassName", &["high"]),
+    ("progressDeadlineSeconds", &["60"]),
     ("readinessGates", &["[tars.io/active]", "[tars.io/active, example.com/warm]"]),
     ("readinessProbe", &["{tcpSocket: {port: 10001}}"]),
     ("replicas", &["0", "1", "2", "3"]),
