@@ -138,3 +138,18 @@ async fn every_write_names_the_object_that_it_means() {
     let kinds: Vec<_> = records.map(|sent| describe(sent).unwrap()).collect();
     assert_eq!(kinds, ["patch"], "the list of pods is never written as a whole");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_objects_are_written_at_the_same_time() {
+    let world = world();
+    for (verb, path) in [("PATCH", SERVICE), ("PATCH", SET), ("PATCH", BUDGET), ("PATCH", ENDPOINT), ("POST", RECORD)] {
+        // A creation goes to the collection.
+        let path = if verb == "POST" { path.rsplit_once('/').unwrap().0 } else { path };
+        let trouble = Trouble::Write { what: format!("{verb} {path}"), nth: 0, fault: Fault::AnswerLate };
+        world.lock().unwrap().script.troubles.push(trouble);
+    }
+    let (process, began) = (Process::start(&world), tokio::time::Instant::now());
+    assert!(step(&process, &world).await);
+    assert_eq!(world.lock().unwrap().script.met, 5);
+    assert_eq!(began.elapsed().as_secs(), 2, "each answer takes two seconds");
+}
