@@ -156,6 +156,9 @@ mod tests {
         for (app, number) in [("Ledger", 1), ("Desk", 1), ("Desk", 2)] {
             put_server(&world, app, number);
         }
+        let mut other = serde_json::to_value(fixtures::server("{ app: Shop, normal: {} }")).unwrap();
+        other["metadata"]["namespace"] = json!("shop");
+        world.lock().unwrap().put(&SERVERS.replace("bank", "shop").replace("tservers", "tservers/shop-audit"), other);
         run().await;
         assert!(log.lock().unwrap().is_empty(), "a namespace without a tree has no framework");
 

@@ -64,6 +64,10 @@ async fn an_object_that_is_being_deleted_is_waited_for_and_then_made_anew() {
     edit(&world, SET, |set| set["metadata"]["finalizers"] = json!([]));
     run_until_silent(&process, &world).await;
     assert_ne!(get(&world, SET).unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+
+    edit(&world, SERVER, |server| server["metadata"]["uid"] = json!("uid-of-successor"));
+    assert!(!step(&process, &world).await);
+    assert_eq!(condition(&world, "Applied")["reason"], "Replacing", "they belong to an earlier TServer of this name");
 }
 
 #[tokio::test]
@@ -131,6 +135,7 @@ async fn every_write_names_the_object_that_it_means() {
     run_until_silent(&process, &world).await;
 
     let log = log.lock().unwrap();
+    assert!(!log.iter().any(|sent| sent.method == Method::GET && sent.path == SERVICE), "no creation costs a question");
     let writes = || log.iter().filter(|sent| sent.is_write());
     let kinds: BTreeSet<_> = writes().map(|sent| describe(sent).unwrap()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["apply", "apply that creates", "creation", "deletion", "merge", "patch"]);

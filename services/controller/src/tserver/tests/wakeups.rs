@@ -82,6 +82,9 @@ async fn a_change_of_a_server_leads_to_a_run_at_once_and_one_of_its_objects_afte
     for path in [SERVICE, SET, BUDGET, ENDPOINT, RECORD] {
         assert_eq!(awaken(&process, &world, |world| world.remove(path)).await, own(0), "{path}");
     }
+    assert_eq!(awaken(&process, &world, |world| world.remove(SERVER)).await, own(0));
+    let departed = process.context.departed.find(&Key::new("bank", "ledger-audit"));
+    assert_eq!(departed.as_deref(), Some("uid-of-server"), "its objects are to go");
 }
 
 #[tokio::test(start_paused = true)]
