@@ -170,13 +170,20 @@ mod tests {
     struct Slow {
         queue: Queue<Key>,
         takes: Duration,
+        leads: AtomicBool,
         begun: AtomicUsize,
         ended: AtomicUsize,
     }
 
     impl Slow {
         fn new(takes: Duration) -> Arc<Self> {
-            let slow = Self { queue: Queue::default(), takes, begun: AtomicUsize::new(0), ended: AtomicUsize::new(0) };
+            let slow = Self {
+                queue: Queue::default(),
+                takes,
+                leads: AtomicBool::new(false),
+                begun: AtomicUsize::new(0),
+                ended: AtomicUsize::new(0),
+            };
             slow.queue.add(Key::new("bank", "one"));
             Arc::new(slow)
         }
@@ -194,7 +201,12 @@ mod tests {
             &self.queue
         }
 
+        fn start_leading(&self) {
+            self.leads.store(true, Ordering::Relaxed);
+        }
+
         async fn reconcile(&self, _: &Key) -> Outcome {
+            assert!(self.leads.load(Ordering::Relaxed), "it was not told that this instance leads");
             self.begun.fetch_add(1, Ordering::Relaxed);
             sleep(self.takes).await;
             self.ended.fetch_add(1, Ordering::Relaxed);

@@ -96,10 +96,18 @@ async fn the_status_counts_the_pods_with_both_labels_and_those_that_are_ready() 
         other["metadata"]["name"] = json!(name);
         world.lock().unwrap().put(&POD.replace("ledger-audit-0", name), other);
     }
+    edit(&world, SERVER, |server| {
+        server["spec"]["k8s"]["replicas"] = json!(9);
+        server["metadata"]["annotations"] = json!({"tars.io/MaxReplicas": "4"});
+    });
     run_until_silent(&Process::start(&world), &world).await;
     let status = get(&world, SERVER).unwrap()["status"].clone();
     let numbers = ["replicas", "currentReplicas", "readyReplicas"].map(|name| status[name].clone());
-    assert_eq!(numbers, [1, 3, 2], "the one that ends counts, and the one of another server does not");
+    assert_eq!(
+        numbers,
+        [4, 3, 2],
+        "the number within its bounds; the one that ends counts, and the one of another server does not"
+    );
     assert_eq!(status["selector"], "tars.io/ServerApp=Ledger,tars.io/ServerName=Audit");
 }
 
