@@ -317,3 +317,65 @@ async fn a_server_that_was_never_released_has_its_objects_and_no_pods() {
     assert_eq!(set.template.spec.expect("a pod").containers[0].image.as_deref(), Some(" "));
     space.delete().await;
 }
+
+async fn find_pod_uid(space: &Space) -> Option<String> {
+    space.api::<Pod>().get_opt("ledger-audit-0").await.expect("an answer")?.uid()
+}
+
+/// `kubectl delete --cascade=orphan` leaves the objects, and the garbage collector takes their owner off.
+#[tokio::test]
+async fn a_server_that_is_made_again_goes_on_with_the_objects_that_its_deletion_left() {
+    let space = Space::create("orphans").await;
+    space.admit_nodes().await;
+    let first = space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    wait_until_ready(&space).await;
+    let set = find::<StatefulSet>(&space).await.expect("a StatefulSet");
+    let pod = find_pod_uid(&space).await.expect("a pod");
+
+    space.api::<TServer>().delete(NAME, &DeleteParams::orphan()).await.expect("the TServer goes");
+    wait_for("the TServer to be gone", || async { find::<TServer>(&space).await.is_none().then_some(()) }).await;
+    let orphan = find::<StatefulSet>(&space).await.expect("an orphan");
+    assert!(orphan.uid() == set.uid() && orphan.owner_references().is_empty(), "{:?}", orphan.metadata);
+
+    let second = space.apply::<TServer>(HEALTHY).await.expect("the TServer again");
+    assert_ne!(second.uid(), first.uid());
+    wait_for("the StatefulSet to be adopted", || async {
+        let set = find::<StatefulSet>(&space).await?;
+        let adopted = set.owner_references().iter().any(|owner| Some(&owner.uid) == second.metadata.uid.as_ref());
+        adopted.then_some(())
+    })
+    .await;
+    wait_until_ready(&space).await;
+    let after = find::<StatefulSet>(&space).await.expect("the StatefulSet");
+    assert_eq!((after.uid(), find_pod_uid(&space).await), (set.uid(), Some(pod)), "neither it nor its pod was replaced");
+    space.delete().await;
+}
+
+/// What `kubectl rollout restart` does.
+#[tokio::test]
+async fn a_restart_by_kubectl_happens_once_and_outlives_later_changes_of_the_server() {
+    const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+    let space = Space::create("restart").await;
+    space.admit_nodes().await;
+    space.apply::<TServer>(HEALTHY).await.expect("the TServer");
+    wait_until_ready(&space).await;
+    let before = find_pod_uid(&space).await.expect("a pod");
+    let restart =
+        Patch::Strategic(json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: "2030-01-01T00:00:00Z"}}}}}));
+    let restarted = space.api::<StatefulSet>().patch(NAME, &PatchParams::default(), &restart).await.expect("a restart");
+    let pod = wait_for("another pod", || async { find_pod_uid(&space).await.filter(|uid| *uid != before) }).await;
+
+    let change = Patch::Merge(json!({"spec": {"important": 4}}));
+    space.api::<TServer>().patch(NAME, &PatchParams::default(), &change).await.expect("a changed TServer");
+    wait_for("the change to arrive", || async {
+        find::<TEndpoint>(&space).await.filter(|endpoint| endpoint.spec.important == 4)
+    })
+    .await;
+    wait_until_ready(&space).await;
+    let set = find::<StatefulSet>(&space).await.expect("the StatefulSet");
+    assert_eq!(set.metadata.generation, restarted.metadata.generation, "nothing has written its spec since");
+    let annotations = set.spec.and_then(|spec| spec.template.metadata?.annotations).unwrap_or_default();
+    assert_eq!(annotations.get(RESTARTED).map(String::as_str), Some("2030-01-01T00:00:00Z"));
+    assert_eq!(find_pod_uid(&space).await, Some(pod), "one restart");
+    space.delete().await;
+}

@@ -56,6 +56,8 @@ async fn data_outlives_the_pod_and_nothing_outlives_the_server() {
         (claim.status.as_ref()?.phase.as_deref() == Some("Bound")).then_some(claim)
     })
     .await;
+    // The server has no ports, so its Service has none, either.
+    space.wait_for_condition(SERVER, "Applied", "True").await;
     let volumes: Api<PersistentVolume> = Api::all(space.client.clone());
     let name = bound.spec.as_ref().and_then(|spec| spec.volume_name.clone()).expect("a bound claim has a volume");
     assert!(name.starts_with(&format!("{}-data-trade-vault-", space.name)), "{name}");

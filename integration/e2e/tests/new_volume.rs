@@ -1,10 +1,13 @@
-//! A volume that is added to a server reaches its pods one after the other, and the server goes on serving
-//! (docs/reference/controller.md#7.3.1), and an update says so before it happens (docs/reference/admission.md#6.1.28).
+//! A volume that is added to a server reaches its pods one after the other, or leaves them so, and the server goes on serving
+//! (docs/reference/controller.md#7.3.1, docs/reference/controller.md#7.3.2), and an update says so before it happens (docs/reference/admission.md#6.1.28).
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests fail by failed expectations, also in their helpers")]
 
 use e2e::{Space, wait_for};
-use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolume, Pod},
+};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, PostParams},
@@ -56,7 +59,7 @@ async fn patch_by_kubectl(space: &Space, change: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_pods_get_a_new_volume_one_after_the_other() {
+async fn the_pods_get_a_new_volume_and_lose_it_one_after_the_other() {
     let space = Space::create("new-volume").await;
     space.admit_nodes().await;
     let volumes = make_volumes(&space).await;
@@ -101,6 +104,25 @@ async fn the_pods_get_a_new_volume_one_after_the_other() {
     space.wait_for_condition(NAME, "Ready", "True").await;
     let kept: BTreeMap<_, _> = list().await.iter().map(|pod| (pod.name_any(), pod.uid())).collect();
     assert!(after.iter().all(|pod| kept[&pod.name_any()] == pod.uid()), "no pod is replaced for the sake of new claims");
+
+    // Without the mount the StatefulSet is another one, which adopts the pods and replaces them one by one.
+    let sets = space.api::<StatefulSet>();
+    let set = wait_for("the StatefulSet with the larger claims", || async {
+        let set = sets.get_opt(NAME).await.expect("an answer")?;
+        let template = set.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?;
+        let size = template.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?.get("storage")?;
+        (size.0 == "2Mi").then(|| set.uid())
+    })
+    .await;
+    patch_by_kubectl(&space, &json!({"spec": {"k8s": {"mounts": []}}}).to_string()).await;
+    wait_for("every pod to lack the volume", || async {
+        let now = list().await;
+        let ready = now.iter().filter(|pod| is_ready(pod)).count();
+        assert!(ready + 1 >= REPLICAS, "more than one pod is away: {ready} of {REPLICAS} are ready");
+        (ready == REPLICAS && now.iter().all(|pod| claims_of(pod) == 0)).then_some(())
+    })
+    .await;
+    assert_ne!(sets.get(NAME).await.expect("the StatefulSet").uid(), set);
     space.delete().await;
     let all: Api<PersistentVolume> = Api::all(e2e::connect().await);
     for volume in volumes {

@@ -3,6 +3,7 @@
 //! ```text
 //! git ls-files ──► Tree ──┬─► citations  `docs/reference/PAGE.md#N` names a rule that exists
 //!                         ├─► rules      a rule has one number, a kind, and a reason if it is ours
+//!                         ├─► coverage   each rule of the controller has a test, and the page that lists them is right
 //!                         ├─► links      a link in Markdown leads to a file, and to a heading of it
 //!                         ├─► imports    no two source files of a crate import each other, however far round
 //!                         ├─► layers     crates know no services, services know no integration
@@ -12,6 +13,7 @@
 //! Each check is a pure function from the `Tree` to a list of [`Problem`]s. `make lint` runs them all, as the test `checkout`.
 
 mod citations;
+mod coverage;
 mod imports;
 mod layers;
 mod links;
@@ -50,7 +52,8 @@ impl fmt::Display for Problem {
 
 type Check = fn(&Tree) -> Vec<Problem>;
 
-const CHECKS: &[Check] = &[citations::check, rules::check, links::check, imports::check, layers::check, sizes::check];
+const CHECKS: &[Check] =
+    &[citations::check, rules::check, coverage::check, links::check, imports::check, layers::check, sizes::check];
 
 /// Every problem of the git checkout at `root`, check by check.
 pub fn check(root: &Path) -> Result<Vec<Problem>, Error> {

@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::{path::PathBuf, process::ExitCode};
 
-/// Checks citations, rules, links, imports, layers and file sizes of a git checkout.
+/// Checks citations, rules and their tests, links, imports, layers and file sizes of a git checkout.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {

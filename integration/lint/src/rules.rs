@@ -51,12 +51,7 @@ fn check_page(path: &str, text: &str) -> Vec<Problem> {
         }
         last = Some(id);
     }
-    for (line, paragraph) in split_paragraphs(text) {
-        let Some(id) = ANCHOR.captures(&paragraph).and_then(|found| found.get(1)) else { continue };
-        if paragraph.starts_with('#') {
-            continue;
-        }
-        let id = id.as_str();
+    for (line, id, paragraph) in find_rules(text) {
         if !paragraph.contains("*compatible.*") && !paragraph.contains("*ours.*") {
             problems.push(Problem::new(path, line, format!("rule {id} does not say whether it is *compatible.* or *ours.*")));
         } else if paragraph.contains("*ours.*") && !paragraph.contains("Reason:") {
@@ -64,6 +59,12 @@ fn check_page(path: &str, text: &str) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Finds the rules of a page: line, number and text of each.
+pub fn find_rules(text: &str) -> impl Iterator<Item = (usize, String, String)> {
+    let paragraphs = split_paragraphs(text).into_iter().filter(|(_, paragraph)| !paragraph.starts_with('#'));
+    paragraphs.filter_map(|(line, paragraph)| Some((line, ANCHOR.captures(&paragraph)?.get(1)?.as_str().to_owned(), paragraph)))
 }
 
 /// Splits a page into paragraphs, headings and rows of tables, each with its first line.

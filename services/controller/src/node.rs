@@ -67,6 +67,15 @@ fn choose_label(node: &NodeView) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{
+        fake::{
+            Shared, client,
+            wire::{Sent, intercept},
+        },
+        metrics::Metrics,
+    };
+    use std::sync::Mutex;
+    use tars_kit::lease::Fence;
 
     #[test]
     fn the_label_follows_those_of_the_namespaces() {
@@ -78,5 +87,39 @@ mod tests {
         assert_eq!(choose_label(&node(&["tars.io/node.bank", "tars.io/node"])), None);
         assert_eq!(choose_label(&node(&["tars.io/node"])), Some(Value::Null));
         assert_eq!(choose_label(&node(&["tars.io/ability.bank.Ledger"])), None);
+    }
+
+    #[tokio::test]
+    async fn only_the_label_of_a_node_is_sent() {
+        const NODE: &str = "/api/v1/nodes/one";
+        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
+        let heard = log.clone();
+        let hear = move |sent: &Sent| {
+            heard.lock().unwrap().push(sent.clone());
+            None
+        };
+        let mut engine = Engine::new(intercept(client(&world), hear), Arc::new(Metrics::default()), Fence::open());
+        let views = Views::watch(&mut engine);
+        let reconciler = NodeReconciler::open(&mut engine, &views);
+        let node =
+            json!({"metadata": {"name": "one", "labels": {"tars.io/node.bank": "", "zone": "a"}}, "status": {"phase": "x"}});
+        world.lock().unwrap().put(NODE, node);
+        let run = async || {
+            world.lock().unwrap().tell(&engine);
+            reconciler.reconcile(&Key::new("", "one")).await.unwrap();
+        };
+        run().await;
+        assert_eq!(world.lock().unwrap().get(NODE).unwrap()["metadata"]["labels"]["tars.io/node"], "");
+        world
+            .lock()
+            .unwrap()
+            .edit(NODE, |node| drop(node["metadata"]["labels"].as_object_mut().unwrap().remove("tars.io/node.bank")));
+        run().await;
+        run().await;
+        assert_eq!(world.lock().unwrap().get(NODE).unwrap()["metadata"]["labels"], json!({"zone": "a"}));
+        let sent: Vec<_> = log.lock().unwrap().iter().map(|sent| (sent.kind.clone(), sent.body.clone())).collect();
+        let patch =
+            |value: Value| ("application/merge-patch+json".to_owned(), json!({"metadata": {"labels": {"tars.io/node": value}}}));
+        assert_eq!(sent, [patch(json!("")), patch(Value::Null)]);
     }
 }

@@ -156,11 +156,22 @@ async fn end_after_restore(mut restores: Restores, stop: CancellationToken) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::cache::Key, tserver::fixtures};
+    use crate::{
+        cli::Cli,
+        engine::{
+            cache::Key,
+            fake::{
+                Shared, client,
+                wire::{Sent, intercept},
+            },
+        },
+        tserver::fixtures,
+    };
+    use clap::Parser as _;
     use http::{Request, Response};
     use kube::client::Body;
     use serde_json::json;
-    use std::time::Duration;
+    use std::{sync::Mutex, time::Duration};
     use tokio::sync::watch;
 
     /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
@@ -195,5 +206,74 @@ mod tests {
         let following = tokio::spawn(end_after_restore(restores.subscribe().into(), stop.clone()));
         stop.cancel();
         assert!(following.await.unwrap().is_ok());
+    }
+
+    /// A leader acts on what it is told, in every namespace; it asks for nothing again while the watches last.
+    #[tokio::test(start_paused = true)]
+    async fn the_watches_cover_all_namespaces_and_nothing_is_polled() {
+        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
+        let heard = log.clone();
+        let hear = move |sent: &Sent| {
+            heard.lock().unwrap().push(sent.clone());
+            None
+        };
+        let client = intercept(client(&world), hear);
+        let (engine, _) = assemble(client, Arc::new(Metrics::default()), 1, Fence::open());
+        let _watches = engine.start_watches();
+        engine.synced().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let describe = |sent: &Sent| {
+            let labelled = sent.query.contains("labelSelector=tars.io%2FServerApp%2Ctars.io%2FServerName");
+            let metadata = sent.accept.contains("as=PartialObjectMetadata");
+            format!("{}{}{}", sent.path, if labelled { " of servers" } else { "" }, if metadata { ", metadata" } else { "" })
+        };
+        let requests = log.lock().unwrap().clone();
+        let (watches, lists): (Vec<&Sent>, Vec<&Sent>) = requests.iter().partition(|sent| sent.query.contains("watch="));
+        let mut described: Vec<_> = lists.into_iter().map(describe).collect();
+        described.sort();
+        let expected = [
+            "/api/v1/nodes, metadata",
+            "/api/v1/persistentvolumeclaims of servers",
+            "/api/v1/pods of servers",
+            "/api/v1/services of servers",
+            "/apis/apps/v1/daemonsets of servers",
+            "/apis/apps/v1/statefulsets of servers",
+            "/apis/k8s.tars.io/v1beta3/taccounts",
+            "/apis/k8s.tars.io/v1beta3/tconfigs, metadata",
+            "/apis/k8s.tars.io/v1beta3/tendpoints",
+            "/apis/k8s.tars.io/v1beta3/texitedrecords",
+            "/apis/k8s.tars.io/v1beta3/tframeworkconfigs",
+            "/apis/k8s.tars.io/v1beta3/timages",
+            "/apis/k8s.tars.io/v1beta3/tservers",
+            "/apis/k8s.tars.io/v1beta3/ttemplates",
+            "/apis/k8s.tars.io/v1beta3/ttrees",
+            "/apis/policy/v1/poddisruptionbudgets of servers",
+        ];
+        assert_eq!(described, expected);
+        described = watches.into_iter().map(describe).collect();
+        described.sort();
+        assert_eq!(described, expected);
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        let later = log.lock().unwrap().iter().skip(requests.len()).filter(|sent| !sent.query.contains("watch=")).count();
+        assert_eq!(later, 0, "a watch that has ended is taken up where it was");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn thirty_two_servers_are_worked_on_at_the_same_time() {
+        let world = Shared::default();
+        for number in 0..50 {
+            let mut server = serde_json::to_value(fixtures::server("normal: {}")).unwrap();
+            server["metadata"]["name"] = json!(format!("ledger-{number}"));
+            world.lock().unwrap().put(&format!("/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers/ledger-{number}"), server);
+        }
+        // No write is ever answered.
+        world.lock().unwrap().script.down = true;
+        let workers = Cli::parse_from(["tarscontroller"]).run.workers;
+        let (engine, _) = assemble(client(&world), Arc::new(Metrics::default()), workers, Fence::open());
+        let _watches = engine.start_watches();
+        engine.synced().await;
+        let _workers = engine.start_workers(&CancellationToken::new());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(engine.queue_of("tserver").len(), 50 - 32);
     }
 }

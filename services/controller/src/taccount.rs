@@ -104,6 +104,11 @@ fn resource() -> ApiResource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{
+        fake::{Shared, client},
+        metrics::Metrics,
+    };
+    use tars_kit::lease::Fence;
 
     #[test]
     fn expired_tokens_go_from_the_last_to_the_first_and_the_next_expiry_is_waited_for() {
@@ -113,5 +118,29 @@ mod tests {
         assert_eq!(wait, Some(Duration::from_secs(31)));
         assert_eq!(plan(&[None], Timestamp::UNIX_EPOCH), (vec![], None));
         assert_eq!(plan(&[at(i64::from(i32::MAX))], Timestamp::UNIX_EPOCH).1, Some(LONGEST_PAUSE));
+    }
+
+    #[tokio::test]
+    async fn expired_tokens_are_removed_from_the_account_that_was_seen_and_no_secret_is_kept() {
+        const ACCOUNT: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/taccounts/clerk";
+        let world = Shared::default();
+        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()), Fence::open());
+        let reconciler = TAccountReconciler::open(&mut engine);
+        let key = Key::new("bank", "clerk");
+        let token = |content: &str, expiry: &str| json!({"name": content, "content": content, "expirationTime": expiry});
+        let (old, new) = (token("s3cret-old", "2020-01-01T00:00:00Z"), token("s3cret-new", "2999-01-01T00:00:00Z"));
+        let account = |tokens: Value| json!({"metadata": {"name": "clerk", "namespace": "bank"}, "spec": {"authentication": {"tokens": tokens}}});
+        world.lock().unwrap().put(ACCOUNT, account(json!([old, new, old])));
+        world.lock().unwrap().tell(&engine);
+        assert!(!format!("{:?}", reconciler.accounts.get(&key)).contains("s3cret"));
+
+        // Somebody logs in at the same moment.
+        world.lock().unwrap().put(ACCOUNT, account(json!([new, old, new, old])));
+        assert!(reconciler.reconcile(&key).await.is_err(), "another version than the one that was seen");
+        let tokens = || world.lock().unwrap().get(ACCOUNT).unwrap()["spec"]["authentication"]["tokens"].clone();
+        assert_eq!(tokens(), json!([new, old, new, old]));
+        world.lock().unwrap().tell(&engine);
+        assert!(reconciler.reconcile(&key).await.unwrap().is_some(), "it is looked at again when the next one expires");
+        assert_eq!(tokens(), json!([new, new]));
     }
 }

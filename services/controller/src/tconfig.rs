@@ -138,3 +138,6 @@ impl Reconciler for TConfigReconciler {
 fn resource() -> ApiResource {
     ApiResource::erase::<TConfig>(&())
 }
+
+#[cfg(test)]
+mod tests;

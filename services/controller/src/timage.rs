@@ -234,4 +234,34 @@ mod tests {
         world.lock().unwrap().edit(IMAGE, |image| image["metadata"]["uid"] = json!("uid-of-successor"));
         assert!(time_left().await + Duration::from_millis(30) > other, "so has a build of another image of this name");
     }
+
+    #[tokio::test]
+    async fn a_build_may_take_as_long_as_the_framework_says_or_eight_minutes_and_releases_are_left_alone() {
+        const FRAMEWORK: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tframeworkconfigs/tars-framework";
+        let world = Shared::default();
+        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()), Fence::open());
+        let views = Views::watch(&mut engine);
+        let reconciler = TImageReconciler::open(&mut engine, &views);
+        let key = Key::new("bank", "audit");
+        let started = |seconds: i64| Timestamp::from_second(Timestamp::now().as_second() - seconds).unwrap().to_string();
+        let run = async |seconds: i64| {
+            let image = json!({
+                "metadata": {"name": "audit", "namespace": "bank"}, "imageType": "server", "releases": [{"id": "v1", "image": "a"}],
+                "build": {"running": {"id": "v7", "createTime": started(seconds)}},
+            });
+            world.lock().unwrap().put(IMAGE, image);
+            world.lock().unwrap().tell(&engine);
+            let left = reconciler.reconcile(&key).await.unwrap();
+            let stored = world.lock().unwrap().get(IMAGE).unwrap().clone();
+            assert_eq!(stored["releases"], json!([{"id": "v1", "image": "a"}]));
+            (left.is_some(), stored["build"].get("running").is_some(), stored["build"]["last"]["message"].clone())
+        };
+        let over = (false, false, json!("task overtime"));
+        assert_eq!(run(470).await, (true, true, Value::Null));
+        assert_eq!(run(490).await, over);
+        let limit = json!({"metadata": {"name": "tars-framework", "namespace": "bank"}, "imageBuild": {"maxBuildTime": 60}});
+        world.lock().unwrap().put(FRAMEWORK, limit);
+        assert_eq!(run(50).await, (true, true, Value::Null));
+        assert_eq!(run(70).await, over);
+    }
 }

@@ -112,3 +112,94 @@ impl Reconciler for TTreeReconciler {
 fn resource() -> ApiResource {
     ApiResource::erase::<TTree>(&())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{
+            fake::{
+                Shared, client,
+                wire::{Sent, intercept},
+            },
+            metrics::Metrics,
+        },
+        tserver::fixtures,
+    };
+    use std::sync::Mutex;
+    use tars_kit::lease::Fence;
+
+    const TREE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttrees/tars-tree";
+    const SERVERS: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/tservers";
+
+    fn put_server(world: &Shared, app: &str, number: usize) {
+        let mut server = serde_json::to_value(fixtures::server(&format!("{{ app: {app}, normal: {{}} }}"))).unwrap();
+        server["metadata"]["name"] = json!(format!("{app}-{number}").to_lowercase());
+        world.lock().unwrap().put(&format!("{SERVERS}/{app}-{number}"), server);
+    }
+
+    #[tokio::test]
+    async fn missing_applications_are_appended_by_one_patch_and_none_is_removed() {
+        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
+        let heard = log.clone();
+        let hear = move |sent: &Sent| {
+            heard.lock().unwrap().push(sent.clone());
+            None
+        };
+        let mut engine = Engine::new(intercept(client(&world), hear), Arc::new(Metrics::default()), Fence::open());
+        let views = Views::watch(&mut engine);
+        let reconciler = TTreeReconciler::open(&mut engine, &views);
+        let run = async || {
+            world.lock().unwrap().tell(&engine);
+            assert_eq!(reconciler.reconcile(&Key::new("bank", "tars-tree")).await.unwrap(), None, "no other run is asked for");
+        };
+        for (app, number) in [("Ledger", 1), ("Desk", 1), ("Desk", 2)] {
+            put_server(&world, app, number);
+        }
+        let mut other = serde_json::to_value(fixtures::server("{ app: Shop, normal: {} }")).unwrap();
+        other["metadata"]["namespace"] = json!("shop");
+        world.lock().unwrap().put(&SERVERS.replace("bank", "shop").replace("tservers", "tservers/shop-audit"), other);
+        run().await;
+        assert!(log.lock().unwrap().is_empty(), "a namespace without a tree has no framework");
+
+        let old = json!({"name": "Old", "businessRef": "b", "createTime": "2030-01-01T00:00:00Z", "mark": ""});
+        world.lock().unwrap().put(TREE, json!({"metadata": {"name": "tars-tree", "namespace": "bank"}, "apps": [old]}));
+        let version = world.lock().unwrap().get(TREE).unwrap()["metadata"]["resourceVersion"].clone();
+        run().await;
+        let apps = world.lock().unwrap().get(TREE).unwrap()["apps"].clone();
+        let names: Vec<_> = apps.as_array().unwrap().iter().map(|app| app["name"].as_str().unwrap()).collect();
+        assert_eq!((names, &apps[0]), (vec!["Old", "Desk", "Ledger"], &old));
+        let (made, time) = (&apps[1], apps[1]["createTime"].as_str().unwrap());
+        assert_eq!((&made["businessRef"], &made["mark"]), (&json!(""), &json!("AddByController")));
+        assert!(time.parse::<Timestamp>().is_ok(), "{time}");
+        assert_eq!(log.lock().unwrap().len(), 1);
+        let first = log.lock().unwrap()[0].body[0].clone();
+        assert_eq!(first, json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version}));
+
+        world.lock().unwrap().remove(&format!("{SERVERS}/Ledger-1"));
+        run().await;
+        assert_eq!((world.lock().unwrap().get(TREE).unwrap()["apps"].clone(), log.lock().unwrap().len()), (apps, 1));
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_comes_and_a_server_of_a_missing_application_lead_to_a_run() {
+        let world = Shared::default();
+        let mut engine = Engine::new(client(&world), Arc::new(Metrics::default()), Fence::open());
+        let views = Views::watch(&mut engine);
+        let reconciler = TTreeReconciler::open(&mut engine, &views);
+        let _watches = engine.start_watches();
+        engine.synced().await;
+        put_server(&world, "Ledger", 1);
+        let next = || tokio::time::timeout(std::time::Duration::from_millis(50), reconciler.queue.next());
+        assert!(next().await.is_err(), "there is no tree yet");
+        world
+            .lock()
+            .unwrap()
+            .put(TREE, json!({"metadata": {"name": "tars-tree", "namespace": "bank"}, "apps": [{"name": "Ledger"}]}));
+        let key = Key::new("bank", "tars-tree");
+        assert_eq!(reconciler.queue.next().await, key);
+        reconciler.queue.done(&key);
+        put_server(&world, "Desk", 1);
+        assert_eq!(reconciler.queue.next().await, key);
+    }
+}

@@ -102,3 +102,25 @@ fn each_kind_has_the_names_that_kubernetes_expects() {
     }
     assert_eq!(DerivedKind::of("apps", "services"), None);
 }
+
+/// A thief of the controller's token can change nothing that people write, and no node or pod beyond what the controller does.
+#[test]
+fn the_controller_may_do_no_more_than_it_needs_with_what_others_make() {
+    let documents = read_template("controller-rbac.yaml");
+    let role = documents.iter().find(|document| document["kind"] == "ClusterRole").unwrap();
+    let writes = |group: &str, resource: &str| -> Vec<&Value> {
+        let rules = list(role, "/rules").filter(|rule| has(&rule["apiGroups"], group) && has(&rule["resources"], resource));
+        rules
+            .flat_map(|rule| list(rule, "/verbs"))
+            .filter(|verb| !["get", "list", "watch"].iter().any(|read| verb == read))
+            .collect()
+    };
+    for kind in ["tservers", "ttemplates", "tplugins", "tframeworkkeys", "tframeworkconfigs"] {
+        assert_eq!(writes("k8s.tars.io", kind), [""; 0], "{kind}");
+    }
+    assert_eq!(writes("", "nodes"), ["patch"]);
+    assert_eq!(writes("", "pods"), ["delete"]);
+    assert_eq!(writes("", "pods/status"), [""; 0]);
+    let everything = |rule: &Value| ["apiGroups", "resources", "verbs"].iter().any(|field| has(&rule[*field], "*"));
+    assert!(!list(role, "/rules").any(everything));
+}

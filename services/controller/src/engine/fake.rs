@@ -8,6 +8,7 @@ mod fields;
 mod people;
 mod place;
 mod watch;
+pub mod wire;
 
 use self::{
     faults::{Fault, Script},

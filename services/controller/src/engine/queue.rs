@@ -297,7 +297,7 @@ mod tests {
         let queue = Queue::default();
         let pauses: Vec<_> = (0..13).map(|_| queue.retry("a")).collect();
         assert_eq!(pauses[..3], [20, 40, 80].map(Duration::from_millis));
-        assert_eq!(pauses[12], LAST_RETRY);
+        assert_eq!(pauses[12], Duration::from_secs(30));
         queue.forget(&"a");
         assert_eq!(queue.retry("a"), FIRST_RETRY);
     }

@@ -124,3 +124,44 @@ async fn work<R: Reconciler>(reconciler: Arc<R>, metrics: Arc<Metrics>, halt: Ca
         queue.done(&key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A reconciler whose runs all fail.
+    struct Failing {
+        queue: Queue<Key>,
+        runs: AtomicUsize,
+        retry: bool,
+    }
+
+    impl Reconciler for Failing {
+        const NAME: &'static str = "failing";
+
+        fn queue(&self) -> &Queue<Key> {
+            &self.queue
+        }
+
+        async fn reconcile(&self, _: &Key) -> Outcome {
+            self.runs.fetch_add(1, Ordering::Relaxed);
+            Err(Failure { category: "test", retry: self.retry, expected: true, text: "on purpose".to_owned() })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_fails_is_tried_again_ever_later_unless_that_cannot_help() {
+        for (retry, within_a_second, within_an_hour) in [(true, 6, 120..=140), (false, 1, 1..=1)] {
+            let failing = Arc::new(Failing { queue: Queue::default(), runs: AtomicUsize::new(0), retry });
+            let mut workers = JoinSet::new();
+            failing.clone().start_workers(&mut workers, &Arc::new(Metrics::default()), &CancellationToken::new());
+            failing.queue.add(Key::new("bank", "one"));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(failing.runs.load(Ordering::Relaxed), within_a_second, "after 0, 20, 60, 140, 300 and 620 ms");
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            let runs = failing.runs.load(Ordering::Relaxed);
+            assert!(within_an_hour.contains(&runs), "{runs} runs in an hour");
+        }
+    }
+}

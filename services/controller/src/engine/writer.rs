@@ -154,3 +154,64 @@ pub fn api_message(error: &kube::Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::{
+        Shared, client,
+        wire::{Sent, intercept},
+    };
+    use k8s_openapi::api::core::v1::Service;
+    use std::sync::Mutex;
+    use tars_kit::lease::{Elector, Timing};
+
+    /// Tries every kind of write. Returns the requests, and whether one of them began.
+    async fn write_all(fence: Option<Fence>) -> Vec<Sent> {
+        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
+        let heard = log.clone();
+        let hear = move |sent: &Sent| {
+            heard.lock().unwrap().push(sent.clone());
+            None
+        };
+        let client = intercept(client(&world), hear);
+        let closed = || Elector::new(client.clone(), "tars", "lead", "me".to_owned(), Timing::default()).fence();
+        let writer = Writer::new(client.clone(), Arc::new(Metrics::default()), fence.unwrap_or_else(closed));
+        let (resource, key) = (ApiResource::erase::<Service>(&()), Key::new("bank", "one"));
+        let body = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "one", "namespace": "bank"}});
+        let answers = [
+            writer.create(&resource, &key, &body).await.map(drop),
+            writer.apply(&resource, &key, &body).await.map(drop),
+            writer.apply_status(&resource, &key, &body).await.map(drop),
+            writer.merge(&resource, &key, &body).await.map(drop),
+            writer.patch(&resource, &key, "7", Vec::new()).await.map(drop),
+            writer.delete(&resource, &key, "uid", PropagationPolicy::Background).await,
+            writer.delete_unchanged(&resource, &key, "uid", "7").await,
+        ];
+        let sent = log.lock().unwrap().clone();
+        if sent.is_empty() {
+            let fenced = |answer: &Result<()>| {
+                answer.as_ref().is_err_and(|error| error.to_string().contains("lease of this instance has ended"))
+            };
+            assert!(answers.iter().all(fenced), "{answers:?}");
+        }
+        sent
+    }
+
+    #[tokio::test]
+    async fn no_write_begins_while_the_fence_is_closed() {
+        assert_eq!(write_all(None).await.len(), 0);
+        assert_eq!(write_all(Some(Fence::open())).await.len(), 7);
+    }
+
+    #[tokio::test]
+    async fn objects_and_statuses_are_applied_by_force_under_the_name_of_the_controller() {
+        let sent = write_all(Some(Fence::open())).await;
+        let applied: Vec<_> = sent.iter().filter(|sent| sent.kind == "application/apply-patch+yaml").collect();
+        let paths: Vec<_> = applied.iter().map(|sent| sent.path.rsplit('/').next().unwrap()).collect();
+        assert_eq!(paths, ["one", "status"]);
+        assert!(applied.iter().all(|sent| sent.query.contains("force=true")), "{applied:?}");
+        let named = |sent: &&Sent| sent.query.contains("fieldManager=tars-controller");
+        assert_eq!(sent.iter().filter(named).count(), 5, "every write that is no deletion");
+    }
+}

@@ -192,4 +192,13 @@ mod tests {
         assert_eq!(after(&record, &[entry("d", "1")], 2).unwrap(), ["d", "c", "b"], "a lowered limit does not shrink the list");
         assert_eq!(after(&json!({"pods": []}), &[entry("d", "1")], 3).unwrap(), ["d"]);
     }
+
+    #[test]
+    fn a_record_holds_as_many_pods_as_the_framework_says_or_sixty() {
+        let framework = |exited_pods| FrameworkView { exited_pods, ..FrameworkView::default() };
+        assert_eq!(choose_limit(None), 60);
+        assert_eq!(choose_limit(Some(&framework(None))), 60);
+        assert_eq!(choose_limit(Some(&framework(Some(7)))), 7);
+        assert_eq!(choose_limit(Some(&framework(Some(1000)))), 150, "the schema accepts no more");
+    }
 }

@@ -1,8 +1,12 @@
 //! Whole runs against an API server in memory. The tests look at the writes, at the silence after them, and at writes that fail.
 
+mod changes;
 mod departures;
+mod ownership;
+mod pods;
 mod rollouts;
 mod upgrades;
+mod wakeups;
 
 use super::{context::Context, fixtures::server, reconcile, routes};
 use crate::{
@@ -18,6 +22,7 @@ use crate::{
     views::Views,
 };
 use jiff::Timestamp;
+use kube::Client;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tars_kit::lease::Fence;
@@ -80,7 +85,11 @@ struct Process {
 
 impl Process {
     fn start(world: &Shared) -> Self {
-        let mut engine = Engine::new(client(world), Arc::new(Metrics::default()), Fence::open());
+        Self::start_with(client(world))
+    }
+
+    fn start_with(client: Client) -> Self {
+        let mut engine = Engine::new(client, Arc::new(Metrics::default()), Fence::open());
         let views = Views::watch(&mut engine);
         let context = Context::open(&mut engine, &views);
         routes::listen(&context);
@@ -117,6 +126,12 @@ fn get(world: &Shared, path: &str) -> Option<Value> {
 
 fn edit(world: &Shared, path: &str, change: impl FnOnce(&mut Value)) {
     world.lock().unwrap().edit(path, change);
+}
+
+/// The condition of this type in the status of the TServer.
+fn condition(world: &Shared, kind: &str) -> Value {
+    let conditions = get(world, SERVER).unwrap()["status"]["conditions"].clone();
+    conditions.as_array().into_iter().flatten().find(|condition| condition["type"] == kind).cloned().unwrap_or_default()
 }
 
 fn count(world: &Shared) -> usize {

@@ -155,3 +155,16 @@ fn the_oldest_inactive_versions_above_the_limit_are_deleted() {
     assert_eq!(play(&versions, 4, usize::MAX).len(), 4);
     assert_eq!(play(&[settled("live", 1)], 0, usize::MAX), ["live*"], "an active version is never surplus");
 }
+
+#[test]
+fn notes_go_when_the_last_live_version_was_deactivated_and_not_deleted() {
+    let last = ConfigView { activation: settled("last", 20).activation, ..inactive("last", 20, None) };
+    let versions = [inactive("a", 1, Some(20)), last].map(Arc::new);
+    assert_eq!(plan(&versions, 10), [(versions[0].clone(), Step::Note(None))]);
+}
+
+#[test]
+fn of_two_activations_at_the_same_time_the_later_name_counts() {
+    expect_left(&[fresh("a", 10), fresh("b", 10)], &["a", "b*"]);
+    expect_left(&[fresh("b", 10), fresh("a", 10)], &["b*", "a"]);
+}

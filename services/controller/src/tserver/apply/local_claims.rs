@@ -94,3 +94,73 @@ async fn annotate(
 async fn delete(context: &Context, key: &Key, claim: &ClaimView) -> Result<(), kube::Error> {
     context.writer.delete(&claim_resource(), key, &claim.uid, PropagationPolicy::Background).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tserver::{
+        derived::{Facts, Live, StatefulSetFacts},
+        fixtures::{surroundings, validated},
+        views::PodView,
+    };
+    use std::sync::Arc;
+
+    const SPEC: &str = "
+        { normal: {}, subType: normal, k8s: { hostIPC: true, mounts: [
+            { name: data, mountPath: /d, source: { tLocalVolume: { uid: '7', gid: '8', mode: '750' } } },
+            { name: plain, mountPath: /p, source: { persistentVolumeClaimTemplate: { spec: { accessModes: [ ReadWriteOnce ], resources: { requests: { storage: 1Gi } } } } } } ] } }";
+
+    /// A claim of ours for the local volume `mount`.
+    fn claim(mount: &str) -> ClaimView {
+        ClaimView {
+            name: format!("{mount}-ledger-audit-0"),
+            class: "tars-storage-class".into(),
+            owners: vec!["uid-of-server".into()],
+            labels: [("tars.io/LocalVolume".to_owned(), mount.to_owned())].into(),
+            ..ClaimView::default()
+        }
+    }
+
+    fn step(around: &Surroundings, claim: &ClaimView) -> Step {
+        choose_step(&validated(SPEC), around, claim)
+    }
+
+    #[test]
+    fn claims_of_local_volumes_get_the_owner_of_the_directory_and_others_get_nothing() {
+        let around = surroundings();
+        let wanted = BTreeMap::from([
+            ("tars.io/LocalVolumeUID", "7".to_owned()),
+            ("tars.io/LocalVolumeGID", "8".to_owned()),
+            ("tars.io/LocalVolumeMode", "750".to_owned()),
+        ]);
+        assert_eq!(step(&around, &claim("data")), Step::Annotate(wanted.clone()));
+        let annotations = wanted.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(step(&around, &ClaimView { annotations, ..claim("data") }), Step::Nothing);
+        assert_eq!(step(&around, &claim("delay-bind")), Step::Nothing);
+        assert_eq!(step(&around, &ClaimView { labels: BTreeMap::new(), ..claim("plain") }), Step::Nothing);
+    }
+
+    #[test]
+    fn only_a_claim_of_a_local_volume_of_ours_that_nobody_needs_is_deleted() {
+        let old = claim("old");
+        assert_eq!(step(&surroundings(), &old), Step::Delete);
+        let stated = ClaimView { labels: BTreeMap::new(), class: "fast".into(), owners: Vec::new(), ..old.clone() };
+        assert_eq!(step(&surroundings(), &stated), Step::Nothing, "it was made from a template of the author");
+        for kept in [
+            ClaimView { class: "fast".into(), ..old.clone() },
+            ClaimView { owners: vec!["uid-of-other".into()], ..old.clone() },
+            ClaimView { owners: Vec::new(), ..old.clone() },
+        ] {
+            assert_eq!(step(&surroundings(), &kept), Step::Nothing, "{kept:?}");
+        }
+        let mut used = surroundings();
+        used.pods = vec![Arc::new(PodView { claims: vec![old.name.clone()], ..PodView::default() })];
+        assert_eq!(step(&used, &old), Step::Nothing, "a pod uses it");
+        let mut made = surroundings();
+        let mut set = Live::default();
+        let claim_templates = json!([{"metadata": {"name": "old"}}]).to_string().into();
+        set.facts = Facts::StatefulSet(StatefulSetFacts { claim_templates, ..StatefulSetFacts::default() });
+        made.live.insert(DerivedKind::StatefulSet, set);
+        assert_eq!(step(&made, &old), Step::Nothing, "the StatefulSet would make it again");
+    }
+}

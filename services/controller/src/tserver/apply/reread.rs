@@ -108,4 +108,17 @@ mod tests {
         reconcile(&context, &gone, Timestamp::now()).await.unwrap();
         assert!(!context.resyncs.contains(&gone));
     }
+
+    #[tokio::test]
+    async fn a_value_that_the_api_server_rewrites_is_tried_once_more() {
+        let (world, context, key) = start().await;
+        world.lock().unwrap().rewrite = Some(("/spec/serviceName", json!("rewritten")));
+        world.lock().unwrap().edit(SET, |set| set["spec"]["serviceName"] = json!("other"));
+        let ask = || assert!(context.resyncs.ask(key.clone()));
+        ask();
+        assert_eq!(count_writes(&world, &context, &key).await, 1);
+        assert_eq!(count_writes(&world, &context, &key).await, 0, "it is known");
+        ask();
+        assert_eq!(count_writes(&world, &context, &key).await, 1, "and forgotten");
+    }
 }

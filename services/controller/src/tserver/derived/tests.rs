@@ -1,7 +1,10 @@
 //! Whole objects as snapshots, single rules as asserts.
 
 use super::{Facts, Recipe, daemon_set::DAEMON_SET, stateful_set::STATEFUL_SET};
-use crate::tserver::fixtures::{built, validated};
+use crate::tserver::{
+    defaults::Defaults,
+    fixtures::{built, validated},
+};
 use serde_json::{Value, json};
 
 /// A Tars server that uses everything a template can hold.
@@ -490,4 +493,101 @@ fn the_numbers_of_a_workload_count_once_kubernetes_has_looked_at_its_present_spe
         let new = (recipe.read)(&json!({"metadata": {"generation": 1}}));
         assert!(format!("{new:?}").contains("observed: false"), "{new:?}");
     }
+}
+
+#[test]
+fn names_and_messages_that_others_rely_on_are_those_of_the_existing_system() {
+    use tars_common::names::{self, message};
+    assert_eq!((names::READINESS_GATE, names::port::NODE), ("tars.io/active", 19385));
+    assert_eq!((names::TREE, names::FRAMEWORK_CONFIG), ("tars-tree", "tars-framework"));
+    assert_eq!((names::STORAGE_CLASS, names::DELAY_BIND), ("tars-storage-class", "delay-bind"));
+    assert_eq!((names::PLACEHOLDER_IMAGE, names::NODE_CONTAINER), (" ", "tarsnode"));
+    assert_eq!((names::TIMEZONE_VOLUME, names::NODE_WORK_VOLUME), ("host-timezone", "tarsnode-work-dir"));
+    assert_eq!(names::NODE_WORK_PATH, "/usr/local/app/tars/tarsnode");
+    assert_eq!((names::SYSTEM_NAMESPACE, names::CONTROLLER_LEASE), ("tars-system", "tars-controller-manger"));
+    assert_eq!(names::CONTROLLER_USER, "system:serviceaccount:tars-system:tars-controller");
+    assert_eq!(message::foreign("service", "bank", "a"), "service bank/a already exists but not managed by bank/a");
+    assert_eq!(message::missing("ttemplate", "bank", "a"), "ttemplate bank/a not exists");
+    assert_eq!(message::immutable("tserver", "app"), "tserver resource filed \"app\" is immutable");
+    assert_eq!(message::invalid("tserver", "no"), "tserver resource is invalid : no");
+    assert_eq!(message::failed("get", "Service", "bank", "a", "gone"), "get Service bank/a error: gone");
+}
+
+#[test]
+fn ports_of_the_service_are_servants_and_then_both_kinds_of_ports_and_there_may_be_none() {
+    let ports = |spec: &str| built(spec).service.unwrap()["spec"].get("ports").cloned();
+    let both = "{ tars: { template: t, servants: [ { name: BObj, port: 2 }, { name: AObj, port: 1 } ], ports: [ { name: Web, port: 4 } ] },
+        normal: { ports: [ { name: dns, port: 3, isTcp: false } ] } }";
+    let found = ports(both).unwrap();
+    let text =
+        |port: &Value| format!("{} {} {} {}", port["name"], port["port"], port["targetPort"], port["protocol"]).replace('"', "");
+    let found: Vec<_> = found.as_array().unwrap().iter().map(text).collect();
+    assert_eq!(found, ["bobj 2 2 TCP", "aobj 1 1 TCP", "web 4 4 TCP", "dns 3 3 UDP"]);
+    assert_eq!(ports("{ subType: normal, normal: {} }"), None);
+}
+
+#[test]
+fn a_statefulset_has_the_number_and_the_pod_management_policy_of_the_server() {
+    for policy in ["OrderedReady", "Parallel"] {
+        let set =
+            built(&PLAIN.replace("replicas: 2", &format!("replicas: 4, podManagementPolicy: {policy}"))).stateful_set.unwrap();
+        let spec = &set["spec"];
+        assert_eq!((&spec["replicas"], &spec["podManagementPolicy"]), (&json!(4), &json!(policy)));
+        assert_eq!(spec["serviceName"], "ledger-audit");
+    }
+}
+
+#[test]
+fn the_init_container_hears_of_the_launcher_unless_it_is_the_default() {
+    let names = |k8s: &str| {
+        let pod = pod(built(&format!("{{ tars: {{ template: t }}, k8s: {{ {k8s} }} }}")).stateful_set);
+        let env = pod["initContainers"][0]["env"].as_array().unwrap().clone();
+        env.iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let always = ["Namespace", "PodName", "PodIP", "ServerApp", "ServerName"];
+    assert_eq!(names(""), always);
+    assert_eq!(names("launcherType: background"), always);
+    assert_eq!(names("launcherType: foreground")[5..], ["LauncherType"]);
+}
+
+#[test]
+fn what_the_defaults_of_a_number_add_is_left_out_of_an_earlier_template() {
+    let added = |defaults: Defaults| {
+        let mut server = validated("{ tars: { template: t }, k8s: { imagePullPolicy: IfNotPresent } }");
+        server.defaults = defaults;
+        let pod = serde_json::to_value(super::pod::build_pod_template(&server)).unwrap()["spec"].clone();
+        let of = |list: &str, field: &str| pod[list][0][field].clone();
+        [
+            of("initContainers", "imagePullPolicy"),
+            of("initContainers", "terminationMessagePolicy"),
+            of("containers", "terminationMessagePolicy"),
+        ]
+    };
+    assert_eq!(added(Defaults::NEWEST), ["IfNotPresent", "FallbackToLogsOnError", "FallbackToLogsOnError"]);
+    assert_eq!(added(Defaults::K8SFRAMEWORK), [json!("Always"), Value::Null, Value::Null]);
+}
+
+#[test]
+fn the_node_image_is_that_of_the_release_then_of_the_framework_then_of_the_workload() {
+    let image = |release: &str, framework: &str, running: Option<&str>| {
+        let server =
+            crate::tserver::fixtures::server(&format!("{{ tars: {{ template: t }}, release: {{ id: a, image: b{release} }} }}"));
+        let framework = crate::views::FrameworkView { node_image: framework.to_owned(), ..Default::default() };
+        let running = running.map(str::to_owned);
+        crate::tserver::validate::validate(&server, Some(&framework), || running).unwrap().node_image
+    };
+    assert_eq!(image(", nodeImage: own", "theirs", Some("old")), "own");
+    assert_eq!(image("", "theirs", Some("old")), "theirs");
+    assert_eq!(image("", "", Some("old")), "old");
+    assert_eq!(image("", "", None), " ");
+}
+
+#[test]
+fn a_preference_for_a_label_that_no_node_can_carry_is_left_out() {
+    let (app, name) = ("A".repeat(30), "B".repeat(20));
+    let mut server = crate::tserver::fixtures::server(&format!("{{ app: {app}, server: {name}, normal: {{}} }}"));
+    server.metadata.name = Some(format!("{app}-{name}").to_lowercase());
+    let validated = crate::tserver::validate::validate(&server, None, || None).unwrap();
+    let preferred = validated.placement.preferred;
+    assert_eq!(preferred, [(30, format!("tars.io/ability.bank.{app}"))], "that of the server would have 64 characters");
 }

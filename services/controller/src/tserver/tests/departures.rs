@@ -30,6 +30,22 @@ async fn without_the_word_of_a_watch_nothing_is_deleted() {
 }
 
 #[tokio::test]
+async fn for_a_server_that_is_only_being_deleted_nothing_is_done() {
+    let world = world();
+    let process = Process::start(&world);
+    run_until_silent(&process, &world).await;
+    edit(&world, SERVER, |server| {
+        server["metadata"]["finalizers"] = json!(["foregroundDeletion"]);
+        server["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:02:00Z");
+    });
+    edit(&world, SERVICE, |service| service["spec"]["ports"] = json!([]));
+    world.lock().unwrap().remove(BUDGET);
+    let before = count(&world);
+    run_until_silent(&process, &world).await;
+    assert_eq!(count(&world), before);
+}
+
+#[tokio::test]
 async fn an_object_that_has_become_an_orphan_stays() {
     let world = world();
     let process = Process::start(&world);

@@ -146,6 +146,12 @@ async fn a_server_that_does_not_decode_says_so_and_keeps_its_objects() {
     );
     let message = ready["message"].as_str().unwrap();
     assert!(message.starts_with("spec.k8s.replicas: invalid type: string \"three\""), "{message}");
-    let events = world.lock().unwrap().events.clone();
-    assert_eq!(events.last().unwrap()["reason"], "InvalidSpec");
+    let applied = condition(&world, "Applied");
+    assert_eq!((&applied["status"], &applied["reason"]), (&json!("False"), &json!("InvalidSpec")));
+    let event = world.lock().unwrap().events.last().unwrap().clone();
+    assert_eq!((&event["type"], &event["reason"]), (&json!("Warning"), &json!("InvalidSpec")));
+    edit(&world, SERVER, |server| server["spec"]["k8s"]["replicas"] = json!(3));
+    run_until_silent(&process, &world).await;
+    assert_eq!(get(&world, SET).unwrap()["spec"]["replicas"], 3);
+    assert_eq!(condition(&world, "Applied")["status"], "True");
 }
