@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e sweep test-cert-manager
+.PHONY: help demo test bench images cluster-up cluster-down gen fmt lint unit e2e sweep sweep-bugs sweep-cluster test-cert-manager
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ e2e: ## Run only the tests on a real cluster
 
 sweep: ## Let everything go wrong at every write and event of the controller (20,000 plans; SWEEP_SEED, SWEEP_PLANS, SWEEP_ONLY)
 	@integration/sweep.sh
+
+sweep-bugs: ## Plant known bugs in a copy of the checkout, and show that the sweep finds them
+	@integration/sweep-bugs.sh
+
+sweep-cluster: ## Run a sample of the sweep with the real controller before a real API server
+	@integration/sweep-cluster.sh
 
 test-cert-manager: ## Test the charts with the real cert-manager (builds it once, which takes minutes)
 	@integration/cert-manager.sh

@@ -3,6 +3,7 @@
 # faults by chance. Takes no arguments.
 #
 #   SWEEP_PLANS   the number of plans                                (20000)
+#   SWEEP_CHAINS  the number of chains of changes                    (1000)
 #   SWEEP_SEED    chooses the order and the pairs                    (1)
 #   SWEEP_ONLY    replays the plans whose description has this text, and prints every change
 # shellcheck source=integration/lib/common.sh
@@ -11,6 +12,7 @@ no_arguments "$@"
 cd "$ROOT"
 
 need cargo 'install Rust 1.95 (https://rustup.rs)'
-export SWEEP_PLANS=${SWEEP_PLANS:-20000}
+export SWEEP_PLANS=${SWEEP_PLANS:-20000} SWEEP_CHAINS=${SWEEP_CHAINS:-1000}
 phase 'build the sweep' cargo test --quiet --locked --release -p tarscontroller --lib --no-run
-cargo test --quiet --locked --release -p tarscontroller --lib sweep -- --nocapture
+# The plans and the chains use all cores, so they run one after the other.
+cargo test --quiet --locked --release -p tarscontroller --lib sweep -- --nocapture --test-threads 1

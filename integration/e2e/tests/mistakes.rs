@@ -298,7 +298,10 @@ fn list_told_mistakes() -> Vec<Mistake> {
         mode("a mode of a local volume above 777", "1777"),
         mistake(
             "a server of type normal with a tars block",
-            &json!({"normal": null, "tars": {"template": "root", "servants": [{"name": "SlipObj", "port": 10101}]}}),
+            &json!({
+                "normal": null, "release": {"nodeImage": "docker.io/tarsrs/probe:v0.1.0"},
+                "tars": {"template": "root", "servants": [{"name": "SlipObj", "port": 10101}]},
+            }),
         ),
     ]
 }

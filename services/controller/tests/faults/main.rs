@@ -99,8 +99,8 @@ fn mask(kind: &str, object: &Value) -> Value {
         masked["told"] = (object["status"]["observedGeneration"] == object["metadata"]["generation"]).into();
     } else {
         masked["spec"] = object["spec"].clone();
-        for name in ["clusterIP", "clusterIPs"] {
-            masked["spec"].as_object_mut().map(|spec| spec.remove(name));
+        for (holder, name) in [("/spec", "clusterIP"), ("/spec", "clusterIPs"), ("/spec/release", "time")] {
+            masked.pointer_mut(holder).and_then(Value::as_object_mut).map(|fields| fields.remove(name));
         }
     }
     masked
