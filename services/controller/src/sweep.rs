@@ -151,7 +151,7 @@ fn whatever_goes_wrong_each_story_ends_as_it_should() {
         }
     }
     let singles: usize = references.iter().map(|(story, reference)| list_troubles(story, reference).len()).sum();
-    let only = env::var("SWEEP_ONLY").ok();
+    let only = env::var("SWEEP_ONLY").ok().filter(|text| !text.is_empty());
     let count = if only.is_some() { singles } else { read_number("SWEEP_PLANS").unwrap_or(SELECTION) };
     let seed = read_number("SWEEP_SEED").unwrap_or(1);
     let mut plans = choose_plans(&references, count, &mut Dice::new(u64::try_from(seed).unwrap()));
