@@ -12,6 +12,13 @@ use super::{
 };
 use std::sync::Arc;
 
+/// Chooses the pod that is deleted next, if one is to be deleted. `partition` is that of `RollingUpdate`; `None` stands for `OnDelete`, with which
+/// a pod of a failed release stays.
+pub fn choose_old_pod<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: Option<u64>) -> Option<&'a PodView> {
+    let old = find_old_pods(set, pods);
+    if old.is_empty() { choose_failed(set, pods, partition?) } else { choose_next(&old, pods) }
+}
+
 /// Returns the pods that lack a volume of the StatefulSet `set`, by ordinal.
 pub fn find_old_pods<'a>(set: &Live, pods: &'a [Arc<PodView>]) -> Vec<&'a PodView> {
     let names = set.claim_template_names();
@@ -22,7 +29,7 @@ pub fn find_old_pods<'a>(set: &Live, pods: &'a [Arc<PodView>]) -> Vec<&'a PodVie
 }
 
 /// Chooses the pod that is deleted next: the first of `old`, once each pod before it is Ready and none is ending.
-pub fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a PodView> {
+fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a PodView> {
     let next = *old.first()?;
     let before = next.ordinal()?;
     let is_up = |ordinal| pods.iter().any(|pod| pod.ordinal() == Some(ordinal) && pod.is_ready());
@@ -32,7 +39,7 @@ pub fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a
 /// Chooses a pod of a release that failed and is not wanted any more: the last one that is not Ready and has another revision than new pods
 /// get. If a pod of the wanted revision is not Ready either, nothing is chosen, because its release may fail, too. Pods below `partition`
 /// keep their release.
-pub fn choose_failed<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
+fn choose_failed<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
     let Facts::StatefulSet(facts) = &set.facts else { return None };
     let wanted = &*facts.update_revision;
     if &*facts.policy != "OrderedReady" || wanted.is_empty() || pods.iter().any(|pod| pod.deleted.is_some()) {

@@ -9,7 +9,7 @@ use crate::{
     tserver::{
         context::Context,
         derived::{Live, recipe_of},
-        old_pods::{choose_failed, choose_next, find_old_pods},
+        old_pods::choose_old_pod,
         surroundings::Surroundings,
         validate::{Validated, Workload},
         views::{PodView, pod_resource},
@@ -26,7 +26,7 @@ pub async fn replace_old_pod(context: &Context, server: &Validated, around: &Sur
     if !server.mounts.claims.iter().all(|(name, _)| made.contains(name)) {
         return None;
     }
-    let partition = settings.partition.and_then(|partition| u64::try_from(partition).ok()).unwrap_or(0);
+    let partition = settings.partition.map(|partition| u64::try_from(partition).unwrap_or(0));
     let pod = choose_old_pod(set, &around.pods, partition)?;
     let key = Key::new(&pod.namespace, &pod.name);
     let deleted = async {
@@ -49,11 +49,6 @@ pub async fn replace_old_pod(context: &Context, server: &Validated, around: &Sur
     }
 }
 
-fn choose_old_pod<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
-    let old = find_old_pods(set, pods);
-    if old.is_empty() { choose_failed(set, pods, partition) } else { choose_next(&old, pods) }
-}
-
 /// Chooses once more by the StatefulSet and the pod as the API server has them now. Returns the resourceVersion of the pod if it is chosen again.
 /// The caches may be late: a pod that was just made anew must stay, however long its watch or that of the StatefulSet takes.
 async fn confirm_choice(
@@ -62,7 +57,7 @@ async fn confirm_choice(
     set: &Live,
     pods: &[Arc<PodView>],
     pod: &PodView,
-    partition: u64,
+    partition: Option<u64>,
 ) -> Result<Option<String>, kube::Error> {
     let (kind, resource, name) = (DerivedKind::StatefulSet, pod_resource(), Key::new(&pod.namespace, &pod.name));
     let set_resource = kind.resource();

@@ -190,3 +190,24 @@ async fn the_statefulset_with_a_template_too_many_goes_without_its_pods() {
     let told: Vec<_> = deletions.map(|sent| (sent.path.as_str(), &sent.body["propagationPolicy"])).collect();
     assert_eq!(told, [(SET, &json!("Orphan"))]);
 }
+
+/// With `OnDelete` nobody but the author of the server replaces a pod (docs/reference/controller.md#7.3.8).
+#[tokio::test]
+async fn a_pod_of_a_failed_release_is_replaced_unless_the_server_says_on_delete() {
+    for (strategy, deleted) in [("RollingUpdate", true), ("OnDelete", false)] {
+        let world = world();
+        edit(&world, SERVER, |server| {
+            server["spec"]["k8s"]["podManagementPolicy"] = json!("OrderedReady");
+            server["spec"]["k8s"]["updateStrategy"] = json!({"type": strategy});
+        });
+        let process = Process::start(&world);
+        run_until_silent(&process, &world).await;
+        edit(&world, SET, |set| set["status"] = json!({"updateRevision": "good"}));
+        edit(&world, POD, |pod| {
+            pod["metadata"]["labels"]["controller-revision-hash"] = json!("bad");
+            pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        });
+        run_until_silent(&process, &world).await;
+        assert_eq!(get(&world, POD).is_none(), deleted, "{strategy}");
+    }
+}
