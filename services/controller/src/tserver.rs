@@ -186,9 +186,8 @@ async fn write_endpoint_status(
     server: &TServer,
     around: &Surroundings,
 ) -> Result<(), Error> {
-    // The cache is read again, because this run may have made the TEndpoint.
     let kind = DerivedKind::TEndpoint;
-    let live = context.derived.get(kind, key).filter(|live| live.is_of(&view.uid) && !live.deleting);
+    let live = around.live.get(kind).filter(|live| live.is_of(&view.uid) && !live.deleting);
     let Some(live) = live else { return Ok(()) };
     let wanted = compute_endpoint_status(&around.pods, &server.spec.app, &server.spec.server);
     let current: Option<TEndpointStatus> = serde_json::from_value(live.endpoint_status()).unwrap_or_default();
