@@ -105,13 +105,11 @@ fn keeps_the_story(trouble: &Trouble) -> bool {
 
 fn find_difference(wanted: &BTreeMap<String, serde_json::Value>, found: &BTreeMap<String, serde_json::Value>) -> Option<String> {
     let paths = wanted.keys().chain(found.keys());
+    let show = |object: Option<&serde_json::Value>| object.map_or_else(|| "absent".to_owned(), ToString::to_string);
     paths
-        .filter(|path| wanted.get(*path) != found.get(*path))
-        .map(|path| {
-            let show = |object: Option<&serde_json::Value>| object.map_or_else(|| "absent".to_owned(), ToString::to_string);
-            format!("{path}\n  wanted {}\n  found  {}", show(wanted.get(path)), show(found.get(path)))
-        })
-        .next()
+        .map(|path| (path, wanted.get(path), found.get(path)))
+        .find(|(_, wanted, found)| wanted != found)
+        .map(|(path, wanted, found)| format!("{path}\n  wanted {}\n  found  {}", show(wanted), show(found)))
 }
 
 /// Chooses `count` plans: each single trouble once, then pairs; fewer single troubles if there are more than `count`.
@@ -131,6 +129,29 @@ fn choose_plans<'a>(references: &'a [(Story, Outcome)], count: usize, dice: &mut
     }
     plans.truncate(count);
     plans
+}
+
+/// Tries the numbers below `count` on all cores. Returns what `find_fault` finds; only the first faults if `SWEEP_FIRST` is set.
+fn try_all(count: usize, find_fault: impl Fn(usize) -> Option<String> + Sync) -> Vec<String> {
+    let first = env::var_os("SWEEP_FIRST").is_some();
+    let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while !first || faults.lock().unwrap().is_empty() {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            if let Some(fault) = find_fault(index) {
+                faults.lock().unwrap().push(fault);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    faults.into_inner().unwrap()
 }
 
 fn read_number(name: &str) -> Option<usize> {
@@ -157,29 +178,17 @@ fn whatever_goes_wrong_each_story_ends_as_it_should() {
     let mut plans = choose_plans(&references, count, &mut Dice::new(u64::try_from(seed).unwrap()));
     plans.retain(|plan| only.as_ref().is_none_or(|text| plan.to_string().contains(text)));
 
-    let first = env::var_os("SWEEP_FIRST").is_some();
-    let began = Instant::now();
-    let (next, met, divergences) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if first && !divergences.lock().unwrap().is_empty() {
-                        return;
-                    }
-                    let outcome = run_story(plan.story, &plan.troubles);
-                    met.fetch_add(usize::from(outcome.met > 0), Ordering::Relaxed);
-                    if let Some(what) = judge(plan, &outcome) {
-                        if only.is_some() {
-                            outcome.world.print_history();
-                        }
-                        divergences.lock().unwrap().push(format!("{plan}: {what}"));
-                    }
-                }
-            });
+    let (began, met) = (Instant::now(), AtomicUsize::new(0));
+    let divergences = try_all(plans.len(), |index| {
+        let plan = &plans[index];
+        let outcome = run_story(plan.story, &plan.troubles);
+        met.fetch_add(usize::from(outcome.met > 0), Ordering::Relaxed);
+        let what = judge(plan, &outcome)?;
+        if only.is_some() {
+            outcome.world.print_history();
         }
+        Some(format!("{plan}: {what}"))
     });
-    let divergences = divergences.into_inner().unwrap();
     let met = met.into_inner();
     println!(
         "{} plans of {singles} single troubles and pairs (seed {seed}) in {:.1} s; a trouble happened in {met}; {} diverged",
@@ -198,24 +207,10 @@ const CHAINS: usize = 60;
 fn whatever_a_server_was_before_it_becomes_what_is_wanted_last() {
     let (count, seed) = (read_number("SWEEP_CHAINS").unwrap_or(CHAINS), read_number("SWEEP_SEED").unwrap_or(1));
     let began = Instant::now();
-    let (next, divergences) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        return;
-                    }
-                    let chain = seed * 1_000_000 + number;
-                    if let Some(what) = try_chain(u64::try_from(chain).unwrap()) {
-                        divergences.lock().unwrap().push(format!("chain {chain}: {what}"));
-                    }
-                }
-            });
-        }
+    let divergences = try_all(count, |index| {
+        let chain = seed * 1_000_000 + index;
+        Some(format!("chain {chain}: {}", try_chain(u64::try_from(chain).unwrap())?))
     });
-    let divergences = divergences.into_inner().unwrap();
     println!("{count} chains of changes (seed {seed}) in {:.1} s; {} diverged", began.elapsed().as_secs_f64(), divergences.len());
     assert!(divergences.is_empty(), "{} of {count} chains diverged:\n{}", divergences.len(), divergences.join("\n"));
 }
