@@ -68,13 +68,9 @@ fn choose_label(node: &NodeView) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::engine::{
-        fake::{
-            Shared, client,
-            wire::{Sent, intercept},
-        },
+        fake::{Shared, client, wire::record},
         metrics::Metrics,
     };
-    use std::sync::Mutex;
     use tars_kit::lease::Fence;
 
     #[test]
@@ -92,13 +88,9 @@ mod tests {
     #[tokio::test]
     async fn only_the_label_of_a_node_is_sent() {
         const NODE: &str = "/api/v1/nodes/one";
-        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
-        let heard = log.clone();
-        let hear = move |sent: &Sent| {
-            heard.lock().unwrap().push(sent.clone());
-            None
-        };
-        let mut engine = Engine::new(intercept(client(&world), hear), Arc::new(Metrics::default()), Fence::open());
+        let world = Shared::default();
+        let (recording, log) = record(client(&world));
+        let mut engine = Engine::new(recording, Arc::new(Metrics::default()), Fence::open());
         let views = Views::watch(&mut engine);
         let reconciler = NodeReconciler::open(&mut engine, &views);
         let node =

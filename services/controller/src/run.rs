@@ -162,7 +162,7 @@ mod tests {
             cache::Key,
             fake::{
                 Shared, client,
-                wire::{Sent, intercept},
+                wire::{Sent, record},
             },
         },
         tserver::fixtures,
@@ -171,7 +171,7 @@ mod tests {
     use http::{Request, Response};
     use kube::client::Body;
     use serde_json::json;
-    use std::{sync::Mutex, time::Duration};
+    use std::time::Duration;
     use tokio::sync::watch;
 
     /// A leader decides by its caches. So the caches must be full, and every key must be queued, before it begins.
@@ -211,13 +211,8 @@ mod tests {
     /// A leader acts on what it is told, in every namespace; it asks for nothing again while the watches last.
     #[tokio::test(start_paused = true)]
     async fn the_watches_cover_all_namespaces_and_nothing_is_polled() {
-        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
-        let heard = log.clone();
-        let hear = move |sent: &Sent| {
-            heard.lock().unwrap().push(sent.clone());
-            None
-        };
-        let client = intercept(client(&world), hear);
+        let world = Shared::default();
+        let (client, log) = record(client(&world));
         let (engine, _) = assemble(client, Arc::new(Metrics::default()), 1, Fence::open());
         let _watches = engine.start_watches();
         engine.synced().await;

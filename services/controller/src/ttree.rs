@@ -118,15 +118,11 @@ mod tests {
     use super::*;
     use crate::{
         engine::{
-            fake::{
-                Shared, client,
-                wire::{Sent, intercept},
-            },
+            fake::{Shared, client, wire::record},
             metrics::Metrics,
         },
         tserver::fixtures,
     };
-    use std::sync::Mutex;
     use tars_kit::lease::Fence;
 
     const TREE: &str = "/apis/k8s.tars.io/v1beta3/namespaces/bank/ttrees/tars-tree";
@@ -140,13 +136,9 @@ mod tests {
 
     #[tokio::test]
     async fn missing_applications_are_appended_by_one_patch_and_none_is_removed() {
-        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
-        let heard = log.clone();
-        let hear = move |sent: &Sent| {
-            heard.lock().unwrap().push(sent.clone());
-            None
-        };
-        let mut engine = Engine::new(intercept(client(&world), hear), Arc::new(Metrics::default()), Fence::open());
+        let world = Shared::default();
+        let (recording, log) = record(client(&world));
+        let mut engine = Engine::new(recording, Arc::new(Metrics::default()), Fence::open());
         let views = Views::watch(&mut engine);
         let reconciler = TTreeReconciler::open(&mut engine, &views);
         let run = async || {

@@ -160,21 +160,15 @@ mod tests {
     use super::*;
     use crate::engine::fake::{
         Shared, client,
-        wire::{Sent, intercept},
+        wire::{Sent, record},
     };
     use k8s_openapi::api::core::v1::Service;
-    use std::sync::Mutex;
     use tars_kit::lease::{Elector, Timing};
 
     /// Tries every kind of write. Returns the requests, and whether one of them began.
     async fn write_all(fence: Option<Fence>) -> Vec<Sent> {
-        let (world, log) = (Shared::default(), Arc::new(Mutex::new(Vec::new())));
-        let heard = log.clone();
-        let hear = move |sent: &Sent| {
-            heard.lock().unwrap().push(sent.clone());
-            None
-        };
-        let client = intercept(client(&world), hear);
+        let world = Shared::default();
+        let (client, log) = record(client(&world));
         let closed = || Elector::new(client.clone(), "tars", "lead", "me".to_owned(), Timing::default()).fence();
         let writer = Writer::new(client.clone(), Arc::new(Metrics::default()), fence.unwrap_or_else(closed));
         let (resource, key) = (ApiResource::erase::<Service>(&()), Key::new("bank", "one"));

@@ -205,14 +205,7 @@ fn last_time(event: &Event) -> Option<jiff::Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::fake::{
-        Shared, client,
-        wire::{Sent, intercept},
-    };
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use crate::engine::fake::{Shared, client, wire::record};
 
     #[test]
     fn a_pod_that_lost_its_labels_is_told_with_the_way_back() {
@@ -250,24 +243,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_reasons_that_events_explain_cost_a_request_and_only_when_they_last() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = asked.clone();
-        let count = move |_: &Sent| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            None
-        };
-        let (hints, key) = (Hints::new(intercept(client(&Shared::default()), count)), Key::new("bank", "ledger-audit"));
+        let (client, log) = record(client(&Shared::default()));
+        let asked = || log.lock().unwrap().len();
+        let (hints, key) = (Hints::new(client), Key::new("bank", "ledger-audit"));
         let mut explained = Vec::new();
         for reason in Reason::ALL {
             let find = async || {
                 hints.find(&key, *reason, &Subjects { uid: Some("uid"), missing: None }).await.1.map(|pause| pause.as_secs())
             };
-            let before = asked.load(Ordering::Relaxed);
+            let before = asked();
             let first = find().await;
-            assert_eq!(asked.load(Ordering::Relaxed), before, "{reason:?} has not lasted");
+            assert_eq!(asked(), before, "{reason:?} has not lasted");
             tokio::time::advance(FIRST_LOOK).await;
             let again = find().await;
-            if asked.load(Ordering::Relaxed) > before {
+            if asked() > before {
                 assert_eq!((first, again), (Some(10), Some(30)));
                 explained.push(reason.as_str());
             }
@@ -277,18 +266,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_person_who_asks_costs_one_request_at_once_if_events_can_explain() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = asked.clone();
-        let count = move |_: &Sent| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            None
-        };
-        let (hints, key) = (Hints::new(intercept(client(&Shared::default()), count)), Key::new("bank", "ledger-audit"));
+        let (client, log) = record(client(&Shared::default()));
+        let asked = || log.lock().unwrap().len();
+        let (hints, key) = (Hints::new(client), Key::new("bank", "ledger-audit"));
         for (reason, object, requests) in
             [(Reason::Ready, Some("uid"), 0), (Reason::Crashing, None, 0), (Reason::Crashing, Some("uid"), 1)]
         {
             hints.look(&key, reason, &Subjects { uid: object, missing: None }).await;
-            assert_eq!(asked.load(Ordering::Relaxed), requests, "{reason:?} {object:?}");
+            assert_eq!(asked(), requests, "{reason:?} {object:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::status;
 use http::{Method, Request, Response};
 use kube::{Client, client};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -25,6 +25,20 @@ impl Sent {
     pub fn is_write(&self) -> bool {
         self.method != Method::GET && !self.path.contains("/events")
     }
+}
+
+/// The requests that a client has sent, in order.
+pub type Log = Arc<Mutex<Vec<Sent>>>;
+
+/// A client that keeps each request before `client` sends it.
+pub fn record(client: Client) -> (Client, Log) {
+    let log = Log::default();
+    let heard = log.clone();
+    let recording = intercept(client, move |sent| {
+        heard.lock().unwrap().push(sent.clone());
+        None
+    });
+    (recording, log)
 }
 
 /// A client that shows each request to `look`. If that returns a code, the request ends with it; otherwise `client` sends it.

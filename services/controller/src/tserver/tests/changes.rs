@@ -1,7 +1,7 @@
 //! What a change of the TServer does to its objects.
 
 use super::*;
-use crate::engine::fake::wire::{Sent, intercept};
+use crate::engine::fake::wire::record;
 use http::Method;
 
 fn main_container(world: &Shared) -> Value {
@@ -175,13 +175,9 @@ async fn pods_that_lack_a_volume_are_counted_in_the_condition() {
 
 #[tokio::test]
 async fn the_statefulset_with_a_template_too_many_goes_without_its_pods() {
-    let (world, log) = (world(), Arc::new(Mutex::new(Vec::new())));
-    let heard = log.clone();
-    let hear = move |sent: &Sent| {
-        heard.lock().unwrap().push(sent.clone());
-        None
-    };
-    let process = Process::start_with(intercept(client(&world), hear));
+    let world = world();
+    let (recording, log) = record(client(&world));
+    let process = Process::start_with(recording);
     run_until_silent(&process, &world).await;
     edit(&world, SERVER, |server| server["spec"]["k8s"]["mounts"] = json!([]));
     run_until_silent(&process, &world).await;

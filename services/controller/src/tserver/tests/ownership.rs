@@ -2,7 +2,7 @@
 //! docs/reference/controller.md#7.0).
 
 use super::*;
-use crate::engine::fake::wire::{Sent, intercept};
+use crate::engine::fake::wire::{Sent, intercept, record};
 use http::Method;
 use std::collections::BTreeSet;
 
@@ -113,13 +113,9 @@ fn describe(sent: &Sent) -> Result<&'static str, String> {
 
 #[tokio::test]
 async fn every_write_names_the_object_that_it_means() {
-    let (world, log) = (world(), Arc::new(Mutex::new(Vec::new())));
-    let heard = log.clone();
-    let hear = move |sent: &Sent| {
-        heard.lock().unwrap().push(sent.clone());
-        None
-    };
-    let process = Process::start_with(intercept(client(&world), hear));
+    let world = world();
+    let (recording, log) = record(client(&world));
+    let process = Process::start_with(recording);
     process.context.exits.start();
     run_until_silent(&process, &world).await;
     edit(&world, SERVICE, |service| service["spec"]["ports"] = json!([]));
