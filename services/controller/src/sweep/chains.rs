@@ -154,8 +154,8 @@ pub fn try_chain(seed: u64) -> Option<String> {
     super::find_difference(&keep_comparable(fresh), &keep_comparable(chained))
 }
 
-/// The end without what may differ: claims that outlive their server or wait for a pod that comes back, the digest of claim templates that name the
-/// uid of their server, and a list of no pods that was never written.
+/// The end without what may differ: claims that outlive their server or wait for a pod that comes back, the rollout that a status remembers (one that
+/// ended in the chain is over; a server made at once has had none), and a list of no pods that was never written.
 fn keep_comparable(outcome: Outcome) -> BTreeMap<String, Value> {
     let mut end = outcome.end;
     let templates = end.get(SET).and_then(|set| set["spec"]["volumeClaimTemplates"].as_array().cloned()).unwrap_or_default();
@@ -169,8 +169,8 @@ fn keep_comparable(outcome: Outcome) -> BTreeMap<String, Value> {
         !path.contains("/persistentvolumeclaims/") || (object["metadata"]["ownerReferences"].is_array() && !waits(path))
     });
     for object in end.values_mut() {
-        if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-            annotations.remove("tars.io/ClaimTemplates");
+        if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+            status.remove("rollout");
         }
         if object["status"] == json!({"pods": []}) {
             object.as_object_mut().unwrap().remove("status");

@@ -157,16 +157,17 @@ fn mask_value(path: &str, object: &Value) -> Value {
     }
 }
 
-/// Whether a field depends on the history: identities, versions, times. A record of pods that ended depends on which of them the process has
-/// seen.
+/// Whether a field depends on the history: identities, versions, times. The digest of claim templates holds the uid of their server. A record of
+/// pods that ended depends on which of them the process has seen.
 fn is_incidental(path: &str, name: &str) -> bool {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "uid",
         "podID",
         "resourceVersion",
         "managedFields",
         "generation",
         "observedGeneration",
+        "tars.io/ClaimTemplates",
         "tars.io/ActivatedAt",
         "tars.io/LiveVersionSince",
     ];
