@@ -1,16 +1,19 @@
 //! The work queue of one reconciler: keys, not events.
 //!
 //! ```text
-//! add ──► ready ──take──► in work ──done──► (added meanwhile? back to ready)
-//! add_after, retry ──► delayed ──due──► ready
+//! add ──────────────────────────────────► ready (lane "now") ──┐
+//! add_soon, add_after, retry ─► delayed ─► ready (lane "soon") ─┴─take──► in work ──done──► (added meanwhile? back to ready)
 //! ```
 //!
 //! Rules: only one worker at a time runs a key. A key that is added while it runs is run once more, and only once however often it
-//! is added meanwhile. `retry` waits longer after each failure of a key; `forget` resets that. The queue holds a key only once, so
+//! is added meanwhile. A key that somebody asked for passes those that follow by themselves ([`lanes`]). `retry` waits longer after each failure of a key; `forget` resets that. The queue holds a key only once, so
 //! its length is bounded by the number of objects.
 
+mod lanes;
+
+use lanes::{Lanes, Urgency};
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap},
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -62,11 +65,9 @@ pub struct Backlog {
 struct State<K> {
     /// When workers began to take keys. A key waits only since then.
     opened: Option<Instant>,
-    /// Each key with the time since which it is ready.
-    ready: VecDeque<(K, Instant)>,
-    /// The keys in `ready`, and those that go there when their current run is done.
-    dirty: HashSet<K>,
-    in_work: HashSet<K>,
+    ready: Lanes<K>,
+    /// Each key that runs, and how urgent another run is that was asked for meanwhile.
+    in_work: HashMap<K, Option<Urgency>>,
     /// Each delayed key once, the earliest first.
     delayed: BTreeSet<(Instant, K)>,
     /// The due time of each key in `delayed`.
@@ -79,9 +80,8 @@ impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 opened: None,
-                ready: VecDeque::new(),
-                dirty: HashSet::new(),
-                in_work: HashSet::new(),
+                ready: Lanes::default(),
+                in_work: HashMap::new(),
                 delayed: BTreeSet::new(),
                 due: HashMap::new(),
                 failures: HashMap::new(),
@@ -107,13 +107,15 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         let (mut state, now) = (self.lock(), Instant::now());
         // No worker does this while all are busy.
         state.promote(now);
-        let first = state.ready.iter().map(|(_, since)| *since).min();
-        Backlog { length: state.ready.len(), oldest: first.map_or(Duration::ZERO, |since| state.waited(since, now)) }
+        Backlog {
+            length: state.ready.len(),
+            oldest: state.ready.oldest().map_or(Duration::ZERO, |since| state.waited(since, now)),
+        }
     }
 
-    /// Asks for a run of `key` as soon as a worker is free.
+    /// Asks for a run of `key` as soon as a worker is free, before the keys of the other methods.
     pub fn add(&self, key: K) {
-        if self.lock().add(key, Instant::now()) {
+        if self.lock().add(key, Urgency::Now, Instant::now()) {
             self.0.changed.notify_one();
         }
     }
@@ -125,9 +127,6 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 
     /// Asks for a run of `key` after `delay`. Of several requests the earliest counts.
     pub fn add_after(&self, key: K, delay: Duration) {
-        if delay.is_zero() {
-            return self.add(key);
-        }
         let at = Instant::now() + delay;
         let mut state = self.lock();
         if state.due.get(&key).is_some_and(|due| *due <= at) {
@@ -171,9 +170,8 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
             let wake = {
                 let (mut state, now) = (self.lock(), Instant::now());
                 state.promote(now);
-                if let Some((key, since)) = state.ready.pop_front() {
-                    state.dirty.remove(&key);
-                    state.in_work.insert(key.clone());
+                if let Some((key, since)) = state.ready.pop() {
+                    state.in_work.insert(key.clone(), None);
                     if !state.ready.is_empty() {
                         // One notification may stand for several keys; pass it on to the next worker.
                         self.0.changed.notify_one();
@@ -192,9 +190,8 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     /// Notes that the run of `key` ended.
     pub fn done(&self, key: &K) {
         let mut state = self.lock();
-        state.in_work.remove(key);
-        if state.dirty.contains(key) {
-            state.ready.push_back((key.clone(), Instant::now()));
+        if let Some(urgency) = state.in_work.remove(key).flatten() {
+            state.ready.insert(key.clone(), urgency, Instant::now());
             drop(state);
             self.0.changed.notify_one();
         }
@@ -202,7 +199,8 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 
     /// How many keys wait for a worker, without delayed keys and keys that run.
     pub fn len(&self) -> usize {
-        self.lock().dirty.len()
+        let state = self.lock();
+        state.ready.len() + state.in_work.values().flatten().count()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -212,13 +210,13 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
 
 impl<K: Clone + Eq + Hash + Ord> State<K> {
     /// Adds a key that is ready since `since`. Returns whether a worker should be woken.
-    fn add(&mut self, key: K, since: Instant) -> bool {
+    fn add(&mut self, key: K, urgency: Urgency, since: Instant) -> bool {
         self.undelay(&key);
-        if !self.dirty.insert(key.clone()) || self.in_work.contains(&key) {
+        if let Some(asked) = self.in_work.get_mut(&key) {
+            *asked = (*asked).max(Some(urgency));
             return false;
         }
-        self.ready.push_back((key, since));
-        true
+        self.ready.insert(key, urgency, since)
     }
 
     fn undelay(&mut self, key: &K) {
@@ -229,7 +227,7 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
 
     fn promote(&mut self, now: Instant) {
         while let Some((at, key)) = self.delayed.first().filter(|(at, _)| *at <= now).cloned() {
-            self.add(key, at);
+            self.add(key, Urgency::Soon, at);
         }
     }
 
