@@ -107,7 +107,7 @@ fn list_keywords(schema: &Value, found: &mut BTreeSet<String>) {
 fn the_check_knows_every_keyword_of_the_definitions() {
     let known = "additionalProperties default description enum format items maxItems maxLength maximum minItems minLength minimum oneOf \
                  pattern properties required type x-kubernetes-int-or-string x-kubernetes-list-map-keys x-kubernetes-list-type \
-                 x-kubernetes-validations";
+                 x-kubernetes-map-type x-kubernetes-validations";
     let mut found = BTreeSet::new();
     SCHEMAS.roots.values().for_each(|root| list_keywords(root, &mut found));
     let unknown: Vec<&String> = found.iter().filter(|keyword| !known.split(' ').any(|other| other == *keyword)).collect();
