@@ -4,9 +4,8 @@ use super::cluster::Space;
 use std::collections::BTreeMap;
 use tars_bench::Result;
 
-/// The resources whose requests are counted.
-const RESOURCES: &[&str] =
-    &["tservers", "services", "statefulsets", "tendpoints", "texitedrecords", "poddisruptionbudgets", "events"];
+/// The resources that the controller writes.
+const RESOURCES: &[&str] = &["tservers", "services", "statefulsets", "tendpoints", "texitedrecords", "poddisruptionbudgets"];
 /// The verbs that change something.
 const WRITES: &[&str] = &["APPLY", "PATCH", "POST", "PUT", "DELETE"];
 
@@ -31,10 +30,8 @@ impl Counters {
                     name.split(&format!("{key}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
                 };
                 let (resource, subresource) = (label("resource"), label("subresource"));
-                if RESOURCES.contains(&resource) {
-                    let what = if subresource.is_empty() { resource.to_owned() } else { format!("{resource}/{subresource}") };
-                    *counters.requests.entry((label("verb").to_owned(), what)).or_default() += value;
-                }
+                let what = if subresource.is_empty() { resource.to_owned() } else { format!("{resource}/{subresource}") };
+                *counters.requests.entry((label("verb").to_owned(), what)).or_default() += value;
             }
         }
         Ok(counters)
@@ -51,11 +48,12 @@ impl Counters {
         println!("  requests for each TServer: {}", each.collect::<Vec<_>>().join(", "));
     }
 
-    /// The writes since `before`, except Events.
+    /// The writes since `before` to the objects of the controller, except Events.
     pub fn count_writes(&self, before: &Self) -> f64 {
         let written = |((verb, what), count): (&(String, String), &f64)| {
             let more = count - before.requests.get(&(verb.clone(), what.clone())).copied().unwrap_or_default();
-            if WRITES.contains(&&**verb) && what != "events" { more } else { 0.0 }
+            let resource = what.split('/').next().unwrap_or_default();
+            if WRITES.contains(&&**verb) && RESOURCES.contains(&resource) { more } else { 0.0 }
         };
         self.requests.iter().map(written).sum()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! add ──────────────────────────────────► ready (lane "now") ──┐
-//! add_soon, add_after, retry ─► delayed ─► ready (lane "soon") ─┴─take──► in work ──done──► (added meanwhile? back to ready)
+//! add_soon, add_late, retry ──► delayed ─► ready (lane "soon") ─┴─take──► in work ──done──► (added meanwhile? back to ready)
 //! ```
 //!
 //! Rules: only one worker at a time runs a key. A key that is added while it runs is run once more, and only once however often it
@@ -23,6 +23,8 @@ use tokio::{sync::Notify, time::Instant};
 /// Events come in bursts: a pod alone makes half a dozen while it starts, and most events repeat writes of this process. After this pause
 /// one run answers all of them.
 const BURST: Duration = Duration::from_millis(20);
+/// The pause for changes that nobody waits for, such as the steps of a pod that starts. It lets a whole start pass.
+const LULL: Duration = Duration::from_millis(250);
 /// The first pause before a failed key is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(20);
 /// The longest pause. An object that fails for ever costs two attempts a minute, and is repaired at most this late.
@@ -123,6 +125,11 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     /// Asks for a run of `key` after a pause that lets a burst of events pass.
     pub fn add_soon(&self, key: K) {
         self.add_after(key, BURST);
+    }
+
+    /// Asks for a run of `key` after a pause that lets a series of bursts pass.
+    pub fn add_late(&self, key: K) {
+        self.add_after(key, LULL);
     }
 
     /// Asks for a run of `key` after `delay`. Of several requests the earliest counts.

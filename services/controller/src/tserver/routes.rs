@@ -55,19 +55,25 @@ fn on_derived_change(context: &Context, change: &Change<Live>) {
         // A successor may be waiting for the name.
         return context.queue.add(change.key.clone());
     }
-    let unchanged = change.old.as_ref().zip(change.new.as_ref()).is_some_and(|(old, new)| !new.differs(old));
-    if !unchanged {
-        context.queue.add_soon(change.key.clone());
+    match change.old.as_ref().zip(change.new.as_ref()) {
+        Some((old, new)) if !new.differs(old) => {}
+        Some((old, new)) if new.has_only_progressed(old) => context.queue.add_late(change.key.clone()),
+        _ => context.queue.add_soon(change.key.clone()),
     }
 }
 
+/// Clients wait for a pod that is ready, or that no longer is. Nobody waits for the steps in between.
 fn on_pod_change(context: &Context, change: &Change<PodView>) {
     let Some(pod) = change.latest() else { return };
     let Some(server) = pod.group() else { return };
     if change.new.is_none() {
         context.exits.note(server.clone(), pod);
     }
-    context.queue.add_soon(server);
+    if [&change.old, &change.new].into_iter().flatten().any(|pod| pod.is_ready()) {
+        context.queue.add_soon(server);
+    } else {
+        context.queue.add_late(server);
+    }
 }
 
 fn on_claim_change(context: &Context, change: &Change<ClaimView>) {

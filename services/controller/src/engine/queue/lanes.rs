@@ -1,8 +1,8 @@
 //! The keys that are ready, in the order in which workers take them.
 //!
 //! ```text
-//! now  ──► 4 of 5 ─┐
-//! soon ──► 1 of 5 ─┴─► worker        each lane in its own order; an empty lane leaves its turns to the other
+//! now  ──► 9 of 10 ─┐
+//! soon ──► 1 of 10 ─┴─► worker       each lane in its own order; an empty lane leaves its turns to the other
 //! ```
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 
 /// How many keys of the lane `Now` workers take for each one of the lane `Soon` while both wait. The others must not wait for ever.
-const NOW_PER_SOON: u32 = 4;
+const NOW_PER_SOON: u32 = 9;
 
 /// Which lane a key waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,13 +107,15 @@ mod tests {
     #[test]
     fn what_somebody_asked_for_passes_what_follows_by_itself_which_moves_on_nevertheless() {
         let (mut lanes, now) = (Lanes::default(), Instant::now());
-        for key in 0..3 {
+        for key in [1, 2, 3] {
             lanes.insert(key, Urgency::Soon, now);
         }
-        for key in 10..19 {
+        for key in 10..30 {
             lanes.insert(key, Urgency::Now, now);
         }
-        assert_eq!(take_all(&mut lanes), [10, 11, 12, 13, 0, 14, 15, 16, 17, 1, 18, 2]);
+        let taken = take_all(&mut lanes);
+        assert_eq!(taken[..10], [10, 11, 12, 13, 14, 15, 16, 17, 18, 1]);
+        assert_eq!(taken[10..], [19, 20, 21, 22, 23, 24, 25, 26, 27, 2, 28, 29, 3]);
         assert!(lanes.is_empty());
     }
 

@@ -75,6 +75,12 @@ impl Live {
         *self != Self { version: self.version.clone(), ..other.clone() }
     }
 
+    /// Whether `before` became this by the work of its workload controller alone.
+    pub fn has_only_progressed(&self, before: &Self) -> bool {
+        let counts = matches!(self.facts, Facts::StatefulSet(_) | Facts::DaemonSet { .. });
+        counts && *self == Self { version: self.version.clone(), facts: self.facts.clone(), ..before.clone() }
+    }
+
     /// The fields that are ours; null if we never applied.
     pub fn owned(&self) -> Value {
         parse(&self.owned)

@@ -66,6 +66,16 @@ async fn a_change_of_a_server_leads_to_a_run_at_once_and_one_of_its_objects_afte
         let change = |world: &mut World| world.edit(path, |object| *object.pointer_mut(field).unwrap() = value);
         assert_eq!(awaken(&process, &world, change).await, own(20), "{path}");
     }
+    let set_status = |path: &'static str, field: &'static str, value: Value| {
+        move |world: &mut World| world.edit(path, |object| object["status"][field] = value)
+    };
+    awaken(&process, &world, set_status(POD, "conditions", json!([]))).await;
+    for (path, field) in [(SET, "updateRevision"), (POD, "phase")] {
+        let found = awaken(&process, &world, set_status(path, field, json!("another"))).await;
+        assert_eq!(found, own(250), "{path} makes progress, and no client waits for it");
+    }
+    let ready = set_status(POD, "conditions", json!([{"type": "Ready", "status": "True"}]));
+    assert_eq!(awaken(&process, &world, ready).await, own(20), "clients wait for a pod that is ready");
     let burst = |world: &mut World| {
         for ip in ["10.0.0.11", "10.0.0.12", "10.0.0.13"] {
             world.edit(POD, |pod| pod["status"]["podIP"] = json!(ip));
