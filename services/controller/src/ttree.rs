@@ -90,9 +90,8 @@ impl Reconciler for TTreeReconciler {
     /// Adds the missing applications to the tree.
     async fn reconcile(&self, key: &Key) -> Outcome {
         let Some(tree) = self.trees.get(key) else { return Ok(None) };
-        let apps = self.servers.select(|server, view| {
-            view.app().filter(|app| server.namespace == key.namespace && !tree.lists(app)).map(str::to_owned)
-        });
+        let apps =
+            self.servers.select_in(&key.namespace, |server| server.app().filter(|app| !tree.lists(app)).map(str::to_owned));
         let apps: BTreeSet<String> = apps.into_iter().collect();
         if apps.is_empty() {
             return Ok(None);

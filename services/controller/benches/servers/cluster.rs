@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
-    config::Kubeconfig,
+    config::{KubeConfigOptions, Kubeconfig},
     core::GroupVersionKind,
 };
 use serde_json::json;
@@ -55,18 +55,27 @@ impl Space {
     }
 
     pub fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        Api::namespaced_with(self.client.clone(), &self.name, &resource)
+        Self::api_of(&self.client, &self.name, group, version, kind)
     }
 
-    fn servers(&self) -> Api<DynamicObject> {
+    pub fn api_of(client: &Client, namespace: &str, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Api::namespaced_with(client.clone(), namespace, &resource)
+    }
+
+    /// A client under the account of the controller.
+    pub async fn controller_client(&self) -> Result<Client> {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
+    }
+
+    pub fn servers(&self) -> Api<DynamicObject> {
         self.api("k8s.tars.io", "v1beta3", "TServer")
     }
 
-    pub async fn create_server(&self, number: usize) -> Result<()> {
+    pub async fn create_server(&self, number: usize) -> Result<DynamicObject> {
         let object = serde_json::from_value(super::build_server(number, 1))?;
-        self.servers().create(&PostParams::default(), &object).await?;
-        Ok(())
+        Ok(self.servers().create(&PostParams::default(), &object).await?)
     }
 
     pub async fn change(&self, number: usize) -> Result<()> {

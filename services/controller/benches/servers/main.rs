@@ -9,10 +9,12 @@
 
 mod api_server;
 mod cluster;
+mod floor;
 mod followers;
 
 use api_server::Counters;
 use cluster::{Controller, Space};
+use floor::measure_floor;
 use followers::{Followers, Stage};
 use futures::{StreamExt, stream};
 use serde_json::json;
@@ -47,6 +49,7 @@ async fn measure(space: &Space, count: usize) -> Result<()> {
         space.delete_all().await?;
         percentile(&requests, 99)
     };
+    measure_floor(space, SERVERS).await?;
     let controller = Controller::start(space)?;
     controller.wait_until_leading().await?;
     for (what, stage) in [("create", Stage::Created), ("change", Stage::Changed), ("delete", Stage::Deleted)] {
@@ -83,6 +86,8 @@ async fn measure_single_changes(space: &Space) -> Result<()> {
         let begun = Instant::now();
         space.change(number).await?;
         times.extend(followers.wait_for_one(number, Stage::Changed, begun).await?);
+        // Kubernetes replaces the pod meanwhile, and the cluster is idle again.
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     times.sort_by(f64::total_cmp);
     print_times("one TServer changed on an idle cluster: everything follows", &times, begun.elapsed());
@@ -154,7 +159,7 @@ async fn change_all(space: &Space, numbers: std::ops::Range<usize>, what: &str) 
     let one = |number: usize| async move {
         let begun = Instant::now();
         match what {
-            "create" => space.create_server(number).await?,
+            "create" => drop(space.create_server(number).await?),
             "change" => space.change(number).await?,
             _ => space.delete_server(number).await?,
         }

@@ -12,7 +12,7 @@
 
 use kube::api::DynamicObject;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -107,7 +107,8 @@ pub enum Source {
 
 #[derive(Debug)]
 struct State<V> {
-    objects: HashMap<Key, Entry<V>>,
+    /// Sorted, so that the objects of a namespace stand together.
+    objects: BTreeMap<Key, Entry<V>>,
     groups: HashMap<Key, BTreeSet<String>>,
     /// The highest resourceVersion that the watch has delivered.
     seen: u64,
@@ -134,7 +135,7 @@ impl<V: View> Cache<V> {
     pub fn new(decode: impl Fn(DynamicObject) -> Result<V, serde_json::Error> + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             decode: Box::new(decode),
-            state: RwLock::new(State { objects: HashMap::new(), groups: HashMap::new(), seen: 0 }),
+            state: RwLock::new(State { objects: BTreeMap::new(), groups: HashMap::new(), seen: 0 }),
             listeners: RwLock::default(),
             synced: watch::Sender::new(false),
         }))
@@ -173,6 +174,11 @@ impl<V: View> Cache<V> {
         })
     }
 
+    /// How many objects `group` has.
+    pub fn group_size(&self, group: &Key) -> usize {
+        self.read(|state| state.groups.get(group).map_or(0, BTreeSet::len))
+    }
+
     pub fn all(&self) -> Vec<Arc<V>> {
         self.read(|state| state.objects.values().map(|entry| entry.view.clone()).collect())
     }
@@ -182,13 +188,19 @@ impl<V: View> Cache<V> {
     }
 
     /// The keys of the objects for which `wanted` holds.
-    pub fn keys(&self, wanted: impl Fn(&Key, &V) -> bool) -> Vec<Key> {
-        self.select(|key, view| wanted(key, view).then(|| key.clone()))
+    pub fn keys(&self, wanted: impl Fn(&V) -> bool) -> Vec<Key> {
+        let pick = |(key, entry): (&Key, &Entry<V>)| wanted(&entry.view).then(|| key.clone());
+        self.read(|state| state.objects.iter().filter_map(pick).collect())
     }
 
-    /// The values that `pick` takes from the objects.
-    pub fn select<T>(&self, pick: impl Fn(&Key, &V) -> Option<T>) -> Vec<T> {
-        self.read(|state| state.objects.iter().filter_map(|(key, entry)| pick(key, &entry.view)).collect())
+    /// The keys of the objects of `namespace`.
+    pub fn keys_in(&self, namespace: &str) -> Vec<Key> {
+        self.read(|state| state.range(namespace).map(|(key, _)| key.clone()).collect())
+    }
+
+    /// The values that `pick` takes from the objects of `namespace`.
+    pub fn select_in<T>(&self, namespace: &str, pick: impl Fn(&V) -> Option<T>) -> Vec<T> {
+        self.read(|state| state.range(namespace).filter_map(|(_, entry)| pick(&entry.view)).collect())
     }
 
     /// Waits for the first complete list.
@@ -353,6 +365,11 @@ impl<V> Untold<V> {
 }
 
 impl<V: View> State<V> {
+    /// The objects of `namespace`, without a look at the others.
+    fn range<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a Key, &'a Entry<V>)> {
+        self.objects.range(Key::new(namespace, "")..).take_while(move |(key, _)| key.namespace == namespace)
+    }
+
     fn put(&mut self, key: Key, entry: Entry<V>) {
         self.leave_group(&key);
         if let Some(group) = entry.view.group() {

@@ -22,7 +22,7 @@ use tokio::{sync::Notify, time::Instant};
 
 /// Events come in bursts: a pod alone makes half a dozen while it starts, and most events repeat writes of this process. After this pause
 /// one run answers all of them.
-const BURST: Duration = Duration::from_millis(20);
+pub const BURST: Duration = Duration::from_millis(20);
 /// The pause for changes that nobody waits for, such as the steps of a pod that starts. It lets a whole start pass.
 const LULL: Duration = Duration::from_millis(250);
 /// The first pause before a failed key is tried again.

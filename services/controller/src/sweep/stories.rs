@@ -328,6 +328,14 @@ const DRIFT: Told = Told {
     ],
 };
 
+/// Nothing happens after the removal, so nothing else wakes the server.
+const REMOVED: Told = Told {
+    name: "a derived object is removed",
+    nature: Nature::Meddled,
+    begin: begin_with_server,
+    steps: &[|world| world.remove(SERVICE)],
+};
+
 const TREES: Told = Told {
     name: "the tree of applications",
     nature: Nature::Plain,
@@ -465,6 +473,7 @@ const TOLD: &[Told] = &[
     RELEASES,
     NORMAL,
     DRIFT,
+    REMOVED,
     TREES,
     NODES,
     WAITING,

@@ -77,7 +77,7 @@ impl ServerControl {
 
     /// The TServers of a namespace.
     fn list(&self, namespace: &str) -> Vec<Key> {
-        self.0.views.servers.keys(|key, _| key.namespace == namespace)
+        self.0.views.servers.keys_in(namespace)
     }
 
     /// Whether the TServer exists.

@@ -14,11 +14,19 @@ use super::{
     views::{ClaimView, PodView},
 };
 use crate::{
-    engine::cache::{Change, Key, View as _},
+    engine::{
+        cache::{Change, Key, View as _},
+        queue::BURST,
+    },
     views::{FrameworkView, NodeView, ServerView},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tars_common::names::FRAMEWORK_CONFIG;
+
+/// What each pod of a server adds to the pause after a change of one of them.
+const PAUSE_PER_POD: Duration = Duration::from_millis(2);
+/// Clients learn of a pod that is ready, or no longer, at most this late.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens to every cache that a run reads.
 pub fn listen(context: &Arc<Context>) {
@@ -70,10 +78,18 @@ fn on_pod_change(context: &Context, change: &Change<PodView>) {
         context.exits.note(server.clone(), pod);
     }
     if [&change.old, &change.new].into_iter().flatten().any(|pod| pod.is_ready()) {
-        context.queue.add_soon(server);
+        let pause = choose_pause(context.pods.group_size(&server));
+        context.queue.add_after(server, pause);
     } else {
         context.queue.add_late(server);
     }
+}
+
+/// The pause after a change of a ready pod. The TEndpoint of a server lists all its pods, so a rollout would write a list that grows with
+/// their number as often as their number. A longer pause for more pods makes fewer writes.
+fn choose_pause(pods: usize) -> Duration {
+    let pods = u32::try_from(pods).unwrap_or(u32::MAX);
+    PAUSE_PER_POD.saturating_mul(pods).clamp(BURST, LONGEST_PAUSE)
 }
 
 fn on_claim_change(context: &Context, change: &Change<ClaimView>) {
@@ -86,7 +102,7 @@ fn on_node_change(context: &Context, change: &Change<NodeView>) {
     if change.old == change.new {
         return;
     }
-    for key in context.views.servers.keys(|_, server| waits_for_a_node(server)) {
+    for key in context.views.servers.keys(waits_for_a_node) {
         context.queue.add_soon(key);
     }
 }
@@ -113,7 +129,18 @@ fn on_framework_change(context: &Context, change: &Change<FrameworkView>) {
 }
 
 fn add_servers_of_namespace(context: &Context, of: &Key) {
-    for key in context.views.servers.keys(|key, _| key.namespace == of.namespace) {
+    for key in context.views.servers.keys_in(&of.namespace) {
         context.queue.add_soon(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_many_pods_lists_them_less_often() {
+        let pauses = [0, 1, 10, 100, 499, 501, usize::MAX].map(|pods| choose_pause(pods).as_millis());
+        assert_eq!(pauses, [20, 20, 20, 200, 998, 1000, 1000]);
     }
 }
