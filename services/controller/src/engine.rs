@@ -14,6 +14,7 @@ pub mod fake;
 pub mod feed;
 pub mod fields;
 pub mod metrics;
+pub mod packed;
 mod quantity;
 pub mod queue;
 pub mod readings;

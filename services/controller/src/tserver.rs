@@ -128,11 +128,11 @@ async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<(), E
         apply::reread(context, key).await.map_err(|error| Error::Apply(Box::new(error)))?;
         context.resyncs.forget(key);
     }
-    let server = match &view.object {
+    let server = &match view.read() {
         Ok(server) => server,
         Err(broken) => {
-            report_broken(context, key, &view, broken, now).await?;
-            return Err(Error::Undecodable { key: key.clone(), problem: broken.problem.clone() });
+            report_broken(context, key, &view, &broken, now).await?;
+            return Err(Error::Undecodable { key: key.clone(), problem: broken.problem });
         }
     };
     let mut around = look_around(context, key, server);

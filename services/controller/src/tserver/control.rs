@@ -89,9 +89,9 @@ impl ServerControl {
         if view.deleting {
             return explain_end(&key.name);
         }
-        let server = match &view.object {
+        let server = &match view.read() {
             Ok(server) => server,
-            Err(broken) => return explain_broken(&key.name, broken),
+            Err(broken) => return explain_broken(&key.name, &broken),
         };
         let around = look_around(&self.0, key, server);
         let (problems, defaults) = match decide(server, &around) {

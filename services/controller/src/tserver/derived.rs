@@ -24,9 +24,9 @@ mod stateful_set;
 pub use defaults::choose_defaults;
 pub use live::Live;
 pub use metadata::digest;
-#[cfg(test)]
-pub use recipe::StatefulSetFacts;
 pub use recipe::{Facts, Recipe, Upkeep};
+#[cfg(test)]
+pub use {recipe::StatefulSetFacts, stateful_set::CLAIM_TEMPLATES};
 
 use super::validate::Validated;
 use serde_json::{Value, json};

@@ -55,11 +55,14 @@ fn choose_failed<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tserver::{derived::StatefulSetFacts, views::PodCondition};
+    use crate::tserver::{
+        derived::{CLAIM_TEMPLATES, StatefulSetFacts},
+        views::PodCondition,
+    };
 
     fn set(templates: &[&str]) -> Live {
         let templates: Vec<_> = templates.iter().map(|name| serde_json::json!({"metadata": {"name": name}})).collect();
-        let claim_templates = serde_json::Value::from(templates).to_string().into();
+        let claim_templates = CLAIM_TEMPLATES.pack(&templates.into());
         let mut live = Live::default();
         live.facts = Facts::StatefulSet(StatefulSetFacts { claim_templates, ..StatefulSetFacts::default() });
         live

@@ -108,12 +108,7 @@ fn on_node_change(context: &Context, change: &Change<NodeView>) {
 }
 
 fn waits_for_a_node(view: &ServerView) -> bool {
-    let reasons = [Reason::NoNodeMatches, Reason::ClaimUnbound, Reason::Unschedulable].map(Reason::as_str);
-    let status = view.object.as_ref().ok().and_then(|server| server.status.as_ref());
-    status.is_some_and(|status| {
-        let mut conditions = status.conditions.iter();
-        conditions.any(|condition| condition.type_ == "Scheduled" && reasons.contains(&&*condition.reason))
-    })
+    [Reason::NoNodeMatches, Reason::ClaimUnbound, Reason::Unschedulable].map(Reason::as_str).contains(&&*view.scheduled)
 }
 
 fn on_template_change(context: &Context, change: &Change<TemplateView>) {

@@ -1,7 +1,11 @@
 //! TServers, without the parts that the controller does not read.
 
-use crate::engine::cache::{Key, View};
+use crate::engine::{
+    cache::{Key, View},
+    packed::{Packed, Packer},
+};
 use kube::api::{ApiResource, DynamicObject};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use tars_common::{
     names::{annotation, label, server_object_name},
@@ -10,11 +14,18 @@ use tars_common::{
 
 #[derive(Clone, Debug)]
 pub struct ServerView {
-    pub object: Result<TServer, Broken>,
+    /// The object without what the controller does not read.
+    packed: Packed,
     pub uid: String,
     pub generation: i64,
     pub deleting: bool,
+    /// Its application; empty if it does not decode.
+    app: Box<str>,
+    /// The reason of its condition `Scheduled`; empty without one.
+    pub scheduled: Box<str>,
 }
+
+static PACKER: Packer = Packer::new();
 
 /// What is known of a TServer that does not decode, for example because an older schema accepted it. Other servers go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,33 +49,49 @@ impl ServerView {
         let generation = object.metadata.generation.unwrap_or_default();
         let deleting = object.metadata.deletion_timestamp.is_some();
         let whole = serde_json::to_value(object)?;
-        let object = serde_path_to_error::deserialize(&whole)
-            .map_err(|error| Broken { problem: error.to_string(), status: serde_json::from_value(whole["status"].clone()).ok() });
-        Ok(Self { object, uid, generation, deleting })
+        let server = decode(&whole).ok();
+        let app = server.as_ref().map_or("", |server| &server.spec.app).into();
+        let scheduled = server.as_ref().and_then(|server| find_reason(server, "Scheduled")).unwrap_or_default().into();
+        Ok(Self { packed: PACKER.pack(&whole), uid, generation, deleting, app, scheduled })
+    }
+
+    /// Decodes the TServer.
+    pub fn read(&self) -> Result<TServer, Box<Broken>> {
+        decode(&self.packed.unpack())
     }
 
     /// The application of a server that decodes and is not being deleted.
     pub fn app(&self) -> Option<&str> {
-        self.object.as_ref().ok().filter(|_| !self.deleting).map(|server| &*server.spec.app)
+        Some(&*self.app).filter(|app| !self.deleting && !app.is_empty())
     }
 
     /// Whether the change from `other` to `self` can matter to a run. Of the annotations only the one that asks for defaults can matter
     /// without a change of the spec.
     pub fn differs(&self, other: &Self) -> bool {
-        let labels = |view: &Self| view.object.as_ref().ok().map(|server| server.metadata.labels.clone());
-        let defaults = |view: &Self| {
-            let server = view.object.as_ref().ok()?;
-            server.metadata.annotations.as_ref()?.get(annotation::DEFAULTS).cloned()
+        if self.uid != other.uid || self.generation != other.generation || self.deleting != other.deleting {
+            return true;
+        }
+        let matters = |view: &Self| {
+            let server = view.read()?;
+            let defaults = server.metadata.annotations.and_then(|mut all| all.remove(annotation::DEFAULTS));
+            Ok::<_, Box<Broken>>((defaults, server.metadata.labels, server.status))
         };
-        let status = |view: &Self| view.object.as_ref().ok().map(|server| server.status.clone());
-        self.uid != other.uid
-            || self.generation != other.generation
-            || self.deleting != other.deleting
-            || self.object.as_ref().err() != other.object.as_ref().err()
-            || defaults(self) != defaults(other)
-            || labels(self) != labels(other)
-            || status(self) != status(other)
+        matters(self) != matters(other)
     }
+}
+
+/// Decodes a TServer, or says which field does not decode.
+fn decode(whole: &Value) -> Result<TServer, Box<Broken>> {
+    serde_path_to_error::deserialize(whole).map_err(|error| {
+        let status = serde_json::from_value(whole["status"].clone()).ok();
+        Box::new(Broken { problem: error.to_string(), status })
+    })
+}
+
+/// The reason of the condition `kind`.
+fn find_reason<'a>(server: &'a TServer, kind: &str) -> Option<&'a str> {
+    let mut conditions = server.status.as_ref()?.conditions.iter();
+    conditions.find(|condition| condition.type_ == kind).map(|condition| &*condition.reason)
 }
 
 /// The key of the TServer that an object belongs to by its two labels; `None` without them.

@@ -99,7 +99,7 @@ async fn delete(context: &Context, key: &Key, claim: &ClaimView) -> Result<(), k
 mod tests {
     use super::*;
     use crate::tserver::{
-        derived::{Facts, Live, StatefulSetFacts},
+        derived::{CLAIM_TEMPLATES, Facts, Live, StatefulSetFacts},
         fixtures::{surroundings, validated},
         views::PodView,
     };
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(step(&used, &old), Step::Nothing, "a pod uses it");
         let mut made = surroundings();
         let mut set = Live::default();
-        let claim_templates = json!([{"metadata": {"name": "old"}}]).to_string().into();
+        let claim_templates = CLAIM_TEMPLATES.pack(&json!([{"metadata": {"name": "old"}}]));
         set.facts = Facts::StatefulSet(StatefulSetFacts { claim_templates, ..StatefulSetFacts::default() });
         made.live.insert(DerivedKind::StatefulSet, set);
         assert_eq!(step(&made, &old), Step::Nothing, "the StatefulSet would make it again");

@@ -5,9 +5,12 @@ use super::{
     pod::build_pod_template,
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::{
-    defaults::Making,
-    validate::{DaemonSetSettings, Validated, Workload},
+use crate::{
+    engine::packed::Packer,
+    tserver::{
+        defaults::Making,
+        validate::{DaemonSetSettings, Validated, Workload},
+    },
 };
 use k8s_openapi::{
     api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet},
@@ -21,6 +24,7 @@ pub static DAEMON_SET: Recipe = Recipe {
         Workload::StatefulSet(_) => Ok(None),
     },
     upkeep: Upkeep::Apply,
+    packer: Packer::new(),
     read: |object| {
         let count = |name: &str| object.pointer("/status")?.get(name)?.as_i64();
         let updated_pods = count("updatedNumberScheduled").unwrap_or(0);

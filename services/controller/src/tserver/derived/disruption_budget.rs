@@ -4,7 +4,10 @@ use super::{
     metadata::{build_metadata, build_selector},
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::validate::{Validated, Workload};
+use crate::{
+    engine::packed::Packer,
+    tserver::validate::{Validated, Workload},
+};
 use k8s_openapi::{
     api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
@@ -19,6 +22,7 @@ pub static DISRUPTION_BUDGET: Recipe = Recipe {
         _ => Ok(None),
     },
     upkeep: Upkeep::Apply,
+    packer: Packer::new(),
     read: |_| Facts::None,
 };
 

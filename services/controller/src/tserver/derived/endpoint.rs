@@ -1,16 +1,19 @@
 //! The TEndpoint: the facts about a server that the registry reads.
 
 use super::{
-    metadata::{build_metadata, json_at},
+    metadata::build_metadata,
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::validate::Validated;
+use crate::{engine::packed::Packer, tserver::validate::Validated};
 use serde_json::{Value, json};
+
+static STATUSES: Packer = Packer::new();
 
 pub static ENDPOINT: Recipe = Recipe {
     build: |server| Ok(Some(build_endpoint(server))),
     upkeep: Upkeep::Apply,
-    read: |object| Facts::Endpoint { status: json_at(object, "/status") },
+    packer: Packer::new(),
+    read: |object| Facts::Endpoint { status: STATUSES.pack(&object["status"]) },
 };
 
 /// A TEndpoint carries all labels of the TServer, because front ends and the registry select by them. Its status is written apart.

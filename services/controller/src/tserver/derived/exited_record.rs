@@ -4,13 +4,16 @@ use super::{
     metadata::build_metadata,
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::validate::Validated;
+use crate::{engine::packed::Packer, tserver::validate::Validated};
 use serde_json::{Value, json};
+
+static CONTENTS: Packer = Packer::new();
 
 pub static EXITED_RECORD: Recipe = Recipe {
     build: |server| Ok(Some(build_exited_record(server))),
     upkeep: Upkeep::Append,
-    read: |object| Facts::ExitedRecord { content: content(object).to_string().into() },
+    packer: Packer::new(),
+    read: |object| Facts::ExitedRecord { content: CONTENTS.pack(&content(object)) },
 };
 
 /// The record as it is created, without any pod.

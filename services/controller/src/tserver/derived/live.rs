@@ -4,6 +4,7 @@ use super::recipe::{Facts, Recipe};
 use crate::engine::{
     cache::{Key, View},
     fields,
+    packed::Packed,
 };
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -28,8 +29,8 @@ pub struct Live {
     pub deleting: bool,
     /// Whether the previous controller still owns fields of it.
     pub predecessor: bool,
-    /// The fields that are ours, as JSON text.
-    owned: Box<str>,
+    /// The fields that are ours.
+    owned: Packed,
     pub facts: Facts,
 }
 
@@ -42,7 +43,7 @@ fn read_names(object: &Value) -> [Box<str>; 2] {
 }
 
 impl Live {
-    pub fn of(recipe: &Recipe, object: DynamicObject) -> Result<Self, serde_json::Error> {
+    pub fn of(recipe: &'static Recipe, object: DynamicObject) -> Result<Self, serde_json::Error> {
         let whole = serde_json::to_value(&object)?;
         let controller = object.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
         Ok(Self {
@@ -51,7 +52,7 @@ impl Live {
             names: read_names(&whole),
             deleting: object.metadata.deletion_timestamp.is_some(),
             predecessor: fields::has_predecessor(&whole),
-            owned: find_owned(&whole, &whole).map(|value| value.to_string()).unwrap_or_default().into_boxed_str(),
+            owned: recipe.packer.pack(&find_owned(&whole, &whole).unwrap_or_default()),
             facts: (recipe.read)(&whole),
             uid: object.metadata.uid.unwrap_or_default(),
             version: object.metadata.resource_version.unwrap_or_default(),
@@ -83,12 +84,12 @@ impl Live {
 
     /// The fields that are ours; null if we never applied.
     pub fn owned(&self) -> Value {
-        parse(&self.owned)
+        self.owned.unpack()
     }
 
     /// The claim templates of a StatefulSet; otherwise null.
     pub fn claim_templates(&self) -> Value {
-        if let Facts::StatefulSet(facts) = &self.facts { parse(&facts.claim_templates) } else { Value::Null }
+        if let Facts::StatefulSet(facts) = &self.facts { facts.claim_templates.unpack() } else { Value::Null }
     }
 
     /// The names of the claim templates of a StatefulSet.
@@ -100,16 +101,11 @@ impl Live {
 
     /// The status of a TEndpoint; otherwise null.
     pub fn endpoint_status(&self) -> Value {
-        if let Facts::Endpoint { status } = &self.facts { parse(status) } else { Value::Null }
+        if let Facts::Endpoint { status } = &self.facts { status.unpack() } else { Value::Null }
     }
 
     /// The content of a TExitedRecord; otherwise null.
     pub fn record(&self) -> Value {
-        if let Facts::ExitedRecord { content } = &self.facts { parse(content) } else { Value::Null }
+        if let Facts::ExitedRecord { content } = &self.facts { content.unpack() } else { Value::Null }
     }
-}
-
-fn parse(text: &str) -> Value {
-    // The text was written from a Value, so it parses. An empty text stands for an absent value.
-    serde_json::from_str(text).unwrap_or(Value::Null)
 }

@@ -81,8 +81,3 @@ pub fn is_observed(object: &Value) -> bool {
 pub fn text_at(object: &Value, pointer: &str) -> Box<str> {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into()
 }
-
-/// The field that `pointer` names, as JSON text; empty if it is absent.
-pub fn json_at(object: &Value, pointer: &str) -> Box<str> {
-    object.pointer(pointer).map(Value::to_string).unwrap_or_default().into()
-}

@@ -1,6 +1,9 @@
 //! The recipe of a derived kind: how its objects are built, brought up to date and read.
 
-use crate::tserver::{defaults::Making, validate::Validated};
+use crate::{
+    engine::packed::{Packed, Packer},
+    tserver::{defaults::Making, validate::Validated},
+};
 use serde_json::Value;
 
 /// How the controller handles a derived kind. Its name and how it is watched are in its descriptor in [`tars_common::derived`].
@@ -10,6 +13,8 @@ pub struct Recipe {
     pub upkeep: Upkeep,
     /// Takes from a complete object the facts that only this kind has.
     pub read: fn(&Value) -> Facts,
+    /// Packs the fields that are ours.
+    pub packer: Packer,
 }
 
 /// How an object that exists already is brought up to date.
@@ -23,7 +28,7 @@ pub enum Upkeep {
     Append,
 }
 
-/// The facts of a live object that only its kind has. JSON is kept as text, a third of the size of a tree.
+/// The facts of a live object that only its kind has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Facts {
     #[default]
@@ -41,11 +46,11 @@ pub enum Facts {
         outdated_pods: i64,
     },
     Endpoint {
-        status: Box<str>,
+        status: Packed,
     },
     ExitedRecord {
         /// The whole object, without metadata that only the API server needs.
-        content: Box<str>,
+        content: Packed,
     },
 }
 
@@ -54,8 +59,8 @@ pub struct StatefulSetFacts {
     pub making: Making,
     /// Whether its status is about its present spec.
     pub observed: bool,
-    /// `spec.volumeClaimTemplates` as JSON.
-    pub claim_templates: Box<str>,
+    /// `spec.volumeClaimTemplates`.
+    pub claim_templates: Packed,
     /// `spec.podManagementPolicy`, which never changes.
     pub policy: Box<str>,
     /// `status.updateRevision`: the revision of new pods.

@@ -4,7 +4,10 @@ use super::{
     metadata::{build_metadata, build_selector, unless_empty},
     recipe::{Facts, Recipe, Upkeep},
 };
-use crate::tserver::validate::{Validated, Workload};
+use crate::{
+    engine::packed::Packer,
+    tserver::validate::{Validated, Workload},
+};
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
     apimachinery::pkg::util::intstr::IntOrString,
@@ -16,6 +19,7 @@ pub static SERVICE: Recipe = Recipe {
         Workload::DaemonSet(_) => Ok(None),
     },
     upkeep: Upkeep::Apply,
+    packer: Packer::new(),
     read: |_| Facts::None,
 };
 

@@ -2,13 +2,16 @@
 
 use super::{
     claim_templates::build_claim_templates,
-    metadata::{build_selector, build_workload_metadata, is_observed, json_at, text_at, unless_empty},
+    metadata::{build_selector, build_workload_metadata, is_observed, text_at, unless_empty},
     pod::build_pod_template,
     recipe::{Facts, Recipe, StatefulSetFacts, Upkeep},
 };
-use crate::tserver::{
-    defaults::Making,
-    validate::{StatefulSetSettings, Validated, Workload},
+use crate::{
+    engine::packed::Packer,
+    tserver::{
+        defaults::Making,
+        validate::{StatefulSetSettings, Validated, Workload},
+    },
 };
 use k8s_openapi::{
     api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
@@ -16,17 +19,20 @@ use k8s_openapi::{
 };
 use tars_common::names::workload::REVISION_HISTORY_LIMIT;
 
+pub static CLAIM_TEMPLATES: Packer = Packer::new();
+
 pub static STATEFUL_SET: Recipe = Recipe {
     build: |server| match &server.workload {
         Workload::StatefulSet(settings) => serde_json::to_value(build_stateful_set(server, settings)).map(Some),
         Workload::DaemonSet(_) => Ok(None),
     },
     upkeep: Upkeep::ApplyOrReplace,
+    packer: Packer::new(),
     read: |object| {
         Facts::StatefulSet(StatefulSetFacts {
             making: Making::of(object),
             observed: is_observed(object),
-            claim_templates: json_at(object, "/spec/volumeClaimTemplates"),
+            claim_templates: CLAIM_TEMPLATES.pack(&object["spec"]["volumeClaimTemplates"]),
             policy: text_at(object, "/spec/podManagementPolicy"),
             update_revision: text_at(object, "/status/updateRevision"),
         })
