@@ -1,5 +1,5 @@
 //! The fault sweep: every write and every watch event of every story meets every fault. Whatever happens, the story must end as it does
-//! without faults, no pod ends that would not end otherwise, and at the end nothing is written any more.
+//! without faults, no pod ends that would not end otherwise, nothing of somebody else is taken, and at the end nothing is written any more.
 //!
 //! ```text
 //! stories ──► stage (the whole controller, the clock paused) ──► outcome ──► judge
@@ -87,6 +87,9 @@ fn judge(plan: &Plan, outcome: &Outcome) -> Option<String> {
     }
     if let Some(record) = outcome.repeated_exits().first() {
         return Some(format!("a pod is twice in {record}"));
+    }
+    if let Some(object) = outcome.seized().first() {
+        return Some(format!("an object of somebody else was taken: {object}"));
     }
     if plan.story.nature != Nature::Meddled && plan.troubles.iter().all(keeps_the_story) {
         let counts = |outcome: &Outcome| [outcome.rollouts(), outcome.pods_ended(), outcome.objects_gone()];

@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tars_common::names::label;
 use tars_kit::lease::Fence;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -192,6 +193,20 @@ impl Outcome {
     /// How many objects were deleted, by whomever.
     pub fn objects_gone(&self) -> usize {
         self.world.history.iter().filter(|entry| entry.after.is_none()).count()
+    }
+
+    /// The objects of somebody else that a TServer has come to control. An orphan has the labels of its TServer already.
+    pub fn seized(&self) -> Vec<&str> {
+        let owners = |object: &Value| object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+        let is_controlled =
+            |object: &Value| owners(object).iter().any(|owner| owner["kind"] == "TServer" && owner["controller"] == true);
+        let names =
+            |object: &Value| [label::SERVER_APP, label::SERVER_NAME].map(|name| object["metadata"]["labels"][name].clone());
+        let changes = self.world.history.iter().filter_map(|entry| Some((entry, entry.before.as_ref()?, entry.after.as_ref()?)));
+        changes
+            .filter(|(_, before, after)| !is_controlled(before) && is_controlled(after) && names(before) != names(after))
+            .map(|(entry, ..)| &*entry.path)
+            .collect()
     }
 
     /// The records that name a pod twice.

@@ -243,6 +243,17 @@ const STRANGERS: Told = Told {
     ],
 };
 
+/// An object without the labels is in no cache.
+const UNSEEN: Told = Told {
+    name: "an object of somebody else that no watch shows",
+    nature: Nature::Plain,
+    begin: |world| {
+        begin(world);
+        world.wish(SERVICE, json!({"metadata": {}, "spec": {"clusterIP": "None"}}));
+    },
+    steps: &[|world| world.wish(SERVER, audit("registry/audit:1", "replicas: 1")), |world| world.wish_away(SERVICE)],
+};
+
 const NODE_IMAGES: Told = Told {
     name: "node images",
     nature: Nature::Plain,
@@ -469,6 +480,7 @@ const TOLD: &[Told] = &[
     FAILED_RELEASE,
     ORPHANS,
     STRANGERS,
+    UNSEEN,
     NODE_IMAGES,
     RELEASES,
     NORMAL,
