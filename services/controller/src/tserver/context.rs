@@ -9,7 +9,7 @@ use super::{
     live_objects::DerivedCaches,
     resyncs::Resyncs,
     template::{self, TemplateView},
-    views::{self, ClaimView, PodView},
+    views::{self, CachedPod, ClaimView},
 };
 use crate::{
     engine::{
@@ -29,7 +29,7 @@ pub struct Context {
     /// The keys of TServers.
     pub queue: Queue<Key>,
     pub views: Views,
-    pub pods: Cache<PodView>,
+    pub pods: Cache<CachedPod>,
     pub claims: Cache<ClaimView>,
     pub templates: Cache<TemplateView>,
     pub derived: DerivedCaches,
@@ -50,7 +50,7 @@ impl Context {
         Arc::new(Self {
             queue: Queue::default(),
             views: views.clone(),
-            pods: engine.watch(Selection::every(views::pod_resource()).with_labels(&of_servers), PodView::of),
+            pods: engine.watch(Selection::every(views::pod_resource()).with_labels(&of_servers), CachedPod::of),
             claims: engine.watch(Selection::every(views::claim_resource()).with_labels(&of_servers), ClaimView::of),
             templates: engine.watch(Selection::every(template::resource()), TemplateView::of),
             derived: DerivedCaches::watch(engine, &of_servers),

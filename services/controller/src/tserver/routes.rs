@@ -11,7 +11,7 @@ use super::{
     derived::Live,
     reason::Reason,
     template::TemplateView,
-    views::{ClaimView, PodView},
+    views::{CachedPod, ClaimView},
 };
 use crate::{
     engine::{
@@ -71,13 +71,13 @@ fn on_derived_change(context: &Context, change: &Change<Live>) {
 }
 
 /// Clients wait for a pod that is ready, or that no longer is. Nobody waits for the steps in between.
-fn on_pod_change(context: &Context, change: &Change<PodView>) {
+fn on_pod_change(context: &Context, change: &Change<CachedPod>) {
     let Some(pod) = change.latest() else { return };
     let Some(server) = pod.group() else { return };
     if change.new.is_none() {
-        context.exits.note(server.clone(), pod);
+        context.exits.note(server.clone(), &pod.read());
     }
-    if [&change.old, &change.new].into_iter().flatten().any(|pod| pod.is_ready()) {
+    if [&change.old, &change.new].into_iter().flatten().any(|pod| pod.ready) {
         let pause = choose_pause(context.pods.group_size(&server));
         context.queue.add_after(server, pause);
     } else {

@@ -31,7 +31,7 @@ pub struct Surroundings {
 
 /// Looks up everything that a run for `server` reads.
 pub fn look_around(context: &Context, key: &Key, server: &TServer) -> Surroundings {
-    let pods = context.pods.group(key);
+    let pods: Vec<_> = context.pods.group(key).iter().map(|pod| Arc::new(pod.read())).collect();
     let unplaced = pods.iter().any(|pod| pod.condition("PodScheduled").is_some_and(|condition| condition.status != "True"));
     let no_pods = pods.is_empty() && server.spec.release.is_some();
     let tars = server.spec.tars.as_ref();

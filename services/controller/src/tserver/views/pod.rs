@@ -1,11 +1,9 @@
 //! The pods of servers, reduced to the facts that the status of a server needs.
 
-use crate::{
-    engine::cache::{Key, View},
-    views::server_key,
-};
+use crate::{engine::cache::Key, views::server_key};
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use kube::api::{ApiResource, DynamicObject};
+use serde::{Deserialize, Serialize};
 use tars_common::{lenient::format_time, names::label, v1beta3::PodContainerStatus};
 
 /// The label that names the revision of the workload from which a pod was made.
@@ -14,7 +12,7 @@ const REVISION: &str = "controller-revision-hash";
 /// How many characters of a container's last line a message quotes.
 const LAST_WORDS_LIMIT: usize = 200;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PodView {
     pub namespace: String,
     pub name: String,
@@ -49,7 +47,7 @@ pub struct PodView {
     pub claims: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodCondition {
     /// For example `PodScheduled`.
     pub kind: String,
@@ -62,7 +60,7 @@ pub struct PodCondition {
 }
 
 /// A container that does not run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerState {
     pub container: String,
     pub image: String,
@@ -124,6 +122,12 @@ impl PodView {
         })
     }
 
+    /// The key of the TServer that it belongs to by its labels.
+    pub fn server_key(&self) -> Option<Key> {
+        let labels = [(label::SERVER_APP, &self.app), (label::SERVER_NAME, &self.server)];
+        server_key(&self.namespace, &labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
+    }
+
     /// The condition called `kind`.
     pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
@@ -137,13 +141,6 @@ impl PodView {
     /// Whether its condition Ready is True.
     pub fn is_ready(&self) -> bool {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
-    }
-}
-
-impl View for PodView {
-    fn group(&self) -> Option<Key> {
-        let labels = [(label::SERVER_APP, &self.app), (label::SERVER_NAME, &self.server)];
-        server_key(&self.namespace, &labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect())
     }
 }
 
