@@ -1,7 +1,7 @@
 //! What a change of the TServer does to its objects.
 
 use super::*;
-use crate::engine::fake::wire::record;
+use crate::engine::fake::wire::{Sent, record};
 use http::Method;
 
 fn main_container(world: &Shared) -> Value {
@@ -206,4 +206,41 @@ async fn a_pod_of_a_failed_release_is_replaced_unless_the_server_says_on_delete(
         run_until_silent(&process, &world).await;
         assert_eq!(get(&world, POD).is_none(), deleted, "{strategy}");
     }
+}
+
+/// The method and the resource of a request.
+fn describe(sent: &Sent) -> String {
+    let resources = ["services", "statefulsets", "tendpoints", "texitedrecords", "tservers"];
+    let parts: Vec<_> = sent.path.split('/').filter(|part| resources.contains(part) || *part == "status").collect();
+    format!("{} {}", sent.method, parts.join(" "))
+}
+
+/// What a server costs the API server, besides what its pods ask for (docs/reference/controller.md#7.0.11).
+#[tokio::test]
+async fn a_server_costs_one_creation_of_each_object_and_a_status_and_a_new_image_three_writes() {
+    let world = world();
+    edit(&world, SERVER, |server| {
+        server["spec"]["k8s"] = json!({"replicas": 1});
+        server["spec"]["release"] = json!({"id": "v7", "image": "registry/audit:7"});
+    });
+    for path in [POD, CLAIM] {
+        world.lock().unwrap().remove(path);
+    }
+    let (recording, log) = record(client(&world));
+    let process = Process::start_with(recording);
+    let take = || {
+        // Requests of one run go out together, in any order.
+        let mut all: Vec<_> =
+            log.lock().unwrap().drain(..).filter(|sent| !sent.path.contains("/events")).map(|sent| describe(&sent)).collect();
+        all.sort();
+        all
+    };
+    run_until_silent(&process, &world).await;
+    assert_eq!(
+        take(),
+        ["PATCH services", "PATCH statefulsets", "PATCH tendpoints", "PATCH tservers status", "POST texitedrecords"]
+    );
+    edit(&world, SERVER, |server| server["spec"]["release"] = json!({"id": "v8", "image": "registry/audit:8"}));
+    run_until_silent(&process, &world).await;
+    assert_eq!(take(), ["PATCH statefulsets", "PATCH tendpoints", "PATCH tservers status"]);
 }
