@@ -254,6 +254,24 @@ const UNSEEN: Told = Told {
     steps: &[|world| world.wish(SERVER, audit("registry/audit:1", "replicas: 1")), |world| world.wish_away(SERVICE)],
 };
 
+const USURPED: Told = Told {
+    name: "somebody else takes a name",
+    nature: Nature::Meddled,
+    begin: begin_with_server,
+    steps: &[
+        |world| {
+            let mut other = audit("registry/audit:1", "replicas: 2");
+            other["spec"]["tars"]["servants"][0]["port"] = json!(10002);
+            world.wish(SERVER, other);
+        },
+        |world| {
+            world.remove(SERVICE);
+            world.wish(SERVICE, json!({"metadata": {}, "spec": {"clusterIP": "None"}}));
+        },
+        |world| world.wish_away(SERVICE),
+    ],
+};
+
 const NODE_IMAGES: Told = Told {
     name: "node images",
     nature: Nature::Plain,
@@ -358,6 +376,8 @@ const TREES: Told = Told {
             other["metadata"]["name"] = json!("desk-clerk");
             world.wish(SECOND, other);
         },
+        // A person adds the application, too.
+        |world| world.wish(TREE, json!({"metadata": {}, "apps": [{"name": "Ledger"}, {"name": "Desk"}]})),
         |world| world.wish_away(TREE),
         |world| world.wish(TREE, json!({"metadata": {}, "apps": [{"name": "Old"}, {"name": "Ledger"}]})),
     ],
@@ -481,6 +501,7 @@ const TOLD: &[Told] = &[
     ORPHANS,
     STRANGERS,
     UNSEEN,
+    USURPED,
     NODE_IMAGES,
     RELEASES,
     NORMAL,
