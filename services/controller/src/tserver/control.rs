@@ -114,7 +114,7 @@ impl ServerControl {
 /// What the leader has reported about its writes for the present generation of the server.
 fn find_reported(server: &TServer) -> Option<Verdict> {
     let status = server.status.as_ref().filter(|status| status.observed_generation == server.metadata.generation)?;
-    let applied = status.conditions.iter().find(|condition| condition.type_ == APPLIED && condition.status == "False")?;
+    let applied = status.condition(APPLIED).filter(|condition| condition.status == "False")?;
     let reason = Reason::parse(&applied.reason).filter(|reason| reason.tells_of_writes())?;
     Some(Verdict::violated(reason, applied.message.clone()))
 }

@@ -115,7 +115,7 @@ fn mentions(text: &str, name: &str) -> bool {
 
 /// The condition `Ready` in the stored status of a server.
 pub fn stored_ready(status: &TServerStatus) -> Option<&Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == READY)
+    status.condition(READY)
 }
 
 /// Sends an Event. A failure is only logged, because the condition says the same.

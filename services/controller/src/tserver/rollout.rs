@@ -89,7 +89,7 @@ pub fn follow(input: &Input<'_>, server: &TServer, now: Timestamp) -> Rollout {
 
 /// The condition `Progressing` in the stored status of a server.
 pub fn stored_progress(status: &TServerStatus) -> Option<&Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == PROGRESSING)
+    status.condition(PROGRESSING)
 }
 
 /// Whether `status` tells of the present spec and of the number of pods that is wanted now. That number also depends on annotations, which do

@@ -59,7 +59,7 @@ pub fn with_verdicts(
 /// Whether the API server stores what we want. Conditions of others stand beside ours, in any order.
 pub fn is_same_status(stored: Option<&TServerStatus>, wanted: &TServerStatus) -> bool {
     let Some(stored) = stored else { return false };
-    let find = |wanted: &Condition| stored.conditions.iter().find(|condition| condition.type_ == wanted.type_).cloned();
+    let find = |wanted: &Condition| stored.condition(&wanted.type_).cloned();
     let ours = wanted.conditions.iter().filter_map(find).collect();
     TServerStatus { conditions: ours, ..stored.clone() } == *wanted
 }

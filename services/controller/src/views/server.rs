@@ -51,7 +51,8 @@ impl ServerView {
         let whole = serde_json::to_value(object)?;
         let server = decode(&whole).ok();
         let app = server.as_ref().map_or("", |server| &server.spec.app).into();
-        let scheduled = server.as_ref().and_then(|server| find_reason(server, "Scheduled")).unwrap_or_default().into();
+        let status = server.as_ref().and_then(|server| server.status.as_ref());
+        let scheduled = status.and_then(|status| status.condition("Scheduled")).map_or("", |condition| &condition.reason).into();
         Ok(Self { packed: PACKER.pack(&whole), uid, generation, deleting, app, scheduled })
     }
 
@@ -86,12 +87,6 @@ fn decode(whole: &Value) -> Result<TServer, Box<Broken>> {
         let status = serde_json::from_value(whole["status"].clone()).ok();
         Box::new(Broken { problem: error.to_string(), status })
     })
-}
-
-/// The reason of the condition `kind`.
-fn find_reason<'a>(server: &'a TServer, kind: &str) -> Option<&'a str> {
-    let mut conditions = server.status.as_ref()?.conditions.iter();
-    conditions.find(|condition| condition.type_ == kind).map(|condition| &*condition.reason)
 }
 
 /// The key of the TServer that an object belongs to by its two labels; `None` without them.

@@ -43,6 +43,13 @@ pub struct TServerStatus {
     pub rollout: Option<TServerRollout>,
 }
 
+impl TServerStatus {
+    /// The condition of type `kind`.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == kind)
+    }
+}
+
 /// What the controller remembers of a rollout, to tell whether it still makes progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
