@@ -5,7 +5,7 @@ use super::{kubernetes, stories::Story};
 use crate::{
     engine::{
         Engine,
-        fake::{Shared, World, client, faults::Trouble},
+        fake::{Shared, World, client, faults::Trouble, owners},
         metrics::Metrics,
     },
     run::assemble,
@@ -197,7 +197,6 @@ impl Outcome {
 
     /// The objects of somebody else that a TServer has come to control. An orphan has the labels of its TServer already.
     pub fn seized(&self) -> Vec<&str> {
-        let owners = |object: &Value| object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
         let is_controlled =
             |object: &Value| owners(object).iter().any(|owner| owner["kind"] == "TServer" && owner["controller"] == true);
         let names =

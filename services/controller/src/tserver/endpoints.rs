@@ -1,7 +1,6 @@
 //! The status of a TEndpoint, computed from the pods of the server (docs/reference/controller.md#7.6).
 
 use super::views::{PodCondition, PodView};
-use std::sync::Arc;
 use tars_common::{
     names::READINESS_GATE,
     v1beta3::{TEndpointPod, TEndpointStatus},
@@ -12,10 +11,10 @@ const WALKED_FIRST: &[&str] = &["PodScheduled", "Initialized", "ContainersReady"
 
 /// Computes one element for each pod of `app` and `server`. They are sorted by ordinal and name (those without a number last), so that the same pods give the same
 /// status.
-pub fn compute_endpoint_status(pods: &[Arc<PodView>], app: &str, server: &str) -> TEndpointStatus {
+pub fn compute_endpoint_status(pods: &[PodView], app: &str, server: &str) -> TEndpointStatus {
     let mut pods: Vec<_> = pods.iter().filter(|pod| pod.app == app && pod.server == server).collect();
     pods.sort_by_cached_key(|pod| (pod.ordinal().unwrap_or(u64::MAX), pod.name.clone()));
-    TEndpointStatus { pods: pods.into_iter().map(|pod| build_element(pod)).collect() }
+    TEndpointStatus { pods: pods.into_iter().map(build_element).collect() }
 }
 
 fn build_element(pod: &PodView) -> TEndpointPod {
@@ -168,10 +167,7 @@ mod tests {
     fn pods_come_by_ordinal_and_those_of_other_servers_not_at_all() {
         let mut other = pod("audit-1", vec![]);
         other.server = "audit".into();
-        let pods: Vec<_> = [pod("audit-10", vec![]), pod("audit-x7k", vec![]), other, pod("audit-2", vec![])]
-            .into_iter()
-            .map(Arc::new)
-            .collect();
+        let pods = [pod("audit-10", vec![]), pod("audit-x7k", vec![]), other, pod("audit-2", vec![])];
         let names: Vec<_> = compute_endpoint_status(&pods, "Ledger", "Audit").pods.into_iter().map(|pod| pod.name).collect();
         assert_eq!(names, ["audit-2", "audit-10", "audit-x7k"]);
     }

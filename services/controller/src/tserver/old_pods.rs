@@ -10,26 +10,25 @@ use super::{
     derived::{Facts, Live},
     views::PodView,
 };
-use std::sync::Arc;
 
 /// Chooses the pod that is deleted next, if one is to be deleted. `partition` is that of `RollingUpdate`; `None` stands for `OnDelete`, with which
 /// a pod of a failed release stays.
-pub fn choose_old_pod<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: Option<u64>) -> Option<&'a PodView> {
+pub fn choose_old_pod<'a>(set: &Live, pods: &'a [PodView], partition: Option<u64>) -> Option<&'a PodView> {
     let old = find_old_pods(set, pods);
     if old.is_empty() { choose_failed(set, pods, partition?) } else { choose_next(&old, pods) }
 }
 
 /// Returns the pods that lack a volume of the StatefulSet `set`, by ordinal.
-pub fn find_old_pods<'a>(set: &Live, pods: &'a [Arc<PodView>]) -> Vec<&'a PodView> {
+pub fn find_old_pods<'a>(set: &Live, pods: &'a [PodView]) -> Vec<&'a PodView> {
     let names = set.claim_template_names();
     let lacks = |pod: &&PodView| names.iter().any(|name| !pod.claims.contains(&format!("{name}-{}", pod.name)));
-    let mut old: Vec<&PodView> = pods.iter().map(|pod| &**pod).filter(|pod| pod.ordinal().is_some()).filter(lacks).collect();
+    let mut old: Vec<&PodView> = pods.iter().filter(|pod| pod.ordinal().is_some()).filter(lacks).collect();
     old.sort_by_key(|pod| pod.ordinal());
     old
 }
 
 /// Chooses the pod that is deleted next: the first of `old`, once each pod before it is Ready and none is ending.
-fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a PodView> {
+fn choose_next<'a>(old: &[&'a PodView], pods: &[PodView]) -> Option<&'a PodView> {
     let next = *old.first()?;
     let before = next.ordinal()?;
     let is_up = |ordinal| pods.iter().any(|pod| pod.ordinal() == Some(ordinal) && pod.is_ready());
@@ -39,14 +38,13 @@ fn choose_next<'a>(old: &[&'a PodView], pods: &[Arc<PodView>]) -> Option<&'a Pod
 /// Chooses a pod of a release that failed and is not wanted any more: the last one that is not Ready and has another revision than new pods
 /// get. If a pod of the wanted revision is not Ready either, nothing is chosen, because its release may fail, too. Pods below `partition`
 /// keep their release.
-fn choose_failed<'a>(set: &Live, pods: &'a [Arc<PodView>], partition: u64) -> Option<&'a PodView> {
+fn choose_failed<'a>(set: &Live, pods: &'a [PodView], partition: u64) -> Option<&'a PodView> {
     let Facts::StatefulSet(facts) = &set.facts else { return None };
     let wanted = &*facts.update_revision;
     if &*facts.policy != "OrderedReady" || wanted.is_empty() || pods.iter().any(|pod| pod.deleted.is_some()) {
         return None;
     }
-    let mut down: Vec<&PodView> =
-        pods.iter().map(|pod| &**pod).filter(|pod| !pod.is_ready() && pod.ordinal().is_some()).collect();
+    let mut down: Vec<&PodView> = pods.iter().filter(|pod| !pod.is_ready() && pod.ordinal().is_some()).collect();
     down.sort_by_key(|pod| pod.ordinal());
     let last = down.last().copied().filter(|pod| pod.ordinal() >= Some(partition))?;
     down.iter().all(|pod| *pod.revision != *wanted).then_some(last)
@@ -68,18 +66,18 @@ mod tests {
         live
     }
 
-    fn pod(ordinal: u64, claims: &[&str], ready: bool) -> Arc<PodView> {
+    fn pod(ordinal: u64, claims: &[&str], ready: bool) -> PodView {
         let status = if ready { "True" } else { "False" };
         let name = format!("ledger-audit-{ordinal}");
-        Arc::new(PodView {
+        PodView {
             claims: claims.iter().map(|claim| format!("{claim}-{name}")).collect(),
             conditions: vec![PodCondition { kind: "Ready".into(), status: status.into(), ..PodCondition::default() }],
             name,
             ..PodView::default()
-        })
+        }
     }
 
-    fn next(pods: &[Arc<PodView>]) -> Option<u64> {
+    fn next(pods: &[PodView]) -> Option<u64> {
         let old = find_old_pods(&set(&["data", "logs"]), pods);
         choose_next(&old, pods).and_then(PodView::ordinal)
     }
@@ -91,7 +89,7 @@ mod tests {
         assert_eq!(next(&[pod(0, new, false), pod(1, old, true)]), None, "the one before is not Ready yet");
         assert_eq!(next(&[pod(1, old, true)]), None, "the one before is not made yet");
         assert_eq!(next(&[pod(0, new, true), pod(1, old, false)]), Some(1), "a pod that is down may go at once");
-        let ending = Arc::new(PodView { deleted: Some("now".into()), ..PodView::clone(&pod(1, old, true)) });
+        let ending = PodView { deleted: Some("now".into()), ..pod(1, old, true) };
         assert_eq!(next(&[pod(0, new, true), ending, pod(2, old, true)]), None);
         assert_eq!(next(&[pod(0, new, true), pod(1, new, true)]), None);
         assert!(find_old_pods(&set(&[]), &[pod(0, old, true)]).is_empty(), "more volumes than wanted do no harm");
@@ -103,8 +101,9 @@ mod tests {
             let mut set = Live::default();
             let (policy, update_revision) = (policy.into(), "good".into());
             set.facts = Facts::StatefulSet(StatefulSetFacts { policy, update_revision, ..StatefulSetFacts::default() });
-            let revised = |(ordinal, revision, ready): &(u64, &str, bool)| {
-                Arc::new(PodView { revision: (*revision).to_owned(), ..PodView::clone(&pod(*ordinal, &[], *ready)) })
+            let revised = |(ordinal, revision, ready): &(u64, &str, bool)| PodView {
+                revision: (*revision).to_owned(),
+                ..pod(*ordinal, &[], *ready)
             };
             let pods: Vec<_> = pods.iter().map(revised).collect();
             choose_failed(&set, &pods, partition).and_then(PodView::ordinal)

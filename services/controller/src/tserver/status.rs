@@ -3,7 +3,6 @@
 use super::{checks::verdict::Verdict, replicas::Replicas, views::PodView};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use std::sync::Arc;
 use tars_common::{
     names,
     v1beta3::{TServer, TServerRollout, TServerStatus},
@@ -16,7 +15,7 @@ const MESSAGE_LIMIT: usize = 32_768;
 /// give the same status.
 pub fn compute_status(
     server: &TServer,
-    pods: &[Arc<PodView>],
+    pods: &[PodView],
     verdicts: &[(&'static str, Verdict)],
     rollout: Option<TServerRollout>,
     now: Timestamp,

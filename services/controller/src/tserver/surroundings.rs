@@ -22,7 +22,7 @@ pub struct Surroundings {
     /// The derived objects as they are.
     pub live: LiveObjects,
     /// The pods of the server, sorted by name.
-    pub pods: Vec<Arc<PodView>>,
+    pub pods: Vec<PodView>,
     /// The claims with the labels of the server, sorted by name.
     pub claims: Vec<Arc<ClaimView>>,
     /// All nodes if a pod has no node, or if a released server has no pod; otherwise empty.
@@ -31,7 +31,7 @@ pub struct Surroundings {
 
 /// Looks up everything that a run for `server` reads.
 pub fn look_around(context: &Context, key: &Key, server: &TServer) -> Surroundings {
-    let pods: Vec<_> = context.pods.group(key).iter().map(|pod| Arc::new(pod.read())).collect();
+    let pods: Vec<_> = context.pods.group(key).iter().map(|pod| pod.read()).collect();
     let unplaced = pods.iter().any(|pod| pod.condition("PodScheduled").is_some_and(|condition| condition.status != "True"));
     let no_pods = pods.is_empty() && server.spec.release.is_some();
     let tars = server.spec.tars.as_ref();

@@ -103,7 +103,6 @@ mod tests {
         fixtures::{surroundings, validated},
         views::PodView,
     };
-    use std::sync::Arc;
 
     const SPEC: &str = "
         { normal: {}, subType: normal, k8s: { hostIPC: true, mounts: [
@@ -154,7 +153,7 @@ mod tests {
             assert_eq!(step(&surroundings(), &kept), Step::Nothing, "{kept:?}");
         }
         let mut used = surroundings();
-        used.pods = vec![Arc::new(PodView { claims: vec![old.name.clone()], ..PodView::default() })];
+        used.pods = vec![PodView { claims: vec![old.name.clone()], ..PodView::default() }];
         assert_eq!(step(&used, &old), Step::Nothing, "a pod uses it");
         let mut made = surroundings();
         let mut set = Live::default();

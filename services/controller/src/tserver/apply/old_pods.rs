@@ -15,7 +15,6 @@ use crate::{
         views::{PodView, pod_resource},
     },
 };
-use std::sync::Arc;
 use tars_common::derived::DerivedKind;
 
 /// Deletes at most one pod, and only if the StatefulSet is ours and has every template that is wanted.
@@ -55,7 +54,7 @@ async fn confirm_choice(
     context: &Context,
     server: &Key,
     set: &Live,
-    pods: &[Arc<PodView>],
+    pods: &[PodView],
     pod: &PodView,
     partition: Option<u64>,
 ) -> Result<Option<String>, kube::Error> {
@@ -65,8 +64,8 @@ async fn confirm_choice(
     let (Some(set_now), Some(pod_now)) = (set_now, pod_now) else { return Ok(None) };
     let version = pod_now.metadata.resource_version.clone();
     let set_now = Live::of(recipe_of(kind), set_now).map_err(kube::Error::SerdeError)?;
-    let pod_now = Arc::new(PodView::of(pod_now).map_err(kube::Error::SerdeError)?);
-    let replace = |known: &Arc<PodView>| if known.name == pod.name { pod_now.clone() } else { known.clone() };
+    let pod_now = PodView::of(pod_now).map_err(kube::Error::SerdeError)?;
+    let replace = |known: &PodView| if known.name == pod.name { pod_now.clone() } else { known.clone() };
     let pods: Vec<_> = pods.iter().map(replace).collect();
     let again = choose_old_pod(&set_now, &pods, partition).filter(|again| again.uid == pod.uid && set_now.uid == set.uid);
     Ok(again.and(version))

@@ -43,7 +43,7 @@ pub struct Input<'a> {
 impl<'a> Input<'a> {
     /// The pods that are not being deleted.
     pub fn living(&self) -> impl Iterator<Item = &'a PodView> + use<'a> {
-        self.around.pods.iter().map(|pod| &**pod).filter(|pod| pod.deleted.is_none())
+        self.around.pods.iter().filter(|pod| pod.deleted.is_none())
     }
 
     /// The same input with Events of Kubernetes.

@@ -49,7 +49,7 @@ impl Case {
     }
 
     fn with(mut self, pod: PodView) -> Self {
-        self.around.pods.push(Arc::new(pod));
+        self.around.pods.push(pod);
         self
     }
 

@@ -77,7 +77,7 @@ fn crashed(ordinal: usize, last_words: &str) -> PodView {
 
 fn world(pods: Vec<PodView>) -> Surroundings {
     let mut around = surroundings();
-    around.pods = pods.into_iter().map(Arc::new).collect();
+    around.pods = pods;
     let mut set = Live::default();
     set.facts =
         Facts::StatefulSet(StatefulSetFacts { update_revision: "ledger-audit-new".into(), ..StatefulSetFacts::default() });

@@ -16,7 +16,6 @@ use crate::{
         views::PodCondition,
     },
 };
-use std::sync::Arc;
 
 const SET: &str = "{ normal: {}, release: { id: v7, image: i }, k8s: { replicas: 3, progressDeadlineSeconds: 60 } }";
 const DAEMONS: &str = "{ normal: {}, release: { id: v7, image: i }, k8s: { daemonSet: true, progressDeadlineSeconds: 60 } }";
@@ -48,7 +47,7 @@ impl Life {
     /// Lets `seconds` pass, and looks at these pods. Writes the status.
     fn look(&mut self, seconds: i64, pods: Pods<'_>) -> (Status, Reason, String) {
         self.now += SignedDuration::from_secs(seconds);
-        self.around.pods = pods.iter().enumerate().map(|(ordinal, pod)| Arc::new(build_pod(ordinal, *pod))).collect();
+        self.around.pods = pods.iter().enumerate().map(|(ordinal, pod)| build_pod(ordinal, *pod)).collect();
         let rollout = self.follow();
         let verdicts = [(PROGRESSING, rollout.verdict.clone())];
         let status = compute_status(&self.server, &self.around.pods, &verdicts, rollout.memory, self.now);
@@ -236,7 +235,7 @@ fn pods_that_are_too_many_are_steps_and_pods_that_end_are_not() {
     let mut ending = build_pod(3, DONE);
     ending.deleted = Some("2030-01-01T00:00:00Z".into());
     life.look(0, &[DONE, DONE, DONE]);
-    life.around.pods.push(Arc::new(ending));
+    life.around.pods.push(ending);
     assert_eq!(life.follow().verdict.reason, Reason::Complete);
 }
 
