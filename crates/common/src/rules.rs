@@ -87,8 +87,8 @@ pub(crate) fn build_port_or_name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Builds the schema of a list of conditions. Server-side apply merges them by their type. One manager owns a condition as a whole: nobody shares
-/// one, and the API server spends a quarter less on a status whose owners it need not note for each field.
+/// Builds the schema of a list of conditions. Server-side apply merges them by their type. One manager owns a condition as a whole: nobody
+/// shares one, and a status is cheaper for the API server if it need not note an owner for each field.
 pub(crate) fn build_conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",

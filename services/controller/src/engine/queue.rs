@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Rules: only one worker at a time runs a key. A key that is added while it runs is run once more, and only once however often it
-//! is added meanwhile. A key that somebody asked for passes those that follow by themselves ([`lanes`]). `retry` waits longer after each failure of a key; `forget` resets that. The queue holds a key only once, so
-//! its length is bounded by the number of objects.
+//! is added meanwhile. A key that somebody asked for passes those that follow by themselves ([`lanes`]). `retry` waits longer after each
+//! failure of a key; `forget` resets that. The queue holds a key only once, so its length is bounded by the number of objects.
 
 mod lanes;
 
