@@ -48,7 +48,7 @@ impl Counters {
         println!("  requests for each TServer: {}", each.collect::<Vec<_>>().join(", "));
     }
 
-    /// The writes since `before` to the objects of the controller, except Events.
+    /// The writes since `before` to the objects of the controller.
     pub fn count_writes(&self, before: &Self) -> f64 {
         let written = |((verb, what), count): (&(String, String), &f64)| {
             let more = count - before.requests.get(&(verb.clone(), what.clone())).copied().unwrap_or_default();

@@ -54,23 +54,21 @@ impl Space {
         Ok(())
     }
 
-    pub fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
-        Self::api_of(&self.client, &self.name, group, version, kind)
-    }
-
-    pub fn api_of(client: &Client, namespace: &str, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+    /// The objects of this group, version and kind.
+    pub fn api(&self, (group, version, kind): (&str, &str, &str)) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-        Api::namespaced_with(client.clone(), namespace, &resource)
-    }
-
-    /// A client under the account of the controller.
-    pub async fn controller_client(&self) -> Result<Client> {
-        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
-        Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
+        Api::namespaced_with(self.client.clone(), &self.name, &resource)
     }
 
     pub fn servers(&self) -> Api<DynamicObject> {
-        self.api("k8s.tars.io", "v1beta3", "TServer")
+        self.api(("k8s.tars.io", "v1beta3", "TServer"))
+    }
+
+    /// The same namespace under the account of the controller.
+    pub async fn as_controller(&self) -> Result<Self> {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        let client = Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?;
+        Ok(Self { client, name: self.name.clone(), kubeconfig: self.kubeconfig.clone() })
     }
 
     pub async fn create_server(&self, number: usize) -> Result<DynamicObject> {

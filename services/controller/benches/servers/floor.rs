@@ -4,29 +4,19 @@
 use super::{
     CLIENTS,
     cluster::{Controller, Space},
-    followers::{Followers, Stage},
+    followers::{DERIVED, Followers, Stage},
     print_times,
 };
-use futures::{StreamExt, TryStreamExt, stream};
-use kube::{
-    Api, Client,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
-};
+use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::time::Instant;
 use tars_bench::Result;
 use tars_common::names::CONTROLLER_FIELD_MANAGER;
 
-/// The kinds that follow a TServer, in the order in which they are written.
-const KINDS: [(&str, &str, &str); 4] = [
-    ("", "v1", "Service"),
-    ("apps", "v1", "StatefulSet"),
-    ("k8s.tars.io", "v1beta3", "TEndpoint"),
-    ("k8s.tars.io", "v1beta3", "TExitedRecord"),
-];
-
-/// Everything that the controller has written for the first server.
+/// Everything that the controller has written for the first server, as JSON text.
 struct Blueprint {
+    /// In the order of [`DERIVED`].
     derived: Vec<String>,
     status: String,
 }
@@ -34,17 +24,17 @@ struct Blueprint {
 /// Prints how long the API server takes for the requests of `count` creations.
 pub async fn measure_floor(space: &Space, count: usize) -> Result<()> {
     let blueprint = Blueprint::draw(space).await?;
-    let writer = space.controller_client().await?;
+    let controller = space.as_controller().await?;
     let (mut followers, begun) = (Followers::watch(space).await?, Instant::now());
-    let creations = stream::iter(0..count).map(|number| blueprint.build(space, &writer, number)).buffer_unordered(CLIENTS);
+    let creations = stream::iter(0..count).map(|number| blueprint.build(space, &controller, number)).buffer_unordered(CLIENTS);
     let (written, followed) =
         futures::join!(creations.try_collect::<Vec<()>>(), followers.wait_for(count, Stage::Created, begun));
     written?;
     print_times(&format!("{count} TServers: the same requests without a controller"), &followed?, begun.elapsed());
     space.delete_all().await?;
     // The garbage collector would take minutes.
-    for (group, version, kind) in KINDS {
-        space.api(group, version, kind).delete_collection(&DeleteParams::background(), &ListParams::default()).await?;
+    for kind in DERIVED {
+        space.api(kind).delete_collection(&DeleteParams::background(), &ListParams::default()).await?;
     }
     followers.wait_for(count, Stage::Deleted, begun).await?;
     Ok(())
@@ -60,8 +50,8 @@ impl Blueprint {
         space.create_server(0).await?;
         followers.wait_for(1, Stage::Created, begun).await?;
         let mut derived = Vec::new();
-        for (group, version, kind) in KINDS {
-            derived.push(describe(&space.api(group, version, kind).get("bench-s0").await?)?.to_string());
+        for kind in DERIVED {
+            derived.push(describe(&space.api(kind).get("bench-s0").await?)?.to_string());
         }
         let server = serde_json::to_value(space.servers().get("bench-s0").await?)?;
         space.delete_server(0).await?;
@@ -70,32 +60,36 @@ impl Blueprint {
     }
 
     /// Writes everything for the server `number`: what people send, then what the controller sends, in its order.
-    async fn build(&self, space: &Space, writer: &Client, number: usize) -> Result<()> {
+    async fn build(&self, space: &Space, controller: &Space, number: usize) -> Result<()> {
         let made = space.create_server(number).await?;
         let name = format!("bench-s{number}");
         let params = PatchParams::apply(CONTROLLER_FIELD_MANAGER).force();
-        let api = |(group, version, kind)| Space::api_of(writer, &space.name, group, version, kind);
-        let followers = KINDS.into_iter().zip(&self.derived).map(async |(kind, text)| {
-            let text = text.replace("bench-s0", &name).replace("\"S0\"", &format!("\"S{number}\""));
-            let mut object: Value = serde_json::from_str(&text)?;
+        let followers = DERIVED.into_iter().zip(&self.derived).map(async |(kind, text)| {
+            let mut object = rename(text, number)?;
             object["metadata"]["ownerReferences"][0]["uid"] = json!(made.metadata.uid);
-            let api: Api<DynamicObject> = api(kind);
+            let api = controller.api(kind);
             if kind.2 == "TExitedRecord" {
                 api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
             } else {
+                // As the controller does, so that the apply makes an object.
                 object["metadata"]["resourceVersion"] = json!("1");
                 api.patch(&name, &params, &Patch::Apply(object)).await?;
             }
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            Result::Ok(())
         });
-        futures::future::try_join_all(followers).await?;
-        let status: Value = serde_json::from_str(&self.status.replace("\"S0\"", &format!("\"S{number}\"")))?;
-        let (group, version, kind) = ("k8s.tars.io", "v1beta3", "TServer");
-        let body =
-            json!({"apiVersion": format!("{group}/{version}"), "kind": kind, "metadata": {"name": name}, "status": status});
-        api((group, version, kind)).patch_status(&name, &params, &Patch::Apply(body)).await?;
+        try_join_all(followers).await?;
+        let status = rename(&self.status, number)?;
+        let body = json!({"apiVersion": "k8s.tars.io/v1beta3", "kind": "TServer", "metadata": {"name": name}, "status": status});
+        controller.servers().patch_status(&name, &params, &Patch::Apply(body)).await?;
         Ok(())
     }
+}
+
+/// What was written for the first server, for the server `number`.
+fn rename(text: &str, number: usize) -> Result<Value> {
+    let text = text.replace("bench-s0", &format!("bench-s{number}")).replace("\"S0\"", &format!("\"S{number}\""));
+    // The selector in a status names the server within a text.
+    Ok(serde_json::from_str(&text.replace("ServerName=S0", &format!("ServerName=S{number}")))?)
 }
 
 /// `object` as it was written: without what the API server and other controllers added.

@@ -16,9 +16,8 @@ use tokio::time::timeout;
 
 /// The longest wait for one event.
 const LIMIT: Duration = Duration::from_mins(2);
-/// The kinds that follow, and the TServer itself.
-const KINDS: [(&str, &str, &str); 5] = [
-    ("k8s.tars.io", "v1beta3", "TServer"),
+/// Group, version and kind of what follows a TServer.
+pub const DERIVED: [(&str, &str, &str); 4] = [
     ("", "v1", "Service"),
     ("apps", "v1", "StatefulSet"),
     ("k8s.tars.io", "v1beta3", "TEndpoint"),
@@ -40,21 +39,22 @@ type Events =
 
 pub struct Followers {
     events: Events,
-    /// For each server, the objects by the index of their kind.
-    objects: HashMap<String, [Option<Value>; KINDS.len()]>,
+    /// For each server, the TServer and then its derived objects.
+    objects: HashMap<String, [Option<Value>; DERIVED.len() + 1]>,
 }
 
 impl Followers {
     /// Watches every kind. Returns when the first lists are there.
     pub async fn watch(space: &Space) -> Result<Self> {
         let mut events = Events::new();
-        for (index, (group, version, kind)) in KINDS.into_iter().enumerate() {
-            let stream = watcher(space.api(group, version, kind), watcher::Config::default()).default_backoff();
+        let apis = [space.servers()].into_iter().chain(DERIVED.map(|kind| space.api(kind)));
+        for (index, api) in apis.enumerate() {
+            let stream = watcher(api, watcher::Config::default()).default_backoff();
             events.push(stream.map(move |event| (index, event)).boxed());
         }
         let mut followers = Self { events, objects: HashMap::new() };
         let mut lists = 0;
-        while lists < KINDS.len() {
+        while lists <= DERIVED.len() {
             let (index, event) = followers.next().await?;
             lists += usize::from(matches!(event, watcher::Event::InitDone));
             followers.note(index, event);

@@ -90,7 +90,7 @@ async fn measure_single_changes(space: &Space) -> Result<()> {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     times.sort_by(f64::total_cmp);
-    print_times("one TServer changed on an idle cluster: everything follows", &times, begun.elapsed());
+    print_times("one TServer changed on an idle cluster: everything follows", &times, sum(&times));
     Ok(())
 }
 
@@ -173,6 +173,11 @@ async fn change_all(space: &Space, numbers: std::ops::Range<usize>, what: &str) 
 
 fn percentile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// The sum of times in milliseconds.
+fn sum(times: &[f64]) -> Duration {
+    Duration::from_secs_f64(times.iter().sum::<f64>() / 1e3)
 }
 
 fn print_times(what: &str, sorted: &[f64], all: Duration) {
